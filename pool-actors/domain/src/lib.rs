@@ -1,3 +1,5 @@
 //! Being built.
 #![no_std]
 extern crate alloc;
+
+pub mod ghostdag;
