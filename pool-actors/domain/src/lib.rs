@@ -1,5 +1,26 @@
-//! Being built.
+//! The rules of the pool, by themselves: no clock, no I/O, no async, no randomness, no floating point.
+//!
+//! Everything here is a plain function or a plain state machine that is told the time. Actors own the state and
+//! call these rules; the simulator and the audits call the very same ones. `#![no_std]` lets the compiler refuse
+//! clocks, threads and files. Collections are ordered (`BTreeMap`, sorted vectors) so that replaying the same
+//! input always gives the same bytes.
+//!
+//! | topic | modules |
+//! |---|---|
+//! | names and amounts | [`ids`], [`units`] |
+//! | proof of work | [`target`], [`difficulty`], [`merkle`], [`header`] |
+//! | a share | [`job`], [`share`] |
 #![no_std]
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
+pub mod difficulty;
 pub mod ghostdag;
+pub mod header;
+pub mod ids;
+pub mod job;
+pub mod merkle;
+pub mod share;
+pub mod target;
+pub mod units;
