@@ -1,0 +1,175 @@
+//! Tickets: proof that one share awaits its verdict.
+//!
+//! A session's [`TicketOffice`] issues a [`Ticket`] per share, up to the session's credit; without credit the session
+//! stops reading its socket. The ticket travels inside the messages that carry the share (validator, journal) and
+//! resolves **exactly once**: by [`Ticket::resolve`], by [`resolve_all`], or, if whatever held it died, by being
+//! dropped, which tells the session that the share was lost. The credit comes back with the verdict.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use actix::{Message, Recipient};
+use pool_domain::share::{LostReason, Verdict};
+use smallvec::SmallVec;
+
+/// A verdict for the share that the session numbered `token`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resolved {
+    /// The session's own number for the share.
+    pub token: u32,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+/// Verdicts for a session, in the order the shares were judged. The tickets' credit is free again on receipt.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Verdicts(pub SmallVec<[Resolved; 4]>);
+
+struct Office {
+    session: Recipient<Verdicts>,
+    outstanding: AtomicU32,
+    credit_max: u32,
+}
+
+impl Office {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "bounded by credit: a session has at most `credit_max` verdicts queued"
+    )]
+    fn deliver(&self, verdicts: Verdicts) {
+        // Fewer than `credit_max` (u32) can be outstanding.
+        let count = u32::try_from(verdicts.0.len()).unwrap_or(u32::MAX);
+        // Credit first: the session decides in its handler whether it reads on.
+        self.outstanding.fetch_sub(count, Ordering::AcqRel);
+        // A session that has gone needs no answer.
+        self.session.do_send(verdicts);
+    }
+}
+
+/// Issues the tickets of one session.
+pub struct TicketOffice {
+    office: Arc<Office>,
+}
+
+impl TicketOffice {
+    /// An office that lets `credit_max` shares await their verdict at a time.
+    #[must_use]
+    pub fn new(session: Recipient<Verdicts>, credit_max: u32) -> Self {
+        Self { office: Arc::new(Office { session, outstanding: AtomicU32::new(0), credit_max }) }
+    }
+
+    /// A ticket, or `None` without credit: then stop reading until verdicts arrive.
+    #[must_use]
+    pub fn issue(&self, token: u32) -> Option<Ticket> {
+        // Only the session issues, so the count can only have fallen since it was read.
+        if self.office.outstanding.load(Ordering::Acquire) >= self.office.credit_max {
+            return None;
+        }
+        self.office.outstanding.fetch_add(1, Ordering::AcqRel);
+        Some(Ticket { office: Some(Arc::clone(&self.office)), token })
+    }
+
+    /// Shares that await their verdict.
+    #[must_use]
+    pub fn outstanding(&self) -> u32 {
+        self.office.outstanding.load(Ordering::Acquire)
+    }
+
+    /// Shares that may still be taken now.
+    #[must_use]
+    pub fn credit(&self) -> u32 {
+        self.office.credit_max.saturating_sub(self.outstanding())
+    }
+}
+
+/// One share's right to a verdict. Dropped without one, it resolves to `Lost(Dropped)`.
+pub struct Ticket {
+    office: Option<Arc<Office>>,
+    token: u32,
+}
+
+impl Ticket {
+    /// Sends the verdict to the session.
+    pub fn resolve(mut self, verdict: Verdict) {
+        self.settle(verdict);
+    }
+
+    /// Tells the session that the share was lost, and why.
+    pub fn lost(self, reason: LostReason) {
+        self.resolve(Verdict::Lost(reason));
+    }
+
+    /// The session's number for this share.
+    #[must_use]
+    pub fn token(&self) -> u32 {
+        self.token
+    }
+
+    /// Whether both tickets are of the same session.
+    #[must_use]
+    pub fn same_session(&self, other: &Self) -> bool {
+        match (&self.office, &other.office) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
+    fn settle(&mut self, verdict: Verdict) {
+        if let Some(office) = self.office.take() {
+            let resolved = Resolved { token: self.token, verdict };
+            office.deliver(Verdicts(SmallVec::from_iter([resolved])));
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.settle(Verdict::Lost(LostReason::Dropped));
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("token", &self.token).finish_non_exhaustive()
+    }
+}
+
+/// Resolves many tickets, with one message per run of consecutive tickets of the same session.
+pub fn resolve_all(tickets: impl IntoIterator<Item = (Ticket, Verdict)>) {
+    let mut run = Run { office: None, verdicts: SmallVec::new() };
+    for (mut ticket, verdict) in tickets {
+        let Some(office) = ticket.office.take() else { continue };
+        if !run.office.as_ref().is_some_and(|current| Arc::ptr_eq(current, &office)) {
+            run.flush();
+            run.office = Some(office);
+        }
+        run.verdicts.push(Resolved { token: ticket.token, verdict });
+    }
+    run.flush();
+}
+
+/// Verdicts gathered for one session. Flushed on drop too, so that a panicking iterator loses none.
+struct Run {
+    office: Option<Arc<Office>>,
+    verdicts: SmallVec<[Resolved; 4]>,
+}
+
+impl Run {
+    fn flush(&mut self) {
+        if let Some(office) = self.office.take() {
+            office.deliver(Verdicts(std::mem::take(&mut self.verdicts)));
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
