@@ -1,0 +1,69 @@
+//! A block's way from the share that found it to the ledger.
+
+use std::sync::Arc;
+
+use actix::Message;
+use pool_domain::{
+    ids::{AlgorithmName, BlockHash},
+    maturity::{BlockStatus, Color},
+    share::Solution,
+    units::{Amount, TimeMs},
+};
+
+use super::{job::Job, journal::CandidateRecord, share::WorkerIdentity};
+use crate::{messages::journal::CandidateId, ports::node::BlockObservation};
+
+/// A share met the network target: to the JobTemplate that owns the job, on the critical lane, never shed.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct CandidateFound {
+    /// Ties the block to its share.
+    pub id: CandidateId,
+    /// The job (and through it template and node).
+    pub job: Arc<Job>,
+    /// What the miner chose.
+    pub solution: Solution,
+    /// Who found it.
+    pub finder: Arc<WorkerIdentity>,
+    /// When.
+    pub found_at: TimeMs,
+}
+
+/// An assembled block: from JobTemplate to BlockSubmitter, critical lane.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct SubmitBlock(pub CandidateRecord);
+
+/// What the MaturityTracker learned about our unsettled blocks: to the PayoutLedger.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct BlocksObserved(pub Vec<BlockObservation>);
+
+/// A block of ours as people see it (`/api/blocks`).
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct BlockView {
+    /// Identity.
+    pub hash: BlockHash,
+    /// Height or blue score.
+    pub height: Option<u64>,
+    /// Parents, main parent first.
+    pub parents: Vec<BlockHash>,
+    /// Stage of its life; `None` for blocks of others.
+    pub status: Option<BlockStatus>,
+    /// Colour, provisional until matured.
+    pub color: Color,
+    /// Depth.
+    pub confirmations: u64,
+    /// Reward once known, smallest unit, decimal string.
+    pub reward: Option<Amount>,
+    /// Finder's account.
+    pub account: Option<String>,
+    /// Finder's worker.
+    pub worker: Option<String>,
+    /// When found, RFC 3339 UTC on the wire.
+    pub found_at: TimeMs,
+    /// Proof-of-work function.
+    pub algorithm: Option<AlgorithmName>,
+    /// Found by this pool.
+    pub ours: bool,
+}

@@ -1,0 +1,124 @@
+//! Jobs: a template made into work for miners, shared by all sessions.
+
+use std::sync::{Arc, OnceLock};
+
+use actix::Message;
+use bytes::Bytes;
+use pool_domain::{
+    difficulty::Difficulty,
+    ids::{AlgorithmName, JobId, Route},
+    target::Target,
+    units::{TimeMs, Work},
+};
+
+use super::block::CandidateFound;
+use crate::{
+    ports::node::{HeaderForm, Template},
+    runtime::outbox::Outbox,
+};
+
+/// How many stratum dialects can keep a rendering of one job.
+pub const DIALECTS_MAX: usize = 8;
+
+/// Work as all sessions share it. The (slot, generation) is pinned here, at issue: a swap never turns good work into a
+/// reject, since shares of an old job finish on the old generation.
+#[derive(Debug)]
+pub struct Job {
+    /// Number of the job, rising; its wire form is the dialect's business.
+    pub id: JobId,
+    /// The template it was made from.
+    pub template: Arc<Template>,
+    /// Where its shares are validated.
+    pub route: Route,
+    /// Proof-of-work function.
+    pub algorithm: AlgorithmName,
+    /// The node invalidated all earlier work (and only then).
+    pub clean: bool,
+    /// A hash at or below it is a block.
+    pub network_target: Target,
+    /// The same as expected hashes.
+    pub network_work: Work,
+    /// The same as a difficulty of the algorithm's scale: vardiff never exceeds it.
+    pub network_difficulty: Difficulty,
+    /// Time of issue.
+    pub issued_at: TimeMs,
+    /// The JobTemplate actor that assembles its blocks.
+    pub owner: Outbox<CandidateFound>,
+    /// The notify line of each dialect, made once by the first session that needs it.
+    pub rendered: RenderCache,
+}
+
+impl Job {
+    /// How a header is made from a solution.
+    #[must_use]
+    pub fn header(&self) -> &HeaderForm {
+        &self.template.header
+    }
+}
+
+/// One rendering per dialect, each made at most once for all sessions of all arbiters.
+#[derive(Debug, Default)]
+pub struct RenderCache([OnceLock<Bytes>; DIALECTS_MAX]);
+
+impl RenderCache {
+    /// The rendering of dialect number `dialect`, made by `render` if nobody did yet.
+    ///
+    /// # Panics
+    /// When `dialect` is not below [`DIALECTS_MAX`]; the table of dialects is checked against it by a test.
+    pub fn get_or_render(&self, dialect: usize, render: impl FnOnce() -> Bytes) -> &Bytes {
+        self.0[dialect].get_or_init(render)
+    }
+}
+
+/// To every arbiter's session hub: here is newer work. Conflating: only the newest counts.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct PublishJob(pub Arc<Job>);
+
+/// To every arbiter's session hub: there is no work for now (node not ready), or there is again.
+#[derive(Debug, Clone, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct WorkPaused {
+    /// Why, in words for a miner; `None` when work resumes with the next job.
+    pub reason: Option<String>,
+}
+
+/// The job in force, for people: `/api/live`, `/api/stats`, `/health/ready`.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+pub struct CurrentJob {
+    /// Job number, as hex on the wire.
+    pub id: String,
+    /// Algorithm.
+    pub algorithm: String,
+    /// Height or blue score.
+    pub height: Option<u64>,
+    /// Parents, display hex.
+    pub parents: Vec<String>,
+    /// Network difficulty of the algorithm's scale (display only).
+    pub network_difficulty: String,
+    /// Network difficulty as expected hashes.
+    pub network_work: Work,
+    /// When the template came, Unix milliseconds.
+    pub template_at: TimeMs,
+}
+
+/// State of node and templates, published by the TemplateReceiver in a watch.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+pub struct NodeState {
+    /// Adapter name.
+    pub name: String,
+    /// Work is being handed out.
+    pub ready: bool,
+    /// Why not.
+    pub reason: String,
+    /// The network as the node states it.
+    pub network: String,
+    /// Number of configured endpoints.
+    pub endpoints: usize,
+    /// Last template, Unix milliseconds; 0 = none yet.
+    pub last_template_at: TimeMs,
+    /// Time the last template call took.
+    pub latency_ms: u64,
+    /// The job in force, if any.
+    pub job: Option<CurrentJob>,
+}

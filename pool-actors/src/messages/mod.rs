@@ -1,0 +1,9 @@
+//! Public payloads, by topic: what one folder of actors says to another. A component depends on these types and on the
+//! outboxes it was given, never on another component. Private messages stay in their actor's file.
+
+pub mod block;
+pub mod event;
+pub mod job;
+pub mod journal;
+pub mod share;
+pub mod stats;

@@ -1,0 +1,4 @@
+//! Traits that the outside implements. The bottom layer of the library: knows `pool-domain` only.
+
+pub mod clock;
+pub mod node;
