@@ -5,5 +5,6 @@ pub mod block;
 pub mod event;
 pub mod job;
 pub mod journal;
+pub mod route;
 pub mod share;
 pub mod stats;
