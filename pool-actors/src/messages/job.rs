@@ -1,6 +1,9 @@
 //! Jobs: a template made into work for miners, shared by all sessions.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use actix::Message;
 use bytes::Bytes;
@@ -14,7 +17,7 @@ use pool_domain::{
 use super::block::CandidateFound;
 use crate::{
     ports::node::{HeaderForm, Template},
-    runtime::outbox::Outbox,
+    runtime::critical::CriticalOutbox,
 };
 
 /// How many stratum dialects can keep a rendering of one job.
@@ -22,7 +25,6 @@ pub const DIALECTS_MAX: usize = 8;
 
 /// Work as all sessions share it. The (slot, generation) is pinned here, at issue: a swap never turns good work into a
 /// reject, since shares of an old job finish on the old generation.
-#[derive(Debug)]
 pub struct Job {
     /// Number of the job, rising; its wire form is the dialect's business.
     pub id: JobId,
@@ -43,9 +45,15 @@ pub struct Job {
     /// Time of issue.
     pub issued_at: TimeMs,
     /// The JobTemplate actor that assembles its blocks.
-    pub owner: Outbox<CandidateFound>,
+    pub owner: CriticalOutbox<CandidateFound>,
     /// The notify line of each dialect, made once by the first session that needs it.
     pub rendered: RenderCache,
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("id", &self.id).field("route", &self.route).finish_non_exhaustive()
+    }
 }
 
 impl Job {

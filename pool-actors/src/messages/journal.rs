@@ -9,7 +9,7 @@ use pool_domain::{
 };
 
 use super::share::WorkerIdentity;
-use crate::{ports::node::{AssembledBlock, SubmitVerdict}, runtime::ticket::Ticket};
+use crate::{ports::node::{AssembledBlock, SubmitVerdict}, runtime::{outbox::Credited, ticket::Ticket}};
 
 /// Number that ties a block candidate to the share that found it; unique for ever (see
 /// [`CandidateId::from_header_hash`]).
@@ -54,6 +54,8 @@ pub struct PendingShare {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct AppendShares(pub Vec<PendingShare>);
+
+impl Credited for AppendShares {}
 
 /// A block candidate, journalled before it is submitted.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,35 +1,113 @@
-//! Which validator takes the shares of a job: the table that sessions read per batch and supervisors replace as a whole.
+//! Where shares are validated: a watched table that sessions read when shares arrive. The (slot, generation) was pinned
+//! when the job was issued; this only says who serves it now, on each arbiter.
 
-use pool_domain::ids::Route;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        Mutex, PoisonError,
+    },
+};
 
-use super::share::ValidateBatch;
+use pool_domain::{ids::Route, share::LostReason};
+
+use super::share::{Share, ValidateBatch};
 use crate::runtime::outbox::Outbox;
 
-/// Validators by route and arbiter. Published through [`crate::runtime::watch`]: a reader holds one version for one
-/// batch, never an address for longer.
-#[derive(Debug, Default)]
+/// Every validator in service.
+#[derive(Debug, Clone, Default)]
 pub struct RouteTable {
-    routes: Vec<(Route, Vec<Outbox<ValidateBatch>>)>,
+    doors: Vec<(Route, Vec<ValidatorDoor>)>,
 }
 
 impl RouteTable {
-    /// A table of these routes, each with one outbox per arbiter (by seat number).
+    /// A table of routes, each with one door per arbiter.
     #[must_use]
-    pub fn new(routes: Vec<(Route, Vec<Outbox<ValidateBatch>>)>) -> Self {
-        Self { routes }
+    pub fn new(doors: Vec<(Route, Vec<ValidatorDoor>)>) -> Self {
+        Self { doors }
     }
 
-    /// The validator of `route` for sessions of arbiter `arbiter`. With fewer validators than arbiters (a slot that runs
-    /// off the sessions' arbiters) they are shared in turn. `None` once the route is retired.
+    /// The validator that serves `route` for sessions of `arbiter`; `None` once the generation is retired.
     #[must_use]
-    pub fn validator(&self, route: Route, arbiter: usize) -> Option<&Outbox<ValidateBatch>> {
-        // A handful of routes at most: a scan beats a map.
-        let (_, outboxes) = self.routes.iter().find(|(known, _)| *known == route)?;
-        outboxes.get(arbiter % outboxes.len().max(1))
+    pub fn validator(&self, route: Route, arbiter: usize) -> Option<&ValidatorDoor> {
+        // A handful of generations at most: a scan beats a map.
+        let (_, doors) = self.doors.iter().find(|(known, _)| *known == route)?;
+        doors.get(arbiter % doors.len().max(1))
     }
 
-    /// The routes that still take shares.
+    /// The routes in service.
     pub fn routes(&self) -> impl Iterator<Item = Route> + '_ {
-        self.routes.iter().map(|(route, _)| *route)
+        self.doors.iter().map(|(route, _)| *route)
+    }
+}
+
+/// The way to one validator, through its restarts.
+#[derive(Debug, Clone)]
+pub struct ValidatorDoor {
+    outbox: Outbox<ValidateBatch>,
+    rescue: Arc<Rescue>,
+}
+
+impl ValidatorDoor {
+    /// A door to the validator behind `outbox`, whose unfinished shares `rescue` keeps.
+    #[must_use]
+    pub fn new(outbox: Outbox<ValidateBatch>, rescue: Arc<Rescue>) -> Self {
+        Self { outbox, rescue }
+    }
+
+    /// Hands shares over. None is lost if the validator dies: they wait for its successor. Bounded by the tickets in
+    /// the shares.
+    pub fn send(&self, shares: Vec<Share>) {
+        if !shares.is_empty() {
+            // A refused batch comes back and is rescued as it is dropped.
+            let _ = self.outbox.post(ValidateBatch::new(shares, Arc::clone(&self.rescue)));
+        }
+    }
+}
+
+/// Shares whose validator died before it judged them, kept for its successor.
+#[derive(Default)]
+pub struct Rescue {
+    shares: Mutex<Vec<Share>>,
+    closed: AtomicBool,
+}
+
+/// A share is handed to a second validator if the first died over it; not to a third, since it may be what kills them.
+const VALIDATIONS_MAX: u8 = 2;
+
+impl Rescue {
+    /// Keeps the shares for the successor; those tried too often, and all once closed, are lost with a reason.
+    pub(super) fn keep(&self, shares: impl Iterator<Item = Share>) {
+        let closed = self.closed.load(Ordering::Acquire);
+        for share in shares {
+            if closed {
+                share.ticket.lost(LostReason::ShuttingDown);
+            } else if share.validations >= VALIDATIONS_MAX {
+                share.ticket.lost(LostReason::Dropped);
+            } else {
+                self.shares.lock().unwrap_or_else(PoisonError::into_inner).push(share);
+            }
+        }
+    }
+
+    /// What the predecessor left.
+    #[must_use]
+    pub fn take(&self) -> Vec<Share> {
+        std::mem::take(&mut *self.shares.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// No successor will come: what is kept, and what still comes, is lost with a reason.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        for share in self.take() {
+            share.ticket.lost(LostReason::ShuttingDown);
+        }
+    }
+}
+
+impl fmt::Debug for Rescue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rescue").finish_non_exhaustive()
     }
 }

@@ -10,8 +10,8 @@ use pool_domain::{
     units::{TimeMs, Work},
 };
 
-use super::job::Job;
-use crate::runtime::ticket::Ticket;
+use super::{job::Job, route::Rescue};
+use crate::runtime::{outbox::Credited, ticket::Ticket};
 
 /// Who is paid for a share. One allocation per authorised session, shared by its shares.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -43,9 +43,50 @@ pub struct Share {
     pub late: bool,
     /// When its bytes were read.
     pub received_at: TimeMs,
+    /// How many validators died over it; 0 for a fresh share.
+    pub validations: u8,
 }
 
-/// All shares of one socket read that go to one validator.
+/// All shares of one socket read that go to one validator. Shares that it holds when it is dropped (its validator died,
+/// or was dead already) go to the [`Rescue`] and from there to the next validator.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct ValidateBatch(pub Vec<Share>);
+pub struct ValidateBatch {
+    shares: Vec<Share>,
+    rescue: Arc<Rescue>,
+}
+
+impl Credited for ValidateBatch {}
+
+impl ValidateBatch {
+    pub(super) fn new(shares: Vec<Share>, rescue: Arc<Rescue>) -> Self {
+        Self { shares, rescue }
+    }
+
+    /// A share that a dead validator left, by itself.
+    #[must_use]
+    pub fn rescued(share: Share, rescue: Arc<Rescue>) -> Self {
+        Self { shares: vec![share], rescue }
+    }
+
+    /// The shares to judge; they leave the batch only by [`Self::finish`].
+    #[must_use]
+    pub fn shares(&self) -> &[Share] {
+        &self.shares
+    }
+
+    /// All shares are judged (their tickets travel on): nothing is left to rescue.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<Share> {
+        std::mem::take(&mut self.shares)
+    }
+}
+
+impl Drop for ValidateBatch {
+    fn drop(&mut self) {
+        self.rescue.keep(self.shares.drain(..).map(|mut share| {
+            share.validations += 1;
+            share
+        }));
+    }
+}

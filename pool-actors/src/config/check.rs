@@ -1,0 +1,123 @@
+//! What can't work is said before anything is started, with the key and what to do.
+
+use super::{Config, Profile};
+use crate::error::{Code, Failure};
+
+/// Checks what types alone don't.
+///
+/// # Errors
+/// The first key that can't work.
+pub fn check(config: &Config) -> Result<(), Failure> {
+    let rules: &[(bool, &str, &str)] = &[
+        (!config.chain.nodes.is_empty(), "chain.nodes is empty", "name at least one node"),
+        (
+            !config.chain.payout_address.is_empty(),
+            "chain.payout_address is empty",
+            "set the address that block rewards are to be paid to",
+        ),
+        (config.chain.job_interval_ms_min >= 250, "chain.job_interval_ms_min is below 250", "use 250 or more"),
+        (config.chain.rpc_timeout_ms > 0, "chain.rpc_timeout_ms is 0", "use 5000"),
+        (config.chain.poll_interval_ms >= 50, "chain.poll_interval_ms is below 50", "use 500"),
+        (!config.stratum.listener.is_empty(), "stratum has no listener", "add a [[stratum.listener]]"),
+        (config.stratum.line_bytes_max >= 512, "stratum.line_bytes_max is below 512", "use 4096"),
+        (config.stratum.shares_outstanding_max > 0, "stratum.shares_outstanding_max is 0", "use 64"),
+        (config.vardiff.target_interval_ms >= 100, "vardiff.target_interval_ms is below 100", "use 5000"),
+        (config.payout.fee_basis_points <= 10_000, "payout.fee_basis_points is above 10000 (100%)", "use 100 for 1%"),
+        (config.payout.window_basis_points > 0, "payout.window_basis_points is 0", "use 20000 for twice the work"),
+        (
+            config.journal.segment_bytes >= 1 << 20,
+            "journal.segment_bytes is below 1 MiB (1048576)",
+            "use 67108864",
+        ),
+        (
+            config.journal.disk_budget_bytes >= 4 * config.journal.segment_bytes,
+            "journal.disk_budget_bytes holds fewer than four segments",
+            "raise it",
+        ),
+        (
+            config.store.url.starts_with("sqlite:"),
+            "store.url is not an sqlite: address",
+            "use sqlite:PATH",
+        ),
+    ];
+    for (good, what, advice) in rules {
+        if !good {
+            return Err(Failure::new(Code::ConfigInvalid, *what, *advice));
+        }
+    }
+    check_listeners(config)?;
+    check_nodes(config)
+}
+
+fn check_listeners(config: &Config) -> Result<(), Failure> {
+    let mut seen = std::collections::HashSet::new();
+    for listener in &config.stratum.listener {
+        if listener.address.port() != 0 && !seen.insert(listener.address) {
+            return Err(Failure::new(
+                Code::ConfigInvalid,
+                format!("two listeners share the address {}", listener.address),
+                "give each its own port",
+            ));
+        }
+        if listener.difficulty_min > listener.difficulty || listener.difficulty > listener.difficulty_max {
+            return Err(Failure::new(
+                Code::ConfigInvalid,
+                format!("listener {}: difficulty is not between difficulty_min and difficulty_max", listener.address),
+                "order the three",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_nodes(config: &Config) -> Result<(), Failure> {
+    let schemes: &[&str] = match config.chain.profile {
+        Profile::Simulated => &["http://", "https://"],
+        Profile::Kaspa => &["ws://"],
+    };
+    for node in &config.chain.nodes {
+        if !schemes.iter().any(|scheme| node.starts_with(scheme)) {
+            return Err(Failure::new(
+                Code::ConfigInvalid,
+                format!("chain.nodes: {node} does not fit the profile"),
+                format!("write it as {}host:port", schemes[0]),
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usable() -> Config {
+        let mut config = Config::default();
+        config.chain.payout_address = "pool".into();
+        config
+    }
+
+    #[test]
+    fn defaults_need_an_address_only() {
+        assert!(check(&Config::default()).unwrap_err().to_string().contains("payout_address"));
+        check(&usable()).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused() {
+        let broken: &[fn(&mut Config)] = &[
+            |c| c.chain.nodes.clear(),
+            |c| c.chain.nodes = vec!["ftp://x".into()],
+            |c| c.stratum.listener.clear(),
+            |c| c.stratum.listener.push(c.stratum.listener[0].clone()),
+            |c| c.payout.fee_basis_points = 10_001,
+            |c| c.store.url = "mysql://".into(),
+            |c| c.chain.job_interval_ms_min = 100,
+        ];
+        for breakage in broken {
+            let mut config = usable();
+            breakage(&mut config);
+            assert_eq!(check(&config).unwrap_err().code, Code::ConfigInvalid);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Reading the configuration: file, then environment, then strict decoding with the nearest known name on a typo.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::{
+    Algorithms, Auth, Banning, Chain, Config, Http, Journal, Listener, Log, Payout, Pool, Store, Stratum, Vardiff,
+    section::{KeyDoc, Section},
+};
+use crate::error::{Code, Failure};
+
+/// Every section with its keys, in the order of the example file.
+pub(super) const SECTIONS: &[(&str, &[KeyDoc])] = &[
+    ("pool", Pool::KEYS),
+    ("chain", Chain::KEYS),
+    ("stratum", Stratum::KEYS),
+    ("vardiff", Vardiff::KEYS),
+    ("banning", Banning::KEYS),
+    ("algorithms", Algorithms::KEYS),
+    ("payout", Payout::KEYS),
+    ("journal", Journal::KEYS),
+    ("store", Store::KEYS),
+    ("http", Http::KEYS),
+    ("auth", Auth::KEYS),
+    ("log", Log::KEYS),
+];
+
+/// Reads the file, applies `DAGPOOL__SECTION__KEY` and the usual aliases from the environment, and checks the result.
+///
+/// # Errors
+/// One sentence that names the file, the key and what to do.
+pub fn load(path: &Path) -> Result<Config, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::new(
+            Code::ConfigUnreadable,
+            format!("the configuration {} can't be read ({error})", path.display()),
+            "name an existing file with --config; pool.example.toml shows every key",
+        )
+    })?;
+    parse(&text, &path.display().to_string(), std::env::vars())
+}
+
+/// As [`load`], from text; `origin` names it in errors.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(
+    text: &str,
+    origin: &str,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Config, Failure> {
+    let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
+        invalid(format!("{origin} is not valid TOML: {}", error.to_string().trim_end()), "mend the line it names")
+    })?;
+    for (name, value) in environment {
+        apply_variable(&mut table, &name, value)?;
+    }
+    refuse_unknown(&table, origin)?;
+    let config: Config = Value::Table(table).try_into().map_err(|error: toml::de::Error| {
+        invalid(format!("{origin}: {}", error.to_string().trim_end()), "pool.example.toml documents the key")
+    })?;
+    super::check(&config)?;
+    Ok(config)
+}
+
+fn invalid(what: String, advice: impl Into<String>) -> Failure {
+    Failure::new(Code::ConfigInvalid, what, advice)
+}
+
+/// `DAGPOOL__CHAIN__NETWORK=x` sets `chain.network`; `DATABASE_URL` and `ALGORITHM` are the usual aliases.
+fn apply_variable(table: &mut Table, name: &str, value: String) -> Result<(), Failure> {
+    let path = match name {
+        "DATABASE_URL" => "store__url".to_owned(),
+        "ALGORITHM" => "algorithms__active".to_owned(),
+        _ => match name.strip_prefix("DAGPOOL__") {
+            Some(rest) => rest.to_ascii_lowercase(),
+            None => return Ok(()),
+        },
+    };
+    let Some((section, key)) = path.split_once("__") else {
+        return Err(invalid(format!("the environment variable {name} names no key"), "write DAGPOOL__SECTION__KEY"));
+    };
+    let entry = table.entry(section.to_owned()).or_insert_with(|| Value::Table(Table::new()));
+    let Value::Table(entry) = entry else {
+        return Err(invalid(format!("[{section}] is not a table"), "write it as a section"));
+    };
+    // A value that reads as TOML (number, boolean, list) is taken so, all else is text.
+    let value = format!("v = {value}")
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut parsed| parsed.remove("v"))
+        .unwrap_or(Value::String(value));
+    entry.insert(key.to_owned(), value);
+    Ok(())
+}
+
+fn refuse_unknown(table: &Table, origin: &str) -> Result<(), Failure> {
+    for (section, content) in table {
+        let Some((_, keys)) = SECTIONS.iter().find(|(name, _)| name == section) else {
+            return Err(unknown(origin, &format!("section [{section}]"), section, SECTIONS.iter().map(|s| s.0)));
+        };
+        let Value::Table(content) = content else { continue };
+        for (key, value) in content {
+            if !keys.iter().any(|known| known.name == key) {
+                return Err(unknown(origin, &format!("key {section}.{key}"), key, keys.iter().map(|k| k.name)));
+            }
+            if section == "stratum" && key == "listener" {
+                refuse_unknown_in_listeners(value, origin)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn refuse_unknown_in_listeners(value: &Value, origin: &str) -> Result<(), Failure> {
+    let tables = value.as_array().into_iter().flatten().filter_map(Value::as_table);
+    for key in tables.flat_map(Table::keys) {
+        if !Listener::KEYS.iter().any(|known| known.name == key) {
+            let names = Listener::KEYS.iter().map(|k| k.name);
+            return Err(unknown(origin, &format!("key {key} in [[stratum.listener]]"), key, names));
+        }
+    }
+    Ok(())
+}
+
+fn unknown<'a>(origin: &str, what: &str, got: &str, known: impl Iterator<Item = &'a str>) -> Failure {
+    let nearest = known.max_by(|a, b| strsim::jaro_winkler(got, a).total_cmp(&strsim::jaro_winkler(got, b)));
+    let advice = match nearest {
+        Some(name) if strsim::jaro_winkler(got, name) > 0.7 => format!("did you mean `{name}`?"),
+        _ => "pool.example.toml shows every key".to_owned(),
+    };
+    invalid(format!("{origin}: unknown {what}"), advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_with(text: &str, variables: &[(&str, &str)]) -> Result<Config, Failure> {
+        parse(text, "pool.toml", variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+    }
+
+    #[test]
+    fn an_empty_file_is_the_defaults() {
+        assert_eq!(parse_with("[chain]\npayout_address = \"pool\"", &[]).unwrap().pool, Pool::default());
+    }
+
+    #[test]
+    fn a_typo_names_the_nearest_key() {
+        let failure = parse_with("[vardiff]\ntarget_intervall_ms = 1", &[]).unwrap_err();
+        assert_eq!(failure.code, Code::ConfigInvalid);
+        assert!(failure.to_string().contains("`target_interval_ms`"), "{failure}");
+        let failure = parse_with("[strattum]\n", &[]).unwrap_err();
+        assert!(failure.to_string().contains("`stratum`"), "{failure}");
+        let failure = parse_with("[[stratum.listener]]\nadress = 1", &[]).unwrap_err();
+        assert!(failure.to_string().contains("`address`"), "{failure}");
+    }
+
+    #[test]
+    fn variables_override_the_file() {
+        let text = "[chain]\npayout_address = \"pool\"\n[pool]\nname = \"a\"";
+        let config = parse_with(
+            text,
+            &[("DAGPOOL__POOL__NAME", "b"), ("DAGPOOL__POOL__ARBITERS", "3"), ("ALGORITHM", "blake3"), ("HOME", "/")],
+        )
+        .unwrap();
+        assert_eq!((config.pool.name.as_str(), config.pool.arbiters), ("b", 3));
+        assert_eq!(config.algorithms.active, "blake3");
+    }
+
+    #[test]
+    fn a_wrong_type_names_the_key() {
+        let failure = parse_with("[pool]\narbiters = \"many\"", &[]).unwrap_err();
+        assert!(failure.to_string().contains("arbiters"), "{failure}");
+    }
+}

@@ -1,0 +1,294 @@
+//! The configuration: one tree, every key documented where it is defined, unknown keys refused.
+//!
+//! [`load`] reads a file with overrides from the environment, [`example`] writes the commented example, [`check`] says
+//! what can't work before anything is started.
+
+mod check;
+mod example;
+mod load;
+mod secret;
+pub mod section;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use pool_domain::difficulty::Difficulty;
+use section::section;
+
+pub use check::check;
+pub use example::example;
+pub use load::{load, parse};
+pub use secret::Secret;
+
+/// The whole configuration (`pool.toml`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// `[pool]`
+    pub pool: Pool,
+    /// `[chain]`
+    pub chain: Chain,
+    /// `[stratum]`, with its `[[stratum.listener]]` tables.
+    pub stratum: Stratum,
+    /// `[vardiff]`
+    pub vardiff: Vardiff,
+    /// `[banning]`
+    pub banning: Banning,
+    /// `[algorithms]`
+    pub algorithms: Algorithms,
+    /// `[payout]`
+    pub payout: Payout,
+    /// `[journal]`
+    pub journal: Journal,
+    /// `[store]`
+    pub store: Store,
+    /// `[http]`
+    pub http: Http,
+    /// `[auth]`
+    pub auth: Auth,
+    /// `[log]`
+    pub log: Log,
+}
+
+section! {
+    /// The pool itself.
+    Pool {
+        /// Name shown to miners and on the dashboard.
+        name: String = "BlockDAG Pool".into(),
+        /// Folder of the journal, the embedded database and other state. One process at a time may use it.
+        data_dir: PathBuf = "data".into(),
+        /// Threads ("arbiters") that serve miners. 0 = as many as the machine has cores.
+        arbiters: usize = 0,
+        /// Number of this node in a pool of several; part of every extranonce and of the journal's identity.
+        node_id: u16 = 0,
+    }
+}
+
+section! {
+    /// The chain and its nodes.
+    Chain {
+        /// Chain profile: "simulated" (the simulator's node) or "kaspa".
+        profile: Profile = Profile::Simulated,
+        /// Nodes in order of preference; the pool fails over down the list and back up.
+        /// "simulated": http://host:port; "kaspa": ws://host:port of the JSON wRPC.
+        nodes: Vec<String> = vec!["http://127.0.0.1:18131".into()],
+        /// User of the node's RPC, if it wants one.
+        rpc_user: Option<String> = None,
+        /// Password of the node's RPC: the text itself, "file:/path" or "env:NAME".
+        rpc_password: Option<Secret> = None,
+        /// Network the nodes must be on, as they name it. Empty = whatever the first node says.
+        network: String = String::new(),
+        /// Address that block rewards are paid to: the pool's own.
+        payout_address: String = String::new(),
+        /// Bound on one call to a node, milliseconds.
+        rpc_timeout_ms: u64 = 5_000,
+        /// How often to ask for a template where the node does not push, milliseconds.
+        poll_interval_ms: u64 = 500,
+        /// Least time between two jobs, milliseconds, whatever the block rate (clean jobs excepted). At least 250.
+        job_interval_ms_min: u64 = 500,
+        /// How long shares of an old job are still credited, milliseconds.
+        job_grace_ms: u64 = 30_000,
+        /// Confirmations after which a block is final. 0 = the profile's own rule.
+        maturity: u64 = 0,
+    }
+}
+
+/// What ties a node protocol, header layout, dialect and maturity rule together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// The simulator's DAG node.
+    #[default]
+    Simulated,
+    /// kaspad.
+    Kaspa,
+}
+
+section! {
+    /// The Stratum server. Limits hold for all listeners together.
+    Stratum {
+        /// Connections at once; further ones are closed at once.
+        connections_max: usize = 50_000,
+        /// Connections at once from one address. Farms behind NAT need many.
+        connections_per_ip_max: usize = 20_000,
+        /// New connections a second from one address.
+        connect_rate_per_ip_max: u32 = 5_000,
+        /// Connections that have not authorised yet, at once.
+        handshakes_max: usize = 20_000,
+        /// Time to authorise once the first request came, milliseconds.
+        handshake_timeout_ms: u64 = 30_000,
+        /// Time to the first request, milliseconds (proxies connect and say nothing; they are closed without a ban).
+        first_request_timeout_ms: u64 = 60_000,
+        /// Time without any share or request after which a session is closed, milliseconds.
+        idle_timeout_ms: u64 = 600_000,
+        /// Longest line from a miner, bytes.
+        line_bytes_max: usize = 4_096,
+        /// Deepest nesting of JSON from a miner.
+        json_depth_max: usize = 8,
+        /// Requests a second of one session, sustained; bursts of ten seconds' worth pass.
+        requests_per_second_max: u32 = 2_000,
+        /// Shares of one session that may await their verdict; past it, its socket is not read.
+        shares_outstanding_max: u32 = 64,
+        /// Unsent bytes of one session; past it, the slow reader is closed.
+        unsent_bytes_max: usize = 65_536,
+        /// Time for which a released extranonce prefix is not given to another session, milliseconds.
+        extranonce_quarantine_ms: u64 = 600_000,
+        /// The listeners.
+        listener: Vec<Listener> = vec![Listener::default()],
+    }
+}
+
+section! {
+    /// A listening port with its own dialect and difficulty.
+    Listener {
+        /// Address and port.
+        address: SocketAddr = SocketAddr::from(([0, 0, 0, 0], 3333)),
+        /// Dialect: "standard", "kaspa" or "bdag".
+        dialect: String = "standard".into(),
+        /// Difficulty of a fresh session (vardiff takes over from there), a decimal string.
+        difficulty: Difficulty = Difficulty(1 << 21),
+        /// Lowest difficulty.
+        difficulty_min: Difficulty = Difficulty(4),
+        /// Highest difficulty; the network's is never exceeded anyway.
+        difficulty_max: Difficulty = Difficulty::whole(1 << 50),
+        /// Hold the start difficulty: no vardiff on this listener.
+        fixed: bool = false,
+    }
+}
+
+section! {
+    /// Variable difficulty: each session is steered to a steady rate of shares.
+    Vardiff {
+        /// Wanted time between two shares of a session, milliseconds.
+        target_interval_ms: u64 = 5_000,
+        /// No change while the measured interval is within this of the wanted one, basis points (3000 = 30%).
+        deadband_basis_points: u32 = 3_000,
+        /// Time between two retargets of a settled session, milliseconds.
+        retarget_interval_ms: u64 = 30_000,
+    }
+}
+
+section! {
+    /// Temporary bans of addresses that send rubbish.
+    Banning {
+        /// Ban at all?
+        enabled: bool = true,
+        /// Length of a ban, seconds.
+        duration_s: u64 = 600,
+        /// Malformed requests of one session before its address is banned.
+        malformed_max: u32 = 20,
+        /// Share of invalid shares that bans, basis points, once `invalid_min` shares were sent (stale ones don't count).
+        invalid_basis_points_max: u32 = 8_000,
+        /// Shares before the rule above is applied.
+        invalid_min: u32 = 500,
+        /// Addresses remembered at once.
+        entries_max: usize = 10_000,
+    }
+}
+
+section! {
+    /// Proof-of-work functions.
+    Algorithms {
+        /// The one in force.
+        active: String = "blake2s".into(),
+    }
+}
+
+section! {
+    /// How rewards are shared.
+    Payout {
+        /// "pplns", "prop" or "solo".
+        scheme: Scheme = Scheme::Pplns,
+        /// PPLNS window as a multiple of the block's network work, basis points (20000 = 2.0).
+        window_basis_points: u32 = 20_000,
+        /// The pool's fee, basis points (100 = 1%).
+        fee_basis_points: u32 = 100,
+    }
+}
+
+/// Reward scheme.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// Pay per last N shares.
+    #[default]
+    Pplns,
+    /// Proportional, per round.
+    Prop,
+    /// All to the finder.
+    Solo,
+}
+
+section! {
+    /// The share journal: what was acknowledged is in it.
+    Journal {
+        /// "disk": acknowledged shares survive power loss. "os": they survive a crash of the process only.
+        durability: Durability = Durability::Disk,
+        /// Size of one segment file, bytes.
+        segment_bytes: u64 = 67_108_864,
+        /// Least time between two commits, microseconds; shares that come meanwhile share one sync.
+        commit_interval_us_min: u64 = 1_000,
+        /// Disk budget, bytes. Alerted at 80%; shares are refused with a clear error when it is used up.
+        disk_budget_bytes: u64 = 21_474_836_480,
+        /// Keep segments that the ledger is done with for this long, seconds (audits read them).
+        retention_s: u64 = 2_592_000,
+    }
+}
+
+/// What an acknowledgement promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// fdatasync before the acknowledgement.
+    #[default]
+    Disk,
+    /// Written to the operating system before the acknowledgement.
+    Os,
+}
+
+section! {
+    /// The database.
+    Store {
+        /// "sqlite:PATH"; a relative path is below `pool.data_dir`.
+        url: String = "sqlite:pool.db".into(),
+    }
+}
+
+section! {
+    /// Dashboard, API, metrics and health, all on one port.
+    Http {
+        /// Address and port.
+        address: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
+        /// Live feeds (`/api/live`) at once.
+        feeds_max: usize = 5_000,
+    }
+}
+
+section! {
+    /// Who may change something.
+    Auth {
+        /// Token for routes that change something: the text itself, "file:/path" or "env:NAME".
+        /// Without one, a random token is made at each start and printed once.
+        admin_token: Option<Secret> = None,
+    }
+}
+
+section! {
+    /// Logs, on standard error.
+    Log {
+        /// "human" or "json".
+        format: LogFormat = LogFormat::Human,
+        /// Level, or a filter such as "info,pool_actors::stratum=debug".
+        level: String = "info".into(),
+    }
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs: one JSON object a line.
+    Json,
+}
