@@ -20,6 +20,7 @@ pub mod ghostdag;
 pub mod header;
 pub mod ids;
 pub mod job;
+pub mod maturity;
 pub mod merkle;
 pub mod share;
 pub mod target;
