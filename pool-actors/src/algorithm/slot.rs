@@ -100,18 +100,22 @@ impl SlotHandle {
         let info = algorithm.info();
         let seats = if info.cpu_intensive { workers } else { runtime };
         let name = info.name;
-        let slot = supervise(runtime, spec(format!("slot-{}-{}", route.slot, route.generation), "AlgorithmSlot", 0), {
-            move |_| AlgorithmSlot {
-                algorithm: name.clone(),
-                slot: route.slot.0,
-                generation: route.generation.0,
-                life: "serving",
-                validated: 0,
-                accepted: 0,
-                errors: 0,
-                candidates: 0,
-            }
-        })
+        let slot = supervise(
+            runtime,
+            spec(format!("slot-{}-{}", route.slot, route.generation), "AlgorithmSlot", 0),
+            {
+                move |_| AlgorithmSlot {
+                    algorithm: name.clone(),
+                    slot: route.slot.0,
+                    generation: route.generation.0,
+                    life: "serving",
+                    validated: 0,
+                    accepted: 0,
+                    errors: 0,
+                    candidates: 0,
+                }
+            },
+        )
         .observable();
         let rescues: Vec<_> = journal.iter().map(|_| Arc::new(Rescue::default())).collect();
         let validators = (journal.iter().zip(&rescues).enumerate())
@@ -124,8 +128,10 @@ impl SlotHandle {
                     rescue: Arc::clone(rescue),
                 };
                 let name = format!("validator-{}-{}-{seat}", route.slot, route.generation);
-                supervise(seats, spec(name, "ShareValidator", seat), move |_| ShareValidator::new(parts.clone()))
-                    .observable()
+                supervise(seats, spec(name, "ShareValidator", seat), move |_| {
+                    ShareValidator::new(parts.clone())
+                })
+                .observable()
             })
             .collect();
         Self { route, slot, validators, rescues }
@@ -135,7 +141,9 @@ impl SlotHandle {
     #[must_use]
     pub fn doors(&self) -> Vec<ValidatorDoor> {
         (self.validators.iter().zip(&self.rescues))
-            .map(|(validator, rescue)| ValidatorDoor::new(validator.outbox::<ValidateBatch>(), Arc::clone(rescue)))
+            .map(|(validator, rescue)| {
+                ValidatorDoor::new(validator.outbox::<ValidateBatch>(), Arc::clone(rescue))
+            })
             .collect()
     }
 

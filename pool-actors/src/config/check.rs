@@ -15,15 +15,27 @@ pub fn check(config: &Config) -> Result<(), Failure> {
             "chain.payout_address is empty",
             "set the address that block rewards are to be paid to",
         ),
-        (config.chain.job_interval_ms_min >= 250, "chain.job_interval_ms_min is below 250", "use 250 or more"),
+        (
+            config.chain.job_interval_ms_min >= 250,
+            "chain.job_interval_ms_min is below 250",
+            "use 250 or more",
+        ),
         (config.chain.rpc_timeout_ms > 0, "chain.rpc_timeout_ms is 0", "use 5000"),
         (config.chain.poll_interval_ms >= 50, "chain.poll_interval_ms is below 50", "use 500"),
         (!config.stratum.listener.is_empty(), "stratum has no listener", "add a [[stratum.listener]]"),
         (config.stratum.line_bytes_max >= 512, "stratum.line_bytes_max is below 512", "use 4096"),
         (config.stratum.shares_outstanding_max > 0, "stratum.shares_outstanding_max is 0", "use 64"),
         (config.vardiff.target_interval_ms >= 100, "vardiff.target_interval_ms is below 100", "use 5000"),
-        (config.payout.fee_basis_points <= 10_000, "payout.fee_basis_points is above 10000 (100%)", "use 100 for 1%"),
-        (config.payout.window_basis_points > 0, "payout.window_basis_points is 0", "use 20000 for twice the work"),
+        (
+            config.payout.fee_basis_points <= 10_000,
+            "payout.fee_basis_points is above 10000 (100%)",
+            "use 100 for 1%",
+        ),
+        (
+            config.payout.window_basis_points > 0,
+            "payout.window_basis_points is 0",
+            "use 20000 for twice the work",
+        ),
         (
             config.journal.segment_bytes >= 1 << 20,
             "journal.segment_bytes is below 1 MiB (1048576)",
@@ -34,11 +46,7 @@ pub fn check(config: &Config) -> Result<(), Failure> {
             "journal.disk_budget_bytes holds fewer than four segments",
             "raise it",
         ),
-        (
-            config.store.url.starts_with("sqlite:"),
-            "store.url is not an sqlite: address",
-            "use sqlite:PATH",
-        ),
+        (config.store.url.starts_with("sqlite:"), "store.url is not an sqlite: address", "use sqlite:PATH"),
     ];
     for (good, what, advice) in rules {
         if !good {
@@ -62,7 +70,10 @@ fn check_listeners(config: &Config) -> Result<(), Failure> {
         if listener.difficulty_min > listener.difficulty || listener.difficulty > listener.difficulty_max {
             return Err(Failure::new(
                 Code::ConfigInvalid,
-                format!("listener {}: difficulty is not between difficulty_min and difficulty_max", listener.address),
+                format!(
+                    "listener {}: difficulty is not between difficulty_min and difficulty_max",
+                    listener.address
+                ),
                 "order the three",
             ));
         }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use toml::Value;
 
 use super::{
-    Algorithms, Auth, Banning, Chain, Config, Http, Journal, Listener, Log, Payout, Pool, Store, Stratum, Vardiff,
-    section::Section,
+    Algorithms, Auth, Banning, Chain, Config, Http, Journal, Listener, Log, Payout, Pool, Store, Stratum,
+    Vardiff, section::Section,
 };
 
 /// The commented example: every key with its documentation and its default.
@@ -70,7 +70,11 @@ mod tests {
             std::fs::write(path, example()).unwrap();
         }
         let committed = std::fs::read_to_string(path).unwrap_or_default();
-        assert_eq!(committed, example(), "regenerate: DAGPOOL_WRITE_EXAMPLE=1 cargo test -p pool-actors example");
+        assert_eq!(
+            committed,
+            example(),
+            "regenerate: DAGPOOL_WRITE_EXAMPLE=1 cargo test -p pool-actors example"
+        );
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::{
-    Algorithms, Auth, Banning, Chain, Config, Http, Journal, Listener, Log, Payout, Pool, Store, Stratum, Vardiff,
+    Algorithms, Auth, Banning, Chain, Config, Http, Journal, Listener, Log, Payout, Pool, Store, Stratum,
+    Vardiff,
     section::{KeyDoc, Section},
 };
 use crate::error::{Code, Failure};
@@ -51,7 +52,10 @@ pub fn parse(
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Config, Failure> {
     let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
-        invalid(format!("{origin} is not valid TOML: {}", error.to_string().trim_end()), "mend the line it names")
+        invalid(
+            format!("{origin} is not valid TOML: {}", error.to_string().trim_end()),
+            "mend the line it names",
+        )
     })?;
     for (name, value) in environment {
         apply_variable(&mut table, &name, value)?;
@@ -79,7 +83,10 @@ fn apply_variable(table: &mut Table, name: &str, value: String) -> Result<(), Fa
         },
     };
     let Some((section, key)) = path.split_once("__") else {
-        return Err(invalid(format!("the environment variable {name} names no key"), "write DAGPOOL__SECTION__KEY"));
+        return Err(invalid(
+            format!("the environment variable {name} names no key"),
+            "write DAGPOOL__SECTION__KEY",
+        ));
     };
     let entry = table.entry(section.to_owned()).or_insert_with(|| Value::Table(Table::new()));
     let Value::Table(entry) = entry else {
@@ -98,12 +105,22 @@ fn apply_variable(table: &mut Table, name: &str, value: String) -> Result<(), Fa
 fn refuse_unknown(table: &Table, origin: &str) -> Result<(), Failure> {
     for (section, content) in table {
         let Some((_, keys)) = SECTIONS.iter().find(|(name, _)| name == section) else {
-            return Err(unknown(origin, &format!("section [{section}]"), section, SECTIONS.iter().map(|s| s.0)));
+            return Err(unknown(
+                origin,
+                &format!("section [{section}]"),
+                section,
+                SECTIONS.iter().map(|s| s.0),
+            ));
         };
         let Value::Table(content) = content else { continue };
         for (key, value) in content {
             if !keys.iter().any(|known| known.name == key) {
-                return Err(unknown(origin, &format!("key {section}.{key}"), key, keys.iter().map(|k| k.name)));
+                return Err(unknown(
+                    origin,
+                    &format!("key {section}.{key}"),
+                    key,
+                    keys.iter().map(|k| k.name),
+                ));
             }
             if section == "stratum" && key == "listener" {
                 refuse_unknown_in_listeners(value, origin)?;
@@ -162,7 +179,12 @@ mod tests {
         let text = "[chain]\npayout_address = \"pool\"\n[pool]\nname = \"a\"";
         let config = parse_with(
             text,
-            &[("DAGPOOL__POOL__NAME", "b"), ("DAGPOOL__POOL__ARBITERS", "3"), ("ALGORITHM", "blake3"), ("HOME", "/")],
+            &[
+                ("DAGPOOL__POOL__NAME", "b"),
+                ("DAGPOOL__POOL__ARBITERS", "3"),
+                ("ALGORITHM", "blake3"),
+                ("HOME", "/"),
+            ],
         )
         .unwrap();
         assert_eq!((config.pool.name.as_str(), config.pool.arbiters), ("b", 3));

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use actix::Message;
 use pool_domain::{
-    ids::{AlgorithmName, BlockHash, Route, ShareSeq, JobId},
+    ids::{AlgorithmName, BlockHash, JobId, Route, ShareSeq},
     units::{TimeMs, Work},
 };
 
 use super::share::WorkerIdentity;
-use crate::{ports::node::{AssembledBlock, SubmitVerdict}, runtime::{outbox::Credited, ticket::Ticket}};
+use crate::{
+    ports::node::{AssembledBlock, SubmitVerdict},
+    runtime::{outbox::Credited, ticket::Ticket},
+};
 
 /// Number that ties a block candidate to the share that found it; unique for ever (see
 /// [`CandidateId::from_header_hash`]).
@@ -104,7 +107,9 @@ pub enum JournalError {
     #[error("share journal: {0}")]
     Failed(String),
     /// The disk budget is used up.
-    #[error("share journal: disk budget of {budget_bytes} bytes is used up; free space, raise journal.disk_budget, or bring the ledger's store back")]
+    #[error(
+        "share journal: disk budget of {budget_bytes} bytes is used up; free space, raise journal.disk_budget, or bring the ledger's store back"
+    )]
     BudgetExhausted {
         /// The configured budget.
         budget_bytes: u64,

@@ -4,9 +4,8 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
-        Mutex, PoisonError,
     },
 };
 
