@@ -12,6 +12,7 @@
 //! Layers, lowest first; none looks upward (a test enforces it): [`ports`], [`config`], [`error`], [`metrics`];
 //! [`runtime`]; [`messages`]; the actors' folders and [`api`]; [`app`] alone wires them.
 
+pub mod adapters;
 pub mod algorithm;
 pub mod config;
 pub mod error;

@@ -1,1 +1,5 @@
-//! Being built.
+//! The outside, behind the traits of [`crate::ports`]. Adapters see only the domain and the ports; the system clock is
+//! read here and nowhere else.
+
+pub mod node_bip22;
+mod node_endpoints;
