@@ -1,2 +1,39 @@
-//! Being built.
-fn main() {}
+//! `dagpool`, the one binary: arguments -> configuration -> library. The only part that knows the simulator and the
+//! dashboard's assets.
+
+mod args;
+mod bench;
+mod check;
+mod demo;
+mod logging;
+mod run;
+mod sim;
+mod token;
+
+use std::process::ExitCode;
+
+use args::{Cli, Command, Sim};
+use clap::Parser;
+use pool_actors::error::Failure;
+
+/// What a command ends with.
+type Outcome = Result<ExitCode, Failure>;
+
+fn main() -> ExitCode {
+    // clap exits with 2 on a usage error by itself.
+    let cli = Cli::parse();
+    let outcome = actix_rt::System::new().block_on(async move {
+        match cli.command {
+            Command::Demo(demo) => demo::demo(demo).await,
+            Command::Run(file) => run::run(&file.config).await,
+            Command::Check(check) => check::check(&check).await,
+            Command::Sim(Sim::Node(node)) => sim::node(node).await,
+            Command::Sim(Sim::Miners(miners)) => sim::miners(miners).await,
+            Command::Bench(bench) => bench::bench(bench).await,
+        }
+    });
+    outcome.unwrap_or_else(|failure| {
+        eprintln!("error: {failure}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,146 @@
+//! The command line. Every command has `--help` with an example.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// BlockDAG Pool: a mining pool for chains whose ledger is a DAG of blocks.
+#[derive(Debug, Parser)]
+#[command(name = "dagpool", version, about, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Everything embedded: simulated DAG node, SQLite, dashboard, a few virtual miners.
+    #[command(after_help = "Example: dagpool demo --miners 8 --algorithm blake3 --block-time 1")]
+    Demo(Demo),
+    /// The pool.
+    #[command(after_help = "Example: dagpool run --config /etc/dagpool/pool.toml")]
+    Run(ConfigFile),
+    /// Preflight: one line for each thing that the pool needs, and what to do about each that fails.
+    #[command(after_help = "Example: dagpool check --config pool.toml --json")]
+    Check(Check),
+    /// The simulator: a node alone, or a swarm of miners against any pool.
+    #[command(subcommand)]
+    Sim(Sim),
+    /// Load and benchmarks.
+    #[command(subcommand)]
+    Bench(crate::bench::Bench),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Folder for journal and database; a fresh temporary one without it.
+    #[arg(long)]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Stratum address.
+    #[arg(long, default_value = "127.0.0.1:3333")]
+    pub(crate) stratum: SocketAddr,
+    /// Dashboard, API and metrics address.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub(crate) http: SocketAddr,
+    /// Virtual miners; 0 = none.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) miners: usize,
+    /// Proof-of-work function.
+    #[arg(long, default_value = "blake2s")]
+    pub(crate) algorithm: String,
+    /// Start difficulty of a session; without it, one that suits the virtual miners.
+    #[arg(long)]
+    pub(crate) difficulty: Option<String>,
+    /// Seconds between blocks of the simulated DAG, 0.1 to 60.
+    #[arg(long, default_value_t = 2.0)]
+    pub(crate) block_time: f64,
+    /// Seed of everything random in the simulation.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Form of the log.
+    #[arg(long, value_enum, default_value_t = LogForm::Human)]
+    pub(crate) log: LogForm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogForm {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigFile {
+    /// The configuration; pool.example.toml documents every key.
+    #[arg(long, default_value = "pool.toml")]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sim {
+    /// A simulated DAG node alone.
+    #[command(after_help = "Example: dagpool sim node --rpc 127.0.0.1:18131 --block-time 1 --competitors 2")]
+    Node(SimNode),
+    /// Virtual miners against any Stratum address; they really solve shares.
+    #[command(after_help = "Example: dagpool sim miners --pool 127.0.0.1:3333 --count 10 --hashrate 5000")]
+    Miners(SimMiners),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimNode {
+    /// Address of the JSON-RPC and WebSocket port.
+    #[arg(long, default_value = "127.0.0.1:18131")]
+    pub(crate) rpc: SocketAddr,
+    /// Seconds between blocks, 0.1 to 60.
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) block_time: f64,
+    /// Competing miners inside the node, which make siblings and reds.
+    #[arg(long, default_value_t = 2)]
+    pub(crate) competitors: usize,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimMiners {
+    /// The pool's Stratum address.
+    #[arg(long, default_value = "127.0.0.1:3333")]
+    pub(crate) pool: SocketAddr,
+    /// How many miners.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) count: usize,
+    /// Proof-of-work function.
+    #[arg(long, default_value = "blake2s")]
+    pub(crate) algorithm: String,
+    /// Stratum dialect: standard or kaspa.
+    #[arg(long, default_value = "standard")]
+    pub(crate) dialect: String,
+    /// Hashes a second of each miner.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) hashrate: u64,
+    /// Accounts are PREFIX0, PREFIX1...; an address where the chain has them.
+    #[arg(long, default_value = "miner")]
+    pub(crate) account: String,
+    /// Stop after this many accepted shares of each miner; 0 = never.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) shares: u64,
+    /// Stop after this many seconds; 0 = never.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seconds: u64,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Print JSON at the end.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,71 @@
+//! `dagpool run`: the pool, until a signal or a failure stops it.
+
+use std::{path::Path, process::ExitCode};
+
+use pool_actors::{
+    app::{Parts, Pool},
+    config::{self, Config},
+    runtime::shutdown::StopReason,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{Outcome, logging, token};
+
+/// Runs the pool of this configuration.
+pub(crate) async fn run(path: &Path) -> Outcome {
+    let config = config::load(path)?;
+    logging::start(config.log.format, &config.log.level)?;
+    let (token, fresh) = token::admin_token(&config.auth)?;
+    let pool = start(config, token.clone()).await?;
+    announce(&pool, fresh.then_some(token.as_str()));
+    Ok(until_stopped(pool).await)
+}
+
+/// Starts a pool with the real clock, disk, node and the embedded dashboard.
+pub(crate) async fn start(config: Config, admin_token: String) -> Result<Pool, pool_actors::error::Failure> {
+    let parts = Parts::real(&config, admin_token, assets())?;
+    Pool::start(config, parts).await
+}
+
+/// The dashboard's files.
+fn assets() -> pool_actors::api::Assets {
+    pool_actors::api::Assets::new(|path| {
+        let asset = dashboard::asset(path)?;
+        Some(pool_actors::api::Asset { bytes: asset.bytes, content_type: asset.content_type, etag: asset.etag })
+    })
+}
+
+/// Prints where everything listens, on standard output, for people and scripts.
+pub(crate) fn announce(pool: &Pool, fresh_token: Option<&str>) {
+    println!("dashboard  http://{}/", pool.http_address());
+    for (address, dialect) in pool.stratum_addresses() {
+        println!("stratum    stratum+tcp://{address}  ({dialect})");
+    }
+    println!("metrics    http://{}/metrics", pool.http_address());
+    if let Some(token) = fresh_token {
+        println!("admin      Authorization: Bearer {token}  (printed once; set auth.admin_token to keep one)");
+    }
+}
+
+/// Waits for SIGINT, SIGTERM or the pool's own end, and stops in order.
+pub(crate) async fn until_stopped(pool: Pool) -> ExitCode {
+    let shutdown = pool.shutdown();
+    // Signals can't be missed: the handlers are installed before this waits.
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        eprintln!("error: the system refused signal handlers");
+        return ExitCode::FAILURE;
+    };
+    let reason = tokio::select! {
+        reason = shutdown.requested() => reason,
+        _ = interrupt.recv() => StopReason::requested("interrupted"),
+        _ = terminate.recv() => StopReason::requested("asked to terminate"),
+    };
+    shutdown.stop(reason.clone());
+    pool.stop().await;
+    if reason.requested {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: {reason} [{}]", reason.code);
+    ExitCode::FAILURE
+}
