@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use sha2::{Digest, Sha256};
 
+use crate::dedup::HeaderSpace;
 use crate::merkle;
 use crate::share::Solution;
 
@@ -110,6 +111,16 @@ impl HeaderLayout {
             Self::Bdag80(layout) => layout.assemble(solution),
             Self::Kaspa80(layout) => layout.assemble(solution),
         }
+    }
+
+    /// What tells apart the jobs whose headers can't be equal; duplicates are looked for inside it.
+    #[must_use]
+    pub fn space(&self) -> HeaderSpace {
+        HeaderSpace::of(match self {
+            Self::Bitcoin80(layout) => &layout.previous,
+            Self::Bdag80(layout) => &layout.previous,
+            Self::Kaspa80(layout) => &layout.pre_pow_hash,
+        })
     }
 }
 
@@ -244,6 +255,7 @@ mod tests {
         let layout =
             HeaderLayout::Kaspa80(Kaspa80 { pre_pow_hash: [7; 32], timestamp_ms: 0x0102_0304_0506_0708 });
         let header = layout.assemble(&solution(&[], 99, 0x1112_1314_1516_1718, 0));
+        assert_eq!(layout.space(), HeaderSpace::of(&[7; 32]));
         assert_eq!(header[..32], [7; 32]);
         assert_eq!(hex::encode(&header[32..40]), "0807060504030201");
         assert_eq!(header[40..72], [0; 32]);

@@ -9,19 +9,26 @@
 //! |---|---|
 //! | names and amounts | [`ids`], [`units`] |
 //! | proof of work | [`target`], [`difficulty`], [`merkle`], [`header`] |
-//! | a share | [`job`], [`share`] |
+//! | a share | [`job`], [`share`], [`extranonce`], [`dedup`] |
+//! | hot-swap | [`traffic_split`], [`rollout`] |
+//! | checks | [`invariants`], [`ghostdag`] |
 #![no_std]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod dedup;
 pub mod difficulty;
+pub mod extranonce;
 pub mod ghostdag;
 pub mod header;
 pub mod ids;
+pub mod invariants;
 pub mod job;
 pub mod maturity;
 pub mod merkle;
+pub mod rollout;
 pub mod share;
 pub mod target;
+pub mod traffic_split;
 pub mod units;
