@@ -17,5 +17,6 @@ pub mod algorithm;
 pub mod config;
 pub mod error;
 pub mod messages;
+pub mod metrics;
 pub mod ports;
 pub mod runtime;

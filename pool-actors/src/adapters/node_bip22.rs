@@ -58,8 +58,10 @@ pub struct Bip22Config {
     pub payout_address: String,
     /// Text in the coinbase of our blocks.
     pub coinbase_tag: String,
-    /// Chain id that every endpoint must state; without it, the first answer decides.
-    pub chain_id: Option<String>,
+    /// Network or chain id that every endpoint must state; without it, the first answer decides.
+    pub network: Option<String>,
+    /// Confirmations after which a block is final; without it, the node's own rule.
+    pub maturity: Option<u64>,
     /// Longest time of an ordinary call.
     pub call_timeout: Duration,
 }
@@ -138,8 +140,9 @@ impl Bip22Node {
             got: got.to_owned(),
             expected: expected.to_owned(),
         };
-        if let Some(expected) = self.config.chain_id.as_ref().filter(|expected| **expected != info.chainid) {
-            return Err(wrong(expected, &info.chainid));
+        let states = [&info.chainid, &info.network];
+        if let Some(expected) = self.config.network.as_ref().filter(|expected| !states.contains(expected)) {
+            return Err(wrong(expected, &format!("{} ({})", info.network, info.chainid)));
         }
         let seen = (info.chainid.clone(), info.genesis.clone());
         let pinned = self.chain.get_or_init(|| async { seen.clone() }).await;
@@ -236,7 +239,7 @@ impl Bip22Node {
         self.ensure_chain(index).await?;
         let rpc = &self.rpcs[index];
         let answers: Vec<_> = stream::iter(blocks)
-            .map(|hash| observe::observe(rpc, hash))
+            .map(|hash| observe::observe(rpc, hash, self.config.maturity))
             .buffered(OBSERVE_AT_ONCE)
             .collect()
             .await;

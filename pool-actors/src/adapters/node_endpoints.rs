@@ -14,7 +14,10 @@ use pool_domain::ids::TemplateId;
 use rand::Rng as _;
 use tokio::{sync::watch, time::Instant};
 
-use crate::ports::node::{NodeError, NodeHealth};
+use crate::{
+    metrics::NODE_RPC_SECONDS,
+    ports::node::{NodeError, NodeHealth},
+};
 
 /// First pause after a failure; doubled by each further one up to [`BACKOFF_MAX`], and shortened at random by up to a
 /// half, so that several pools do not return to a node in step.
@@ -32,6 +35,20 @@ pub(super) fn backoff(failures: u32) -> Duration {
 pub(super) fn next_template_id() -> TemplateId {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     TemplateId(NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Records a call to a node.
+pub(super) fn observe_call(method: &'static str, took: Duration, error: Option<&NodeError>) {
+    let outcome = match error {
+        None => "ok",
+        Some(NodeError::Unreachable { .. }) => "unreachable",
+        Some(NodeError::Protocol { .. }) => "protocol",
+        Some(NodeError::Rpc { .. }) => "refused",
+        Some(NodeError::NotReady { .. }) => "not_ready",
+        Some(NodeError::WrongChain { .. }) => "wrong_chain",
+    };
+    metrics::histogram!(NODE_RPC_SECONDS, "method" => method, "outcome" => outcome)
+        .record(took.as_secs_f64());
 }
 
 #[derive(Clone, Copy)]

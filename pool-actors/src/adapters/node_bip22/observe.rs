@@ -72,7 +72,12 @@ fn is_unknown_block(error: &NodeError) -> bool {
 
 /// One block. The coinbase of the block itself never counts as its reward: the merging block pays. What it collected
 /// for red blocks counts only while it is on the selected chain, since only there its coinbase takes effect.
-pub(super) async fn observe(rpc: &Rpc, hash: BlockHash) -> Result<BlockObservation, NodeError> {
+/// `maturity`: confirmations that make a block final, instead of the node's own rule.
+pub(super) async fn observe(
+    rpc: &Rpc,
+    hash: BlockHash,
+    maturity: Option<u64>,
+) -> Result<BlockObservation, NodeError> {
     let reward = match rpc.call::<WireReward>("getBlockRewardInfo", [hash]).await {
         Ok(reward) => reward,
         Err(error) if is_unknown_block(&error) => return Ok(unknown(hash)),
@@ -87,13 +92,15 @@ pub(super) async fn observe(rpc: &Rpc, hash: BlockHash) -> Result<BlockObservati
         return Err(rpc.protocol(format!("getBlock: asked for {hash}, got {}", block.hash)));
     }
     let color = Color::from(reward.block_color);
+    let confirmations = reward.confirmation_count.unwrap_or(0);
+    let deep = maturity.map_or(reward.is_mature, |maturity| confirmations >= maturity);
     let red_merge_income = block.red_reward_amount.filter(|amount| block.is_chain_block && *amount > 0);
     Ok(BlockObservation {
         hash,
         known: true,
         color,
-        confirmations: reward.confirmation_count.unwrap_or(0),
-        mature: reward.is_mature && color != Color::Unknown,
+        confirmations,
+        mature: deep && color != Color::Unknown,
         reward: reward.reward_amount.map(|amount| Amount(i128::from(amount))),
         red_merge_income: red_merge_income.map(|amount| Amount(i128::from(amount))),
         merging_block: reward.merging_chain_block_hash,

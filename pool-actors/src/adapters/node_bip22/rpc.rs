@@ -4,7 +4,9 @@ use std::{error::Error as _, fmt::Write as _, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
+use super::super::node_endpoints::observe_call;
 use crate::ports::node::NodeError;
 
 /// Largest answer read: a template of a full block is a few megabytes of hex.
@@ -90,7 +92,7 @@ impl Rpc {
     /// Calls `method` within the usual time.
     pub(super) async fn call<T: DeserializeOwned>(
         &self,
-        method: &str,
+        method: &'static str,
         params: impl Serialize + Send + Sync,
     ) -> Result<T, NodeError> {
         self.call_within(method, params, self.timeout).await
@@ -99,7 +101,19 @@ impl Rpc {
     /// Calls `method`; the answer must be complete within `timeout`.
     pub(super) async fn call_within<T: DeserializeOwned>(
         &self,
-        method: &str,
+        method: &'static str,
+        params: impl Serialize + Send + Sync,
+        timeout: Duration,
+    ) -> Result<T, NodeError> {
+        let started = Instant::now();
+        let result = self.ask(method, params, timeout).await;
+        observe_call(method, started.elapsed(), result.as_ref().err());
+        result
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
         params: impl Serialize + Send + Sync,
         timeout: Duration,
     ) -> Result<T, NodeError> {
