@@ -1,1 +1,158 @@
-//! Being built.
+//! The built dashboard, embedded into the binary.
+//!
+//! `npm run build` writes `dist/`; this crate embeds whatever is there at compile time. A checkout whose front end was
+//! never built still compiles: it serves one page that says how to build it.
+//!
+//! The crate knows nothing of HTTP servers: it maps a request path to bytes and the headers that belong to them.
+
+use std::borrow::Cow;
+
+use rust_embed::RustEmbed;
+
+#[derive(RustEmbed)]
+#[folder = "dist/"]
+#[allow_missing = true]
+struct Dist;
+
+const INDEX: &str = "index.html";
+const PLACEHOLDER: &[u8] = include_bytes!("placeholder.html");
+
+/// File names below `assets/` contain a hash of their content, so a changed file has a new name.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// Everything else keeps its name when it changes: ask again each time, an unchanged etag answers 304.
+const REVALIDATE: &str = "no-cache";
+
+/// First path segments that belong to the pool's own routes: an unknown path below them is a 404, never the page.
+const RESERVED: &[&str] = &["api", "health", "metrics", "docs"];
+
+/// Content security policy that the dashboard is built for: nothing is loaded from elsewhere.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; \
+     style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// One embedded file with the headers it is to be served with.
+#[derive(Debug, Clone)]
+pub struct Asset {
+    /// The content, uncompressed.
+    pub bytes: Cow<'static, [u8]>,
+    /// Value for `Content-Type`.
+    pub content_type: String,
+    /// Strong entity tag for `ETag`, with its quotes (RFC 9110, section 8.8.3).
+    pub etag: String,
+    /// Value for `Cache-Control`.
+    pub cache_control: &'static str,
+}
+
+/// The file for a request path (with or without the leading slash, without query).
+///
+/// Paths without a file of their own are views of the single-page application and get `index.html`. `None` (404) for
+/// missing files (a last segment with a dot) and for paths below the pool's own routes.
+#[must_use]
+pub fn asset(path: &str) -> Option<Asset> {
+    let path = path.trim_start_matches('/');
+    if let Some(found) = embedded(path) {
+        return Some(found);
+    }
+    if is_view(path) { Some(embedded(INDEX).unwrap_or_else(placeholder)) } else { None }
+}
+
+/// Whether a front-end build is embedded; `false` means that only the page saying so is served.
+#[must_use]
+pub fn is_built() -> bool {
+    Dist::get(INDEX).is_some()
+}
+
+fn is_view(path: &str) -> bool {
+    let first = path.split('/').next().unwrap_or_default();
+    let last = path.rsplit('/').next().unwrap_or_default();
+    path == INDEX || (!RESERVED.contains(&first) && !last.contains('.'))
+}
+
+fn embedded(path: &str) -> Option<Asset> {
+    let file = Dist::get(path)?;
+    Some(Asset {
+        bytes: file.data,
+        content_type: content_type(path),
+        etag: etag(&file.metadata.sha256_hash()),
+        cache_control: if path.starts_with("assets/") { IMMUTABLE } else { REVALIDATE },
+    })
+}
+
+fn placeholder() -> Asset {
+    Asset {
+        bytes: Cow::Borrowed(PLACEHOLDER),
+        content_type: content_type(INDEX),
+        etag: "\"placeholder\"".to_owned(),
+        cache_control: REVALIDATE,
+    }
+}
+
+fn content_type(path: &str) -> String {
+    let mime = mime_guess::from_path(path).first_or_octet_stream();
+    if mime.type_() == mime_guess::mime::TEXT { format!("{mime}; charset=utf-8") } else { mime.to_string() }
+}
+
+/// 128 bits of the content's SHA-256 are plenty to tell versions apart.
+fn etag(sha256: &[u8; 32]) -> String {
+    use std::fmt::Write as _;
+    let mut tag = String::with_capacity(34);
+    tag.push('"');
+    for byte in &sha256[..16] {
+        write!(tag, "{byte:02x}").expect("writing to a String never fails");
+    }
+    tag.push('"');
+    tag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_and_views_get_the_page() {
+        for path in ["", "/", "/index.html", "/miners", "/blocks/00ff"] {
+            let page = asset(path).unwrap_or_else(|| panic!("{path} has a page"));
+            assert_eq!(page.content_type, "text/html; charset=utf-8");
+            assert_eq!(page.cache_control, REVALIDATE);
+            assert!(page.bytes.starts_with(b"<!doctype html>"), "{path} starts as a page");
+        }
+    }
+
+    #[test]
+    fn missing_files_and_routes_of_the_pool_are_not_found() {
+        for path in
+            ["/assets/gone-1234.js", "/robots.txt", "/../Cargo.toml", "/api/nothing", "/health/x", "/metrics"]
+        {
+            assert!(asset(path).is_none(), "{path} must not answer with the page");
+        }
+    }
+
+    #[test]
+    fn a_word_that_only_starts_like_a_route_is_a_view() {
+        assert!(asset("/apiary").is_some());
+    }
+
+    #[test]
+    fn every_embedded_file_is_served_with_its_own_headers() {
+        for path in Dist::iter() {
+            let file = asset(&path).unwrap_or_else(|| panic!("{path} is embedded"));
+            assert!(file.etag.starts_with('"') && file.etag.ends_with('"') && file.etag.len() == 34);
+            assert_eq!(file.cache_control == IMMUTABLE, path.starts_with("assets/"), "{path}");
+        }
+        assert_eq!(is_built(), Dist::iter().any(|path| path == INDEX));
+    }
+
+    #[test]
+    fn the_placeholder_says_what_to_do() {
+        let page = placeholder();
+        assert!(String::from_utf8_lossy(&page.bytes).contains("make dashboard"));
+    }
+
+    #[test]
+    fn content_types_are_those_browsers_insist_on() {
+        assert_eq!(content_type("assets/a.js"), "text/javascript; charset=utf-8");
+        assert_eq!(content_type("assets/a.css"), "text/css; charset=utf-8");
+        assert_eq!(content_type("assets/a.woff2"), "font/woff2");
+        assert_eq!(content_type("favicon.svg"), "image/svg+xml");
+        assert_eq!(content_type("strange.zzzz"), "application/octet-stream");
+    }
+}

@@ -1,0 +1,34 @@
+import { decodeList } from "./decode";
+import { type Block, block, type Miner, miner, type Stats, stats } from "./schema";
+
+export interface RestAnswer {
+  /** Null when the pool did not answer, or answered something else. */
+  stats: Stats | null;
+  blocks: Block[] | null;
+  miners: Miner[] | null;
+}
+
+export type Fetch = (path: string, init: { signal: AbortSignal }) => Promise<Response>;
+
+const timeoutMs = 5_000;
+
+async function get(fetcher: Fetch, path: string): Promise<unknown> {
+  const response = await fetcher(path, { signal: AbortSignal.timeout(timeoutMs) });
+  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
+  return response.json();
+}
+
+/** First paint, and the fallback while the feed is away: three public routes, each allowed to fail by itself. */
+export async function loadRest(fetcher: Fetch = (path, init) => fetch(path, init)): Promise<RestAnswer> {
+  const [figures, found, connected] = await Promise.allSettled([
+    get(fetcher, "/api/stats"),
+    get(fetcher, "/api/blocks?limit=60"),
+    get(fetcher, "/api/miners?limit=200"),
+  ]);
+  const parsed = figures.status === "fulfilled" ? stats.safeParse(figures.value) : null;
+  return {
+    stats: parsed?.success ? parsed.data : null,
+    blocks: found.status === "fulfilled" ? decodeList(block, found.value) : null,
+    miners: connected.status === "fulfilled" ? decodeList(miner, connected.value) : null,
+  };
+}

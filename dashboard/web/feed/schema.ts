@@ -1,0 +1,147 @@
+/**
+ * Shapes of the pool's public API, as the dashboard reads them.
+ *
+ * Fields that a view can do without are nullable here: a pool that does not serve them yet shows a dash, not an error.
+ */
+import { z } from "zod";
+
+// The content security policy forbids code made at run time.
+z.config({ jitless: true });
+
+/** Counters that a pool may leave out when they never moved. */
+const count = z.number().nonnegative().default(0);
+const text = z.string().nullish().default(null);
+const number = z.number().nullish().default(null);
+/** Integers beyond 2^53 travel as decimal strings; only used for display, never for money. */
+const magnitude = z
+  .union([z.number(), z.string().regex(/^\d+(\.\d+)?$/)])
+  .nullish()
+  .transform((value) => (value === null || value === undefined ? null : Number(value)));
+/** An amount of money in the currency's smallest unit. */
+export const amount = z.string().regex(/^-?\d+$/);
+
+export const currency = z.object({ symbol: z.string().default(""), decimals: z.number().int().min(0).max(36) });
+export type Currency = z.infer<typeof currency>;
+
+const shares = z.object({
+  accepted: count,
+  rejected: count,
+  stale: count,
+  duplicate: count,
+  low_difficulty: count,
+  invalid: count,
+});
+export type Shares = z.infer<typeof shares>;
+
+export const stats = z.object({
+  pool: z.object({
+    hashrate: z.number(),
+    miners: count,
+    workers: count,
+    shares,
+    shares_per_second: number,
+    currency: currency.nullish().default(null),
+  }),
+  network: z.object({
+    algorithm: text,
+    difficulty: magnitude,
+    hashrate: number,
+    /** Blocks per second of the whole network. */
+    block_rate: number,
+    ready: z.boolean().nullish().default(null),
+    reason: text,
+  }),
+  blocks: z.object({
+    candidate: count,
+    submitted: count,
+    accepted: count,
+    rejected: count,
+    matured: count,
+    paid: count,
+    void: count,
+    blue: count,
+    red: count,
+  }),
+  ledger: z.object({ pending: amount, confirmed: amount, paid: amount, imbalance: amount }),
+});
+export type Stats = z.infer<typeof stats>;
+
+export const blockStatuses = ["candidate", "submitted", "accepted", "rejected", "matured", "paid", "void"] as const;
+export const block = z.object({
+  hash: z.string().min(1),
+  height: z.number(),
+  parents: z.array(z.string()).default([]),
+  /** Null for blocks that are not ours. */
+  status: z.enum(blockStatuses).nullish().default(null),
+  color: z.enum(["unknown", "blue", "red"]).catch("unknown"),
+  confirmations: number,
+  reward: amount.nullish().default(null),
+  account: text,
+  worker: text,
+  found_at: text,
+  algorithm: text,
+  /** REST lists only our own blocks, without this field. */
+  ours: z.boolean().default(true),
+});
+export type Block = z.infer<typeof block>;
+
+export const miner = z.object({
+  account: z.string().min(1),
+  workers: z.union([z.number(), z.array(z.unknown()).transform((list) => list.length)]).default(0),
+  hashrate: z.number().default(0),
+  shares: z.object({ accepted: count, rejected: count }).default({ accepted: 0, rejected: 0 }),
+  connected_since: text,
+  difficulty: magnitude,
+  last_share_at: text,
+});
+export type Miner = z.infer<typeof miner>;
+
+export const job = z.object({
+  id: z.union([z.string(), z.number()]).transform(String),
+  algorithm: text,
+  height: number,
+  parents: z.array(z.string()).default([]),
+  age_ms: number,
+  network_difficulty: magnitude,
+  template_time: z
+    .union([z.string(), z.number()])
+    .nullish()
+    .transform((value) => (value === undefined ? null : value)),
+});
+export type Job = z.infer<typeof job>;
+
+export const node = z.object({
+  name: text,
+  ready: z.boolean(),
+  reason: text,
+  endpoint_count: number,
+  last_template_at: text,
+  latency_ms: number,
+});
+export type NodeHealth = z.infer<typeof node>;
+
+export const point = z.object({
+  at: z.string(),
+  hashrate: z.number(),
+  shares_per_second: z.number(),
+});
+export type Point = z.infer<typeof point>;
+
+export const peer = z.object({
+  session: z.union([z.string(), z.number()]).transform(String),
+  account: text,
+  worker: text,
+  peer: text,
+  agent: text,
+});
+export type Peer = z.infer<typeof peer>;
+
+export const notice = z.object({ message: text, severity: text, code: text });
+
+/** The wrapper of every message on `/api/live`. */
+export const envelope = z.object({
+  type: z.string(),
+  seq: z.number().int().nonnegative(),
+  at: z.string(),
+  data: z.unknown(),
+});

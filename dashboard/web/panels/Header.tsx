@@ -1,0 +1,57 @@
+import type { Link } from "../feed/live";
+import { span, utcTime } from "../format/time";
+
+function describe(link: Link, now: number): { word: string; detail: string; tone: string } {
+  switch (link.phase) {
+    case "live":
+      return { word: "CONNECTED", detail: "", tone: "good" };
+    case "connecting":
+      return { word: "CONNECTING", detail: "", tone: "wait" };
+    case "silent":
+      return { word: "SILENT", detail: span(now - link.since), tone: "wait" };
+    case "waiting": {
+      const seconds = Math.max(0, Math.ceil((link.retryAt - now) / 1000));
+      return { word: "OFFLINE", detail: seconds > 0 ? `retry in ${seconds} s` : "retrying", tone: "bad" };
+    }
+  }
+}
+
+interface HeaderProps {
+  link: Link;
+  /** Viewer's clock. */
+  now: number;
+  /** Pool's clock minus viewer's. */
+  skewMs: number;
+  algorithm: string | null;
+}
+
+export function Header({ link, now, skewMs, algorithm }: HeaderProps) {
+  const { word, detail, tone } = describe(link, now);
+  return (
+    <header className="header">
+      <h1 className="title">
+        <span className="bracket" aria-hidden="true">
+          [
+        </span>
+        DAG_POOL
+        <span className="bracket" aria-hidden="true">
+          ]
+        </span>
+      </h1>
+      <div className="status-line">
+        {algorithm && <span className="algorithm">{algorithm}</span>}
+        <time className="utc-clock" dateTime={new Date(now + skewMs).toISOString()}>
+          {utcTime(now + skewMs)}
+        </time>
+        <span className={`connection connection-${tone}`}>
+          <span className="pulse" aria-hidden="true" />
+          {/* Only the word is announced: a countdown read aloud every second helps nobody. */}
+          <span role="status" data-testid="connection">
+            {word}
+          </span>
+          {detail && <span className="connection-detail">{detail}</span>}
+        </span>
+      </div>
+    </header>
+  );
+}

@@ -1,0 +1,156 @@
+import { useMemo, useState } from "react";
+import type { Miner } from "../feed/schema";
+import { compact, hashrateText, percent, shorten, whole } from "../format/number";
+import { parseTime, span } from "../format/time";
+import { Empty } from "../ui/Panel";
+import { Ago } from "../ui/Time";
+
+type Key = "account" | "workers" | "hashrate" | "accepted" | "difficulty" | "last" | "since";
+
+const columns: { key: Key; name: string; className: string }[] = [
+  { key: "account", name: "account", className: "col-account" },
+  { key: "workers", name: "workers", className: "col-number col-minor" },
+  { key: "hashrate", name: "hash rate", className: "col-number" },
+  { key: "accepted", name: "shares", className: "col-number" },
+  { key: "difficulty", name: "difficulty", className: "col-number col-minor" },
+  { key: "last", name: "last share", className: "col-number" },
+  { key: "since", name: "connected", className: "col-number col-minor" },
+];
+
+function sortValue(miner: Miner, key: Key): number | string {
+  switch (key) {
+    case "account":
+      return miner.account;
+    case "workers":
+      return miner.workers;
+    case "hashrate":
+      return miner.hashrate;
+    case "accepted":
+      return miner.shares.accepted;
+    case "difficulty":
+      return miner.difficulty ?? 0;
+    case "last":
+      return parseTime(miner.last_share_at) ?? 0;
+    case "since":
+      return parseTime(miner.connected_since) ?? 0;
+  }
+}
+
+/** Sorted copy; ties by account, so that rows do not dance from one second to the next. */
+export function sortMiners(miners: readonly Miner[], key: Key, descending: boolean): Miner[] {
+  const direction = descending ? -1 : 1;
+  return [...miners].sort((a, b) => {
+    const [left, right] = [sortValue(a, key), sortValue(b, key)];
+    const order = left < right ? -1 : left > right ? 1 : 0;
+    return order * direction || a.account.localeCompare(b.account);
+  });
+}
+
+const firstRows = 25;
+
+interface MinersProps {
+  miners: readonly Miner[];
+  /** By the pool's clock. */
+  now: number;
+}
+
+export function Miners({ miners, now }: MinersProps) {
+  const [sort, setSort] = useState<{ key: Key; descending: boolean }>({ key: "hashrate", descending: true });
+  const [needle, setNeedle] = useState("");
+  const [all, setAll] = useState(false);
+  const wanted = needle.trim().toLowerCase();
+  const rows = useMemo(() => {
+    const found = wanted ? miners.filter((miner) => miner.account.toLowerCase().includes(wanted)) : miners;
+    return sortMiners(found, sort.key, sort.descending);
+  }, [miners, wanted, sort]);
+  if (miners.length === 0) {
+    return (
+      <Empty title="NO_MINERS">
+        Point a miner at this pool&rsquo;s Stratum address (port 3333 unless pool.toml says otherwise) with your payout
+        address as user name.
+      </Empty>
+    );
+  }
+  const shown = all ? rows : rows.slice(0, firstRows);
+  const choose = (key: Key) =>
+    setSort((now) => ({ key, descending: now.key === key ? !now.descending : key !== "account" }));
+  return (
+    <>
+      {miners.length > 8 && (
+        <label className="search">
+          <span className="visually-hidden">Filter miners by account</span>
+          <input
+            className="input"
+            type="search"
+            placeholder="filter by account"
+            value={needle}
+            onChange={(event) => setNeedle(event.target.value)}
+          />
+        </label>
+      )}
+      {rows.length === 0 ? (
+        <Empty title="NO_MATCH">No connected miner has that in its account.</Empty>
+      ) : (
+        <table className="table">
+          <thead>
+            <tr>
+              {columns.map(({ key, name, className }) => (
+                <th
+                  className={className}
+                  key={key}
+                  scope="col"
+                  aria-sort={sort.key === key ? (sort.descending ? "descending" : "ascending") : "none"}
+                >
+                  <button type="button" className="sort" onClick={() => choose(key)}>
+                    {name}
+                    <span className="sort-mark" aria-hidden="true">
+                      {sort.key === key ? (sort.descending ? "▾" : "▴") : ""}
+                    </span>
+                  </button>
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map((miner) => (
+              <Row key={miner.account} miner={miner} now={now} />
+            ))}
+          </tbody>
+        </table>
+      )}
+      {rows.length > firstRows && (
+        <button className="button button-quiet" type="button" onClick={() => setAll(!all)}>
+          {all ? "SHOW FEWER" : `SHOW ALL ${whole(rows.length)}`}
+        </button>
+      )}
+    </>
+  );
+}
+
+function Row({ miner, now }: { miner: Miner; now: number }) {
+  const since = parseTime(miner.connected_since);
+  const judged = miner.shares.accepted + miner.shares.rejected;
+  return (
+    <tr>
+      <th scope="row" className="col-account" title={miner.account}>
+        {shorten(miner.account, 10, 6)}
+      </th>
+      <td className="col-number col-minor">{whole(miner.workers)}</td>
+      <td className="col-number col-strong">{hashrateText(miner.hashrate)}</td>
+      <td className="col-number">
+        {whole(miner.shares.accepted)}
+        {miner.shares.rejected > 0 && (
+          <span className="rejected" title={`${whole(miner.shares.rejected)} rejected`}>
+            {" "}
+            −{percent(miner.shares.rejected, judged)}
+          </span>
+        )}
+      </td>
+      <td className="col-number col-minor">{compact(miner.difficulty)}</td>
+      <td className="col-number">
+        <Ago at={parseTime(miner.last_share_at)} now={now} />
+      </td>
+      <td className="col-number col-minor">{since === null ? "—" : span(now - since)}</td>
+    </tr>
+  );
+}

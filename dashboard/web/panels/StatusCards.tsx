@@ -1,0 +1,104 @@
+import type { ReactNode } from "react";
+import type { Stats } from "../feed/schema";
+import { compact, hashrate, hashrateText, percent, plural, whole } from "../format/number";
+import { Icon, type IconName } from "../ui/icons";
+import type { Freshness } from "../ui/Panel";
+
+interface CardProps {
+  icon: IconName;
+  label: string;
+  value: string;
+  unit?: string;
+  children: ReactNode;
+  freshness: Freshness;
+  testId: string;
+}
+
+function Card({ icon, label, value, unit, children, freshness, testId }: CardProps) {
+  return (
+    <li className="card" data-freshness={freshness}>
+      <div className="card-label">
+        <Icon name={icon} />
+        {label}
+      </div>
+      <div className="card-value" data-testid={testId}>
+        {freshness === "waiting" ? <span className="card-skeleton">—</span> : value}
+        {unit && freshness !== "waiting" && <span className="card-unit"> {unit}</span>}
+      </div>
+      <div className="card-note">{children}</div>
+    </li>
+  );
+}
+
+/** Blocks per second, said in the unit that leaves a readable number. */
+export function blockRate(perSecond: number | null): string {
+  if (perSecond === null || perSecond <= 0) return "block rate unknown";
+  if (perSecond >= 0.5) return `${perSecond.toFixed(1)} blocks/s`;
+  if (perSecond * 60 >= 0.5) return `${(perSecond * 60).toFixed(1)} blocks/min`;
+  return `${(perSecond * 3600).toFixed(1)} blocks/h`;
+}
+
+/** The six figures that an operator looks at first. */
+export function StatusCards({ stats, freshness }: { stats: Stats | null; freshness: Freshness }) {
+  const pool = stats?.pool;
+  const network = stats?.network;
+  const blocks = stats?.blocks;
+  const rate = hashrate(pool?.hashrate);
+  const part = pool && network?.hashrate ? percent(pool.hashrate, network.hashrate) : null;
+  const judged = (pool?.shares.accepted ?? 0) + (pool?.shares.rejected ?? 0);
+  return (
+    <ul className="cards" aria-label="Key figures">
+      <Card
+        icon="hashrate"
+        label="POOL_HASHRATE"
+        value={rate.value}
+        unit={rate.unit}
+        freshness={freshness}
+        testId="hashrate"
+      >
+        {part ? `${part} of network ${hashrateText(network?.hashrate)}` : "network hash rate unknown"}
+      </Card>
+      <Card
+        icon="shares"
+        label="SHARES"
+        value={compact(pool?.shares_per_second)}
+        unit="/s"
+        freshness={freshness}
+        testId="shares-rate"
+      >
+        {whole(pool?.shares.accepted)} accepted
+        {judged > 0 && ` (${percent(pool?.shares.accepted ?? 0, judged)})`}
+      </Card>
+      <Card icon="miners" label="MINERS" value={whole(pool?.miners)} freshness={freshness} testId="miners">
+        {plural(pool?.workers ?? 0, "worker")} connected
+      </Card>
+      <Card
+        icon="network"
+        label="NET_DIFFICULTY"
+        value={compact(network?.difficulty)}
+        freshness={freshness}
+        testId="difficulty"
+      >
+        {blockRate(network?.block_rate ?? null)}
+      </Card>
+      <Card
+        icon="blocks"
+        label="BLOCKS_FOUND"
+        value={whole(blocks?.candidate)}
+        freshness={freshness}
+        testId="blocks-found"
+      >
+        {whole(blocks?.blue)} blue · {whole(blocks?.red)} red
+      </Card>
+      <Card
+        icon="conversion"
+        label="PAID_CONVERSION"
+        value={percent(blocks?.paid ?? 0, blocks?.candidate ?? 0) ?? "—"}
+        freshness={freshness}
+        testId="conversion"
+      >
+        {whole(blocks?.paid)} of {plural(blocks?.candidate ?? 0, "block")} paid
+      </Card>
+    </ul>
+  );
+}
