@@ -9,7 +9,7 @@
 //! |---|---|
 //! | names and amounts | [`ids`], [`units`] |
 //! | proof of work | [`target`], [`difficulty`], [`merkle`], [`header`] |
-//! | a share | [`job`], [`share`], [`extranonce`], [`dedup`] |
+//! | a share | [`job`], [`share`], [`extranonce`], [`dedup`], [`vardiff`] |
 //! | hot-swap | [`traffic_split`], [`rollout`] |
 //! | checks | [`invariants`], [`ghostdag`] |
 #![no_std]
@@ -32,3 +32,4 @@ pub mod share;
 pub mod target;
 pub mod traffic_split;
 pub mod units;
+pub mod vardiff;
