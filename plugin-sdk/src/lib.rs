@@ -92,3 +92,8 @@ macro_rules! standard_capabilities {
         $(impl $crate::$capability for $algorithm {})+
     };
 }
+
+/// The README's example is compiled as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
