@@ -1,0 +1,478 @@
+//! Where the ledger is kept: accounts, roll-ups of shares, blocks and double-entry postings.
+//!
+//! Writing is one [`LedgerCommit`] at a time, by one ledger per node, each in one transaction of the database together
+//! with the journal position it was made from: so a crash at any moment leaves either all of it or nothing, and the
+//! feed goes on where it stands. Names (accounts, hashes), never database keys, cross this port: a payout worker or an
+//! audit on another database can use the same types.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use async_trait::async_trait;
+use pool_domain::{
+    ids::{Account, AlgorithmName, BlockHash, ShareSeq, WorkerName},
+    maturity::{BlockStatus, Color},
+    units::{Amount, BasisPoints, TimeMs, Work},
+};
+use serde::Serialize;
+
+/// Why the store did not do as asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Not reachable, locked, or out of space: the same call may succeed later.
+    #[error("store: {what}; shares are kept in the journal and are fed to the store when it is back")]
+    Unavailable {
+        /// The database's own words.
+        what: String,
+    },
+    /// Another ledger wrote to this node's position: two pools share one database.
+    #[error(
+        "store: node {node} is at commit {found}, expected {expected}: another pool process feeds the same database; stop one of them"
+    )]
+    Conflict {
+        /// Node name.
+        node: String,
+        /// Commits made according to this ledger.
+        expected: u64,
+        /// Commits made according to the database.
+        found: u64,
+    },
+    /// The schema is not one that this program can work with.
+    #[error("store: {what}")]
+    Schema {
+        /// What does not fit, and what to do.
+        what: String,
+    },
+    /// The database refused or returned something that it should not: a defect.
+    #[error("store: {what}")]
+    Corrupt {
+        /// What was refused or read.
+        what: String,
+    },
+}
+
+/// Place in a node's journal up to which the store is fed, and the number of commits that brought it there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Position {
+    /// Last record taken in.
+    pub seq: ShareSeq,
+    /// Commits of this node, for recognising one whose answer was lost.
+    pub commits: u64,
+}
+
+/// A kind of ledger account. A miner's or the fee's balance is positive; what the chain owes us stands against it,
+/// negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Book {
+    /// Rewards that are not mature yet (the chain's side).
+    ChainPending,
+    /// Mature rewards (the chain's side).
+    ChainConfirmed,
+    /// A miner's part of rewards that are not mature yet.
+    MinerPending,
+    /// A miner's balance.
+    MinerConfirmed,
+    /// Reserved by a payout on its way.
+    MinerReserved,
+    /// Paid out.
+    MinerPaid,
+    /// The pool's fee from rewards that are not mature yet.
+    FeePending,
+    /// The pool's fee.
+    FeeConfirmed,
+    /// Corrections by an operator, with author and reason in the reference.
+    Adjustment,
+}
+
+impl Book {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::ChainPending,
+        Self::ChainConfirmed,
+        Self::MinerPending,
+        Self::MinerConfirmed,
+        Self::MinerReserved,
+        Self::MinerPaid,
+        Self::FeePending,
+        Self::FeeConfirmed,
+        Self::Adjustment,
+    ];
+
+    /// Its name in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ChainPending => "chain_pending",
+            Self::ChainConfirmed => "chain_confirmed",
+            Self::MinerPending => "miner_pending",
+            Self::MinerConfirmed => "miner_confirmed",
+            Self::MinerReserved => "miner_reserved",
+            Self::MinerPaid => "miner_paid",
+            Self::FeePending => "fee_pending",
+            Self::FeeConfirmed => "fee_confirmed",
+            Self::Adjustment => "adjustment",
+        }
+    }
+
+    /// The book of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|book| book.as_str() == name)
+    }
+}
+
+/// One line of a posting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Kind of account.
+    pub book: Book,
+    /// Whose; `None` is the pool.
+    pub account: Option<Account>,
+    /// Signed; the lines of a posting sum to zero.
+    pub amount: Amount,
+}
+
+/// A balanced set of entries with its cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posting {
+    /// Unique name of the cause: the same posting can't be made twice.
+    pub reference: String,
+    /// What it does, such as `reward_pending`.
+    pub kind: &'static str,
+    /// The block it is about.
+    pub block: Option<BlockHash>,
+    /// When.
+    pub at: TimeMs,
+    /// At least two, summing to zero.
+    pub entries: Vec<Entry>,
+}
+
+/// Accepted shares of one worker in one batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShareDelta {
+    /// Who is paid.
+    pub account: Account,
+    /// The rig.
+    pub worker: WorkerName,
+    /// Proof-of-work function.
+    pub algorithm: AlgorithmName,
+    /// Number of shares, at least 1.
+    pub accepted: u64,
+    /// Their work.
+    pub work: Work,
+    /// When the newest was received.
+    pub last_share_at: TimeMs,
+}
+
+/// A block of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockRow {
+    /// Order of discovery over all nodes of this store, from 1.
+    pub number: u64,
+    /// Identity.
+    pub hash: BlockHash,
+    /// Ties it to its share.
+    pub candidate: u64,
+    /// Its record in the journal.
+    pub candidate_seq: ShareSeq,
+    /// The winning share; `None` until it was read (or given up, see the ledger).
+    pub anchor: Option<ShareSeq>,
+    /// Proof-of-work function.
+    pub algorithm: AlgorithmName,
+    /// Measure of its window.
+    pub network_work: Work,
+    /// Height or blue score, for people.
+    pub height: Option<u64>,
+    /// Parents, main parent first.
+    pub parents: Vec<BlockHash>,
+    /// Finder.
+    pub account: Account,
+    /// Finder's rig.
+    pub worker: WorkerName,
+    /// When.
+    pub found_at: TimeMs,
+    /// Stage of its life.
+    pub status: BlockStatus,
+    /// Provisional until matured.
+    pub color: Color,
+    /// Depth in the chain's measure.
+    pub confirmations: u64,
+    /// Reward as last observed.
+    pub reward: Option<Amount>,
+    /// Income for merged reds as last observed.
+    pub income: Option<Amount>,
+    /// The block that merged (and pays) it.
+    pub merging_block: Option<BlockHash>,
+    /// Reward that is pending in the ledger now.
+    pub booked_reward: Amount,
+    /// Income that is pending in the ledger now.
+    pub booked_income: Amount,
+    /// Postings this block has caused so far: numbers their references.
+    pub postings: u64,
+    /// Why it was rejected or void.
+    pub reason: Option<String>,
+}
+
+/// How a block's reward is shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// Name of the scheme: `pplns`, `prop`, `solo`.
+    pub scheme: String,
+    /// Pool fee.
+    pub fee: BasisPoints,
+    /// Oldest share counted, if any was.
+    pub first_seq: Option<ShareSeq>,
+    /// Newest share counted (the anchor).
+    pub last_seq: ShareSeq,
+    /// Work of each account inside the window, by account.
+    pub weights: Vec<(Account, Work)>,
+}
+
+/// A step in a block's life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BlockStep {
+    /// When.
+    pub at: TimeMs,
+    /// Stage.
+    pub status: BlockStatus,
+    /// Colour.
+    pub color: Color,
+    /// Why, where there is something to say.
+    pub reason: Option<String>,
+}
+
+/// What happened to a block in one commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockChange {
+    /// Its state now.
+    pub row: BlockRow,
+    /// Its split, when it became known in this commit.
+    pub split: Option<Split>,
+    /// Steps taken in this commit.
+    pub steps: Vec<BlockStep>,
+    /// The parents are new or changed.
+    pub parents_changed: bool,
+}
+
+/// What a reward window held at a position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowMark {
+    /// Proof-of-work function.
+    pub algorithm: AlgorithmName,
+    /// Oldest share that the window may still need: the journal keeps it and all later ones.
+    pub oldest: ShareSeq,
+    /// Newest share in it.
+    pub newest: ShareSeq,
+    /// The ledger's own description of the window, compared after a rebuild.
+    pub state: Vec<u8>,
+}
+
+/// A winning share whose candidate record was not read yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Anchor {
+    /// The candidate.
+    pub candidate: u64,
+    /// The share.
+    pub seq: ShareSeq,
+}
+
+/// All that one step of the ledger changes; applied as a whole or not at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LedgerCommit {
+    /// Node whose journal was read.
+    pub node: String,
+    /// Where the ledger stood.
+    pub expected: Position,
+    /// Journal position after it.
+    pub seq: ShareSeq,
+    /// When.
+    pub at: TimeMs,
+    /// Roll-ups.
+    pub shares: Vec<ShareDelta>,
+    /// Windows, where they changed.
+    pub windows: Vec<WindowMark>,
+    /// Winning shares that wait for their candidate.
+    pub anchors_added: Vec<Anchor>,
+    /// Candidates whose winning share is settled.
+    pub anchors_removed: Vec<u64>,
+    /// Blocks, in order of their number.
+    pub blocks: Vec<BlockChange>,
+    /// Money.
+    pub postings: Vec<Posting>,
+}
+
+/// What a ledger needs at start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LedgerState {
+    /// Where it stands.
+    pub position: Position,
+    /// Highest block number in use.
+    pub block_number: u64,
+    /// Blocks whose life goes on.
+    pub open_blocks: Vec<BlockRow>,
+    /// Windows as they were.
+    pub windows: Vec<WindowMark>,
+    /// Winning shares that wait for their candidate.
+    pub anchors: Vec<Anchor>,
+}
+
+/// Balance of one account, smallest unit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Balance {
+    /// From blocks that are not mature.
+    pub pending: Amount,
+    /// Owed.
+    pub confirmed: Amount,
+    /// Paid out.
+    pub paid: Amount,
+}
+
+/// Credited shares of one worker and algorithm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WorkerShares {
+    /// The rig.
+    pub worker: WorkerName,
+    /// Proof-of-work function.
+    pub algorithm: AlgorithmName,
+    /// Accepted shares.
+    pub accepted: u64,
+    /// Their work.
+    pub work: Work,
+    /// When the newest was received.
+    pub last_share_at: TimeMs,
+}
+
+/// An account as the ledger knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccountRow {
+    /// Canonical payout address.
+    pub account: Account,
+    /// Roll-ups, by worker and algorithm.
+    pub workers: Vec<WorkerShares>,
+    /// Money.
+    pub balance: Balance,
+}
+
+/// Which blocks, and from where.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BlockQuery {
+    /// Only blocks with a smaller number; `None` starts at the newest.
+    pub before: Option<u64>,
+    /// Only of this stage.
+    pub status: Option<BlockStatus>,
+    /// Only of this colour.
+    pub color: Option<Color>,
+    /// Only found by this account.
+    pub account: Option<Account>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Sums over the whole ledger.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Accounts known.
+    pub accounts: u64,
+    /// Workers known.
+    pub workers: u64,
+    /// Shares credited.
+    pub accepted: u64,
+    /// Blocks by stage and colour.
+    pub blocks: Vec<(BlockStatus, Color, u64)>,
+    /// Sum of balances by book.
+    pub books: BTreeMap<Book, Amount>,
+}
+
+impl Totals {
+    /// Sum of one book.
+    #[must_use]
+    pub fn book(&self, book: Book) -> Amount {
+        self.books.get(&book).copied().unwrap_or_default()
+    }
+
+    /// Sum of all books: zero, or the ledger is broken.
+    #[must_use]
+    pub fn imbalance(&self) -> Amount {
+        // Overflow would itself be an imbalance beyond all measure.
+        Amount::checked_sum(self.books.values().copied()).unwrap_or(Amount(i128::MAX))
+    }
+}
+
+/// A check of `sql/checks` that found something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The check.
+    pub check: &'static str,
+    /// Rows it returned.
+    pub rows: u64,
+}
+
+/// The ledger's database. All calls are independent of each other; one ledger per node writes, anybody reads.
+#[async_trait]
+pub trait StorePort: Send + Sync + 'static {
+    /// Short name for logs and metrics, e.g. `sqlite`.
+    fn name(&self) -> &'static str;
+
+    /// What a ledger of `node` needs at start.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn load(&self, node: &str) -> Result<LedgerState, StoreError>;
+
+    /// Applies a commit as a whole, durably, and returns the new position. A commit that was applied before (its
+    /// answer got lost) is recognised and answered the same way.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: try the same commit again; anything else is final.
+    async fn commit(&self, commit: Arc<LedgerCommit>) -> Result<Position, StoreError>;
+
+    /// The splits of these blocks, where known.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn splits(&self, blocks: Vec<BlockHash>) -> Result<BTreeMap<BlockHash, Split>, StoreError>;
+
+    /// Accounts in order of address, past `after`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn accounts(&self, after: Option<Account>, limit: usize) -> Result<Vec<AccountRow>, StoreError>;
+
+    /// One account.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn account(&self, account: Account) -> Result<Option<AccountRow>, StoreError>;
+
+    /// Blocks, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn blocks(&self, query: BlockQuery) -> Result<Vec<BlockRow>, StoreError>;
+
+    /// One block and its life so far.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn block(&self, hash: BlockHash) -> Result<Option<(BlockRow, Vec<BlockStep>)>, StoreError>;
+
+    /// Sums over the whole ledger.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn totals(&self) -> Result<Totals, StoreError>;
+
+    /// Runs every audit of `sql/checks`; empty when all is well.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn check(&self) -> Result<Vec<Finding>, StoreError>;
+}
+
+/// A store shared by ledger and API.
+pub type SharedStore = Arc<dyn StorePort>;
+
+impl fmt::Display for Book {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

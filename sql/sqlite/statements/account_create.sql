@@ -1,0 +1,1 @@
+INSERT INTO accounts (address, created_at) VALUES (:address, :at) RETURNING id

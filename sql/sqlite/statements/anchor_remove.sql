@@ -1,0 +1,1 @@
+DELETE FROM anchors WHERE node = :node AND candidate = :candidate

@@ -1,0 +1,1 @@
+SELECT candidate, seq FROM anchors WHERE node = :node ORDER BY seq

@@ -1,0 +1,2 @@
+INSERT INTO block_history (number, at, status, color, reason)
+VALUES (:number, :at, :status, :color, :reason)

@@ -1,0 +1,1 @@
+SELECT parent FROM block_parents WHERE number = :number ORDER BY position

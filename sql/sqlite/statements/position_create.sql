@@ -1,0 +1,1 @@
+INSERT INTO positions (node, seq, commits) VALUES (:node, 0, 0) ON CONFLICT DO NOTHING

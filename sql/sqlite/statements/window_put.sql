@@ -1,0 +1,4 @@
+INSERT INTO windows (node, algorithm, oldest_seq, newest_seq, state)
+VALUES (:node, :algorithm, :oldest_seq, :newest_seq, :state)
+ON CONFLICT (node, algorithm) DO UPDATE SET
+  oldest_seq = excluded.oldest_seq, newest_seq = excluded.newest_seq, state = excluded.state

@@ -1,0 +1,1 @@
+INSERT INTO workers (account_id, name) VALUES (:account_id, :name) RETURNING id

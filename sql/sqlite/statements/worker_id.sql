@@ -1,0 +1,1 @@
+SELECT id FROM workers WHERE account_id = :account_id AND name = :name
