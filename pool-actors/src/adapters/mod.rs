@@ -3,3 +3,4 @@
 
 pub mod node_bip22;
 mod node_endpoints;
+pub mod sqlite;

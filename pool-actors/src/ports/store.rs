@@ -166,7 +166,7 @@ pub struct ShareDelta {
 /// A block of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockRow {
-    /// Order of discovery over all nodes of this store, from 1.
+    /// Order of discovery over all nodes of this store, from 1; given by the store, ignored in commits.
     pub number: u64,
     /// Identity.
     pub hash: BlockHash,
@@ -294,7 +294,7 @@ pub struct LedgerCommit {
     pub anchors_added: Vec<Anchor>,
     /// Candidates whose winning share is settled.
     pub anchors_removed: Vec<u64>,
-    /// Blocks, in order of their number.
+    /// Blocks, in order of discovery.
     pub blocks: Vec<BlockChange>,
     /// Money.
     pub postings: Vec<Posting>,
@@ -305,8 +305,6 @@ pub struct LedgerCommit {
 pub struct LedgerState {
     /// Where it stands.
     pub position: Position,
-    /// Highest block number in use.
-    pub block_number: u64,
     /// Blocks whose life goes on.
     pub open_blocks: Vec<BlockRow>,
     /// Windows as they were.

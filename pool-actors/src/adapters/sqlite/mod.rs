@@ -1,0 +1,162 @@
+//! The ledger's store on SQLite: for one machine; WAL, every commit on disk before it is answered.
+//!
+//! SQLite blocks, so it has threads of its own: one that writes and one that reads (in WAL mode neither waits for the
+//! other). [`SqliteStore::open`] gives the handle and the two bodies; who composes the pool starts the threads.
+
+mod limbs;
+mod read;
+mod schema;
+mod statements;
+#[cfg(test)]
+mod tests;
+mod weights;
+mod write;
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use pool_domain::{
+    ids::{Account, BlockHash},
+    units::TimeMs,
+};
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::ports::store::{
+    AccountRow, BlockQuery, BlockRow, BlockStep, Finding, LedgerCommit, LedgerState, Position, Split,
+    StoreError, StorePort, Totals,
+};
+
+/// Calls that may wait for a thread. The ledger has one at a time; the API's are refused beyond this.
+const QUEUE: usize = 256;
+
+type Job<T> = Box<dyn FnOnce(&mut T) + Send>;
+
+/// Handle to the database's threads; clones share them.
+#[derive(Clone)]
+pub struct SqliteStore {
+    writer: mpsc::Sender<Job<write::Writer>>,
+    reader: mpsc::Sender<Job<Connection>>,
+}
+
+/// The body of a thread that works for a [`SqliteStore`]; ends when the last handle is dropped.
+pub type StoreThread = Box<dyn FnOnce() + Send>;
+
+/// The threads of one [`SqliteStore`], by name.
+pub type StoreThreads = [(&'static str, StoreThread); 2];
+
+impl SqliteStore {
+    /// Opens (and creates, and migrates) the database at `path`. Returns the handle and the bodies of the threads that
+    /// do its work, by name; calls wait until they run.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the file can't be opened, [`StoreError::Schema`] when it is of another version.
+    pub fn open(path: &Path, now: TimeMs) -> Result<(Self, StoreThreads), StoreError> {
+        let write_db = schema::open_writer(path, now)?;
+        let read_db = schema::open_reader(path)?;
+        let (writer, writes) = mpsc::channel(QUEUE);
+        let (reader, reads) = mpsc::channel(QUEUE);
+        let threads: StoreThreads = [
+            ("store-write", Box::new(move || work(write::Writer::new(write_db), writes))),
+            ("store-read", Box::new(move || work(read_db, reads))),
+        ];
+        Ok((Self { writer, reader }, threads))
+    }
+
+    async fn read<R: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job<Connection> = Box::new(move |db| {
+            // Whoever asked may have gone.
+            let _ = answer.send(query(db));
+        });
+        self.reader.try_send(job).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => {
+                StoreError::Unavailable { what: format!("{QUEUE} queries are waiting already") }
+            }
+            mpsc::error::TrySendError::Closed(_) => ended(),
+        })?;
+        answered.await.map_err(|_| ended())?
+    }
+}
+
+fn work<T>(mut on: T, mut jobs: mpsc::Receiver<Job<T>>) {
+    while let Some(job) = jobs.blocking_recv() {
+        job(&mut on);
+    }
+}
+
+fn ended() -> StoreError {
+    StoreError::Corrupt { what: "a thread of the SQLite store has ended; restart the pool".into() }
+}
+
+/// Sorts SQLite's failures by what can be done about them.
+#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
+fn unavailable(error: rusqlite::Error) -> StoreError {
+    let what = format!("SQLite: {error}");
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::OutOfMemory
+            | ErrorCode::OperationInterrupted,
+        ) => StoreError::Unavailable { what },
+        Some(ErrorCode::NotADatabase) => StoreError::Schema { what: format!("{what}; choose another file") },
+        _ => StoreError::Corrupt { what },
+    }
+}
+
+#[async_trait]
+impl StorePort for SqliteStore {
+    fn name(&self) -> &'static str {
+        "sqlite"
+    }
+
+    async fn load(&self, node: &str) -> Result<LedgerState, StoreError> {
+        let node = node.to_owned();
+        self.read(move |db| read::load(db, &node)).await
+    }
+
+    async fn commit(&self, commit: Arc<LedgerCommit>) -> Result<Position, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job<write::Writer> = Box::new(move |writer| {
+            let _ = answer.send(writer.commit(&commit));
+        });
+        self.writer.send(job).await.map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?
+    }
+
+    async fn splits(&self, blocks: Vec<BlockHash>) -> Result<BTreeMap<BlockHash, Split>, StoreError> {
+        self.read(move |db| read::splits(db, &blocks)).await
+    }
+
+    async fn accounts(&self, after: Option<Account>, limit: usize) -> Result<Vec<AccountRow>, StoreError> {
+        self.read(move |db| read::accounts(db, after.as_ref(), limit)).await
+    }
+
+    async fn account(&self, account: Account) -> Result<Option<AccountRow>, StoreError> {
+        self.read(move |db| read::account(db, &account)).await
+    }
+
+    async fn blocks(&self, query: BlockQuery) -> Result<Vec<BlockRow>, StoreError> {
+        self.read(move |db| read::blocks(db, &query)).await
+    }
+
+    async fn block(&self, hash: BlockHash) -> Result<Option<(BlockRow, Vec<BlockStep>)>, StoreError> {
+        self.read(move |db| read::block(db, &hash)).await
+    }
+
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        self.read(read::totals).await
+    }
+
+    async fn check(&self) -> Result<Vec<Finding>, StoreError> {
+        self.read(read::check).await
+    }
+}

@@ -1,0 +1,71 @@
+//! The statements, by the names of their files below `sql/`.
+
+macro_rules! statements {
+    ($($name:ident = $file:literal),* $(,)?) => {
+        $(pub(super) const $name: &str =
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/sqlite/statements/", $file, ".sql"));)*
+        /// Every statement, for the test that prepares them all.
+        #[cfg(test)]
+        pub(super) const ALL: &[(&str, &str)] = &[$(($file, $name)),*];
+    };
+}
+
+statements! {
+    ACCOUNT_BALANCES = "account_balances",
+    ACCOUNT_CREATE = "account_create",
+    ACCOUNT_ID = "account_id",
+    ACCOUNT_NAME = "account_name",
+    ACCOUNT_SHARES = "account_shares",
+    ACCOUNTS_PAGE = "accounts_page",
+    ANCHOR_PUT = "anchor_put",
+    ANCHOR_REMOVE = "anchor_remove",
+    ANCHORS_ALL = "anchors_all",
+    BALANCE_ADD = "balance_add",
+    BLOCK_BY_HASH = "block_by_hash",
+    BLOCK_COUNTS = "block_counts",
+    BLOCK_HISTORY = "block_history",
+    BLOCK_HISTORY_ADD = "block_history_add",
+    BLOCK_PARENT_PUT = "block_parent_put",
+    BLOCK_PARENTS = "block_parents",
+    BLOCK_PARENTS_REMOVE = "block_parents_remove",
+    BLOCK_PUT = "block_put",
+    BLOCK_SPLIT_GET = "block_split_get",
+    BLOCK_SPLIT_PUT = "block_split_put",
+    BLOCKS_OPEN = "blocks_open",
+    BLOCKS_PAGE = "blocks_page",
+    BOOK_TOTALS = "book_totals",
+    COUNTS = "counts",
+    ENTRY_ADD = "entry_add",
+    MIGRATION_ADD = "migration_add",
+    MIGRATIONS_ALL = "migrations_all",
+    MIGRATIONS_TABLE = "migrations_table",
+    POSITION_ADVANCE = "position_advance",
+    POSITION_CREATE = "position_create",
+    POSITION_GET = "position_get",
+    SHARES_ADD = "shares_add",
+    TRANSACTION_NEXT_ID = "transaction_next_id",
+    TRANSACTION_SEAL = "transaction_seal",
+    WINDOW_PUT = "window_put",
+    WINDOWS_ALL = "windows_all",
+    WORKER_CREATE = "worker_create",
+    WORKER_ID = "worker_id",
+}
+
+/// Schema changes in order.
+pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[(
+    1,
+    "ledger",
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/sqlite/migrations/0001_ledger.sql")),
+)];
+
+macro_rules! checks {
+    ($($name:literal),* $(,)?) => {
+        /// Audits that return no rows when all is well.
+        pub(super) const CHECKS: &[(&str, &str)] = &[$((
+            $name,
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/checks/", $name, ".sql")),
+        )),*];
+    };
+}
+
+checks!["balances_match_entries", "settled_blocks_have_no_pending", "transactions_sum_to_zero"];

@@ -1,0 +1,359 @@
+//! One commit of the ledger as one transaction.
+
+use std::collections::{BTreeMap, HashMap};
+
+use pool_domain::{
+    ids::{Account, WorkerName},
+    units::{Amount, TimeMs},
+};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, named_params, types::ToSql};
+
+use super::{
+    limbs::Limbs,
+    read::{self, corrupt, signed},
+    statements as sql, unavailable, weights,
+};
+use crate::ports::store::{
+    BlockChange, Book, LedgerCommit, Position, Posting, ShareDelta, Split, StoreError,
+};
+
+/// Keys remembered; past it they are looked up again.
+const KEYS_KEPT: usize = 1_000_000;
+/// The account of the pool itself.
+const POOL: i64 = 0;
+
+/// The writing connection and the keys of names it has met.
+pub(super) struct Writer {
+    db: Connection,
+    keys: Keys,
+}
+
+#[derive(Default)]
+struct Keys {
+    accounts: HashMap<Account, i64>,
+    workers: HashMap<(i64, WorkerName), i64>,
+}
+
+impl Writer {
+    pub(super) fn new(db: Connection) -> Self {
+        Self { db, keys: Keys::default() }
+    }
+
+    pub(super) fn commit(&mut self, commit: &LedgerCommit) -> Result<Position, StoreError> {
+        if self.keys.accounts.len() + self.keys.workers.len() > KEYS_KEPT {
+            self.keys = Keys::default();
+        }
+        let done = self.apply(commit);
+        if done.is_err() {
+            // Keys given in a transaction that was rolled back do not exist.
+            self.keys = Keys::default();
+        }
+        done
+    }
+
+    fn apply(&mut self, commit: &LedgerCommit) -> Result<Position, StoreError> {
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unavailable)?;
+        run(&tx, sql::POSITION_CREATE, named_params! { ":node": commit.node })?;
+        let found = read::position(&tx, &commit.node)?;
+        let after = Position { seq: commit.seq, commits: commit.expected.commits + 1 };
+        if found == after {
+            return Ok(after);
+        }
+        let advanced = run(
+            &tx,
+            sql::POSITION_ADVANCE,
+            named_params! {
+                ":node": commit.node,
+                ":seq": signed(commit.seq.0)?,
+                ":expected_commits": signed(commit.expected.commits)?,
+            },
+        )?;
+        if advanced != 1 || found != commit.expected {
+            return Err(StoreError::Conflict {
+                node: commit.node.clone(),
+                expected: commit.expected.commits,
+                found: found.commits,
+            });
+        }
+        let mut step = Step { tx: &tx, keys: &mut self.keys, at: commit.at };
+        for delta in &commit.shares {
+            step.add_shares(delta)?;
+        }
+        step.windows_and_anchors(commit)?;
+        for change in &commit.blocks {
+            step.put_block(&commit.node, change)?;
+        }
+        step.post(&commit.postings)?;
+        tx.commit().map_err(unavailable)?;
+        Ok(after)
+    }
+}
+
+fn run(
+    tx: &Transaction<'_>,
+    statement: &str,
+    parameters: &[(&str, &dyn ToSql)],
+) -> Result<usize, StoreError> {
+    tx.prepare_cached(statement).and_then(|mut prepared| prepared.execute(parameters)).map_err(unavailable)
+}
+
+fn key(
+    tx: &Transaction<'_>,
+    statement: &str,
+    parameters: &[(&str, &dyn ToSql)],
+) -> Result<Option<i64>, StoreError> {
+    tx.prepare_cached(statement)
+        .and_then(|mut prepared| prepared.query_row(parameters, |row| row.get(0)).optional())
+        .map_err(unavailable)
+}
+
+/// A commit while it is being applied.
+struct Step<'a> {
+    tx: &'a Transaction<'a>,
+    keys: &'a mut Keys,
+    at: TimeMs,
+}
+
+impl Step<'_> {
+    fn account(&mut self, account: &Account) -> Result<i64, StoreError> {
+        if let Some(known) = self.keys.accounts.get(account) {
+            return Ok(*known);
+        }
+        let stored = match key(self.tx, sql::ACCOUNT_ID, named_params! { ":address": account.as_str() })? {
+            Some(stored) => stored,
+            None => key(
+                self.tx,
+                sql::ACCOUNT_CREATE,
+                named_params! { ":address": account.as_str(), ":at": signed(self.at.0)? },
+            )?
+            .ok_or_else(|| corrupt("a new account has no key"))?,
+        };
+        self.keys.accounts.insert(account.clone(), stored);
+        Ok(stored)
+    }
+
+    fn worker(&mut self, account: &Account, worker: &WorkerName) -> Result<i64, StoreError> {
+        let account_id = self.account(account)?;
+        let name = (account_id, worker.clone());
+        if let Some(known) = self.keys.workers.get(&name) {
+            return Ok(*known);
+        }
+        let parameters: &[(&str, &dyn ToSql)] =
+            named_params! { ":account_id": account_id, ":name": worker.as_str() };
+        let stored = match key(self.tx, sql::WORKER_ID, parameters)? {
+            Some(stored) => stored,
+            None => key(self.tx, sql::WORKER_CREATE, parameters)?
+                .ok_or_else(|| corrupt("a new worker has no key"))?,
+        };
+        self.keys.workers.insert(name, stored);
+        Ok(stored)
+    }
+
+    fn add_shares(&mut self, delta: &ShareDelta) -> Result<(), StoreError> {
+        let worker_id = self.worker(&delta.account, &delta.worker)?;
+        let work = Limbs::from(delta.work);
+        run(
+            self.tx,
+            sql::SHARES_ADD,
+            named_params! {
+                ":worker_id": worker_id,
+                ":algorithm": delta.algorithm.as_str(),
+                ":accepted": signed(delta.accepted)?,
+                ":work_hi": work.hi, ":work_mid": work.mid, ":work_lo": work.lo,
+                ":last_share_at": signed(delta.last_share_at.0)?,
+            },
+        )?;
+        Ok(())
+    }
+
+    fn windows_and_anchors(&mut self, commit: &LedgerCommit) -> Result<(), StoreError> {
+        for window in &commit.windows {
+            run(
+                self.tx,
+                sql::WINDOW_PUT,
+                named_params! {
+                    ":node": commit.node,
+                    ":algorithm": window.algorithm.as_str(),
+                    ":oldest_seq": signed(window.oldest.0)?,
+                    ":newest_seq": signed(window.newest.0)?,
+                    ":state": window.state,
+                },
+            )?;
+        }
+        for anchor in &commit.anchors_added {
+            run(
+                self.tx,
+                sql::ANCHOR_PUT,
+                named_params! {
+                    ":node": commit.node,
+                    ":candidate": anchor.candidate.cast_signed(),
+                    ":seq": signed(anchor.seq.0)?,
+                },
+            )?;
+        }
+        for candidate in &commit.anchors_removed {
+            run(
+                self.tx,
+                sql::ANCHOR_REMOVE,
+                named_params! { ":node": commit.node, ":candidate": candidate.cast_signed() },
+            )?;
+        }
+        Ok(())
+    }
+
+    fn put_block(&mut self, node: &str, change: &BlockChange) -> Result<(), StoreError> {
+        let row = &change.row;
+        let worker_id = self.worker(&row.account, &row.worker)?;
+        let network_work = Limbs::from(row.network_work);
+        let reward = row.reward.map(Limbs::from);
+        let income = row.income.map(Limbs::from);
+        let (booked_reward, booked_income) = (Limbs::from(row.booked_reward), Limbs::from(row.booked_income));
+        let number = key(
+            self.tx,
+            sql::BLOCK_PUT,
+            named_params! {
+                ":hash": row.hash.0.as_slice(),
+                ":node": node,
+                ":candidate": row.candidate.cast_signed(),
+                ":candidate_seq": signed(row.candidate_seq.0)?,
+                ":anchor_seq": row.anchor.map(|seq| signed(seq.0)).transpose()?,
+                ":algorithm": row.algorithm.as_str(),
+                ":network_work_hi": network_work.hi, ":network_work_mid": network_work.mid,
+                ":network_work_lo": network_work.lo,
+                ":height": row.height.map(signed).transpose()?,
+                ":worker_id": worker_id,
+                ":found_at": signed(row.found_at.0)?,
+                ":status": row.status.as_str(),
+                ":color": row.color.as_str(),
+                ":confirmations": signed(row.confirmations)?,
+                ":reward_hi": reward.map(|limbs| limbs.hi), ":reward_mid": reward.map(|limbs| limbs.mid),
+                ":reward_lo": reward.map(|limbs| limbs.lo),
+                ":income_hi": income.map(|limbs| limbs.hi), ":income_mid": income.map(|limbs| limbs.mid),
+                ":income_lo": income.map(|limbs| limbs.lo),
+                ":merging_block": row.merging_block.as_ref().map(|hash| hash.0.as_slice()),
+                ":booked_reward_hi": booked_reward.hi, ":booked_reward_mid": booked_reward.mid,
+                ":booked_reward_lo": booked_reward.lo,
+                ":booked_income_hi": booked_income.hi, ":booked_income_mid": booked_income.mid,
+                ":booked_income_lo": booked_income.lo,
+                ":postings": signed(row.postings)?,
+                ":reason": row.reason,
+                ":updated_at": signed(self.at.0)?,
+            },
+        )?
+        .ok_or_else(|| corrupt("a stored block has no number"))?;
+        if change.parents_changed {
+            self.put_parents(number, change)?;
+        }
+        if let Some(split) = &change.split {
+            self.put_split(number, split)?;
+        }
+        for step in &change.steps {
+            run(
+                self.tx,
+                sql::BLOCK_HISTORY_ADD,
+                named_params! {
+                    ":number": number,
+                    ":at": signed(step.at.0)?,
+                    ":status": step.status.as_str(),
+                    ":color": step.color.as_str(),
+                    ":reason": step.reason,
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    fn put_parents(&mut self, number: i64, change: &BlockChange) -> Result<(), StoreError> {
+        run(self.tx, sql::BLOCK_PARENTS_REMOVE, named_params! { ":number": number })?;
+        for (position, parent) in (0_i64..).zip(&change.row.parents) {
+            run(
+                self.tx,
+                sql::BLOCK_PARENT_PUT,
+                named_params! { ":number": number, ":position": position, ":parent": parent.0.as_slice() },
+            )?;
+        }
+        Ok(())
+    }
+
+    fn put_split(&mut self, number: i64, split: &Split) -> Result<(), StoreError> {
+        let mut packed = Vec::with_capacity(split.weights.len());
+        for (account, work) in &split.weights {
+            packed.push((self.account(account)?, *work));
+        }
+        packed.sort_unstable_by_key(|(account, _)| *account);
+        run(
+            self.tx,
+            sql::BLOCK_SPLIT_PUT,
+            named_params! {
+                ":number": number,
+                ":scheme": split.scheme,
+                ":fee_bp": split.fee.0,
+                ":first_seq": split.first_seq.map(|seq| signed(seq.0)).transpose()?,
+                ":last_seq": signed(split.last_seq.0)?,
+                ":weights": weights::pack(&packed),
+            },
+        )?;
+        Ok(())
+    }
+
+    fn post(&mut self, postings: &[Posting]) -> Result<(), StoreError> {
+        if postings.is_empty() {
+            return Ok(());
+        }
+        let mut id =
+            key(self.tx, sql::TRANSACTION_NEXT_ID, &[])?.ok_or_else(|| corrupt("no next transaction"))?;
+        let mut moved: BTreeMap<(i64, Book), Amount> = BTreeMap::new();
+        for posting in postings {
+            self.post_one(id, posting, &mut moved)?;
+            id += 1;
+        }
+        let mut add = self.tx.prepare_cached(sql::BALANCE_ADD).map_err(unavailable)?;
+        for ((account_id, book), amount) in moved {
+            let limbs = Limbs::from(amount);
+            add.execute(named_params! {
+                ":book": book.as_str(), ":account_id": account_id,
+                ":amount_hi": limbs.hi, ":amount_mid": limbs.mid, ":amount_lo": limbs.lo,
+            })
+            .map_err(unavailable)?;
+        }
+        Ok(())
+    }
+
+    fn post_one(
+        &mut self,
+        id: i64,
+        posting: &Posting,
+        moved: &mut BTreeMap<(i64, Book), Amount>,
+    ) -> Result<(), StoreError> {
+        let mut add = self.tx.prepare_cached(sql::ENTRY_ADD).map_err(unavailable)?;
+        for (line, entry) in (0_i64..).zip(&posting.entries) {
+            let account_id = match &entry.account {
+                Some(account) => self.account(account)?,
+                None => POOL,
+            };
+            let limbs = Limbs::from(entry.amount);
+            add.execute(named_params! {
+                ":transaction_id": id, ":line": line, ":book": entry.book.as_str(), ":account_id": account_id,
+                ":amount_hi": limbs.hi, ":amount_mid": limbs.mid, ":amount_lo": limbs.lo,
+            })
+            .map_err(unavailable)?;
+            let sum = moved.entry((account_id, entry.book)).or_default();
+            *sum = sum
+                .checked_add(entry.amount)
+                .ok_or_else(|| corrupt("the amounts of one commit are beyond 128 bits"))?;
+        }
+        // Sealing comes last: the database refuses it unless the lines sum to zero.
+        run(
+            self.tx,
+            sql::TRANSACTION_SEAL,
+            named_params! {
+                ":id": id,
+                ":reference": posting.reference,
+                ":kind": posting.kind,
+                ":block": posting.block.as_ref().map(|hash| hash.0.as_slice()),
+                ":at": signed(posting.at.0)?,
+            },
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,1 @@
+SELECT address FROM accounts WHERE id = :id
