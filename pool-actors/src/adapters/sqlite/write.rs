@@ -300,12 +300,11 @@ impl Step<'_> {
         if postings.is_empty() {
             return Ok(());
         }
-        let mut id =
+        let next =
             key(self.tx, sql::TRANSACTION_NEXT_ID, &[])?.ok_or_else(|| corrupt("no next transaction"))?;
         let mut moved: BTreeMap<(i64, Book), Amount> = BTreeMap::new();
-        for posting in postings {
+        for (id, posting) in (next..).zip(postings) {
             self.post_one(id, posting, &mut moved)?;
-            id += 1;
         }
         let mut add = self.tx.prepare_cached(sql::BALANCE_ADD).map_err(unavailable)?;
         for ((account_id, book), amount) in moved {
