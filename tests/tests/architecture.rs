@@ -15,7 +15,9 @@ fn ours(manifest: &str, section: &str) -> BTreeSet<String> {
     let text = fs::read_to_string(root().join(manifest).join("Cargo.toml")).unwrap();
     let table: toml::Table = text.parse().unwrap();
     let known = |name: &str| {
-        name.starts_with("plugin-") || name.starts_with("pool-") || ["simulations", "dashboard", "dagpool"].contains(&name)
+        name.starts_with("plugin-")
+            || name.starts_with("pool-")
+            || ["simulations", "dashboard", "dagpool"].contains(&name)
     };
     let names = table.get(section).and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys);
     names.filter(|name| known(name)).cloned().collect()
@@ -49,7 +51,8 @@ fn packages_depend_downward_only() {
     }
     for plugin in plugins {
         // The hash crate of scrypt-bdag is plugin-scrypt, whose ROMix it shares (decision 0002).
-        let allowed = set(if plugin == "scrypt-bdag" { &["plugin-sdk", "plugin-scrypt"] } else { &["plugin-sdk"] });
+        let allowed =
+            set(if plugin == "scrypt-bdag" { &["plugin-sdk", "plugin-scrypt"] } else { &["plugin-sdk"] });
         assert_eq!(ours(&format!("plugins/{plugin}"), "dependencies"), allowed, "{plugin}");
     }
 }
@@ -137,7 +140,8 @@ fn modules_of_the_library_look_downward_only() {
         for file in files {
             for used in modules_used(&code(&file)) {
                 if !allowed.contains(&used.as_str()) {
-                    wrong.push(format!("{} uses crate::{used}", file.strip_prefix(root()).unwrap().display()));
+                    wrong
+                        .push(format!("{} uses crate::{used}", file.strip_prefix(root()).unwrap().display()));
                 }
             }
         }
@@ -151,7 +155,9 @@ fn users_of(needle: &str, homes: &[&str]) -> Vec<String> {
     let name = |file: &Path| file.strip_prefix(&library).unwrap().display().to_string();
     let files = sources(&library).into_iter().filter(|file| {
         let name = name(file);
-        !homes.iter().any(|home| name.starts_with(home)) && !name.ends_with("tests.rs") && !name.contains("/tests/")
+        !homes.iter().any(|home| name.starts_with(home))
+            && !name.ends_with("tests.rs")
+            && !name.contains("/tests/")
     });
     files.filter(|file| code(file).contains(needle)).map(|file| name(&file)).collect()
 }

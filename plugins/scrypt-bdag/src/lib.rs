@@ -2,7 +2,10 @@
 //! each 4-byte word reversed, and a change to the first word between ROMix and the last PBKDF2.
 #![cfg_attr(not(feature = "std"), no_std)]
 
-use plugin_scrypt::{BLOCK_SIZE, Scratch, mix_header, with_scratch};
+extern crate alloc;
+
+use alloc::vec::Vec;
+use plugin_scrypt::{BLOCK_SIZE, hash_batch_with, hash_with, with_scratch};
 use plugin_sdk::{
     AlgorithmError, AlgorithmInfo, HEADER_SIZE, Hash, HashFunction, Header, MemoryRequirements, PowAlgorithm,
     Target,
@@ -20,10 +23,11 @@ fn tweak(block: &mut [u8; BLOCK_SIZE]) {
     *word = ((value & !LOW) | (value.wrapping_add(0xe0) & LOW)).to_be_bytes();
 }
 
-fn hash_header(header: &Header, scratch: &mut Scratch) -> Hash {
+/// The header with the bytes of each 4-byte word reversed.
+fn swapped(header: &Header) -> Header {
     let mut swapped = *header;
     swapped.as_chunks_mut::<4>().0.iter_mut().for_each(|word| word.reverse());
-    mix_header(&swapped, scratch, tweak)
+    swapped
 }
 
 impl HashFunction for ScryptBdag {
@@ -37,17 +41,15 @@ impl HashFunction for ScryptBdag {
 
     fn hash(&self, input: &[u8]) -> Result<Hash, AlgorithmError> {
         let bad = AlgorithmError::BadLength { expected: HEADER_SIZE, got: input.len() };
-        let header = input.try_into().map_err(|_| bad)?;
-        Ok(with_scratch(|scratch| hash_header(header, scratch)))
+        let header = swapped(input.try_into().map_err(|_| bad)?);
+        let [hash] = with_scratch(|scratch| hash_with([&header], scratch, tweak));
+        Ok(hash)
     }
 
     fn hash_batch(&self, inputs: &[Header], out: &mut [Hash]) -> Result<(), AlgorithmError> {
         plugin_sdk::check_batch(inputs, out)?;
-        with_scratch(|scratch| {
-            for (input, hash) in inputs.iter().zip(out) {
-                *hash = hash_header(input, scratch);
-            }
-        });
+        let inputs: Vec<Header> = inputs.iter().map(swapped).collect();
+        hash_batch_with(&inputs, out, tweak);
         Ok(())
     }
 }

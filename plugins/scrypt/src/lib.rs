@@ -1,35 +1,59 @@
 //! scrypt (RFC 7914) of a header with itself as salt: N = 1024, r = 1, p = 1, 32 bytes.
 //!
-//! [`mix_header`] is the same with a tweak between its two halves, for algorithms that vary scrypt.
+//! [`hash_with`] is the same with a tweak between its two halves, for algorithms that vary scrypt.
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
 
 mod romix;
+mod row;
 
 use hmac::Hmac;
 use plugin_sdk::{
     AlgorithmError, AlgorithmInfo, Hash, HashFunction, Header, MemoryRequirements, PowAlgorithm, Target,
 };
-pub use romix::{BLOCK_SIZE, Scratch};
+pub use romix::{BLOCK_SIZE, LANES, Scratch};
 use sha2::Sha256;
 
 /// The algorithm; it has no state.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Scrypt;
 
-/// What one thread needs: the 128 KiB of [`Scratch`], and some stack.
-pub const MEMORY: MemoryRequirements = MemoryRequirements { per_thread_bytes: 144 * 1024 };
+/// What one thread needs: [`Scratch`], and some stack.
+pub const MEMORY: MemoryRequirements =
+    MemoryRequirements { per_thread_bytes: (128 * LANES as u64 + 16) * 1024 };
 
-/// scrypt of `input` with itself as salt; `tweak` may change the block between ROMix and the last PBKDF2.
-pub fn mix_header(input: &[u8], scratch: &mut Scratch, tweak: impl FnOnce(&mut [u8; BLOCK_SIZE])) -> Hash {
-    let mut block = [0; BLOCK_SIZE];
-    pbkdf2_once(input, input, &mut block);
-    romix::romix(&mut block, scratch);
-    tweak(&mut block);
-    let mut hash = [0; 32];
-    pbkdf2_once(input, &block, &mut hash);
-    hash
+/// scrypt of each input with itself as salt; `tweak` may change a block between ROMix and the last PBKDF2.
+pub fn hash_with<const L: usize>(
+    inputs: [&[u8]; L],
+    scratch: &mut Scratch,
+    tweak: impl Fn(&mut [u8; BLOCK_SIZE]),
+) -> [Hash; L] {
+    let mut blocks = [[0; BLOCK_SIZE]; L];
+    for (input, block) in inputs.iter().zip(&mut blocks) {
+        pbkdf2_once(input, input, block);
+    }
+    romix::romix(&mut blocks, scratch);
+    let mut hashes = [[0; 32]; L];
+    for ((input, block), hash) in inputs.iter().zip(&mut blocks).zip(&mut hashes) {
+        tweak(block);
+        pbkdf2_once(input, block, hash);
+    }
+    hashes
+}
+
+/// [`hash_with`] of a whole batch, as many headers at once as there are lanes. The slices have the same length.
+pub fn hash_batch_with(inputs: &[Header], out: &mut [Hash], tweak: impl Fn(&mut [u8; BLOCK_SIZE])) {
+    with_scratch(|scratch| {
+        let (full, rest) = inputs.as_chunks::<LANES>();
+        let (full_out, rest_out) = out.as_chunks_mut::<LANES>();
+        for (inputs, hashes) in full.iter().zip(full_out) {
+            *hashes = hash_with(inputs.each_ref().map(<[u8; 80]>::as_slice), scratch, &tweak);
+        }
+        for (input, hash) in rest.iter().zip(rest_out) {
+            [*hash] = hash_with([input], scratch, &tweak);
+        }
+    });
 }
 
 fn pbkdf2_once(password: &[u8], salt: &[u8], out: &mut [u8]) {
@@ -57,16 +81,13 @@ impl HashFunction for Scrypt {
     }
 
     fn hash(&self, input: &[u8]) -> Result<Hash, AlgorithmError> {
-        Ok(with_scratch(|scratch| mix_header(input, scratch, |_| {})))
+        let [hash] = with_scratch(|scratch| hash_with([input], scratch, |_| {}));
+        Ok(hash)
     }
 
     fn hash_batch(&self, inputs: &[Header], out: &mut [Hash]) -> Result<(), AlgorithmError> {
         plugin_sdk::check_batch(inputs, out)?;
-        with_scratch(|scratch| {
-            for (input, hash) in inputs.iter().zip(out) {
-                *hash = mix_header(input, scratch, |_| {});
-            }
-        });
+        hash_batch_with(inputs, out, |_| {});
         Ok(())
     }
 }
