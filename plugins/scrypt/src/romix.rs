@@ -3,19 +3,19 @@
 //! Each half of the block is kept as the four diagonals of Salsa20's 4 x 4 matrix, so that a round is arithmetic
 //! on whole [rows](crate::row). Word 0, which picks the next row, stays in place.
 
+use crate::row::Row;
+
 /// CPU and memory cost.
 const N: usize = 1024;
 /// Bytes of the block with r = 1.
 pub const BLOCK_SIZE: usize = 128;
-
-use crate::row::Row;
 
 /// One Salsa20 matrix as four diagonals.
 type Half = [Row; 4];
 /// The whole block.
 type Block = [Half; 2];
 
-/// Blocks mixed at once. One chain of Salsa20 rounds leaves most of a core idle; two fill it, and more spill registers.
+/// Blocks mixed at once. One chain of Salsa20 rounds waits for itself most of the time; a second fills the gaps.
 pub const LANES: usize = 2;
 
 /// Scratch memory for one ROMix of up to [`LANES`] blocks at a time: 128 KiB for each.
