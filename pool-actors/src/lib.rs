@@ -20,3 +20,4 @@ pub mod messages;
 pub mod metrics;
 pub mod ports;
 pub mod runtime;
+pub mod template;

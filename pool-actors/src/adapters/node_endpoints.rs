@@ -77,11 +77,12 @@ impl Endpoints {
     }
 
     /// Index of the endpoint in use.
+    #[cfg(test)]
     pub(super) fn current(&self) -> usize {
         *self.current.borrow()
     }
 
-    /// Follows [`Self::current`].
+    /// Follows the index of the endpoint in use.
     pub(super) fn watch_current(&self) -> watch::Receiver<usize> {
         self.current.subscribe()
     }

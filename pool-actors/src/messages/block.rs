@@ -11,7 +11,10 @@ use pool_domain::{
 };
 
 use super::{job::Job, journal::CandidateRecord, share::WorkerIdentity};
-use crate::{messages::journal::CandidateId, ports::node::BlockObservation};
+use crate::{
+    messages::journal::CandidateId,
+    ports::node::{BlockObservation, DagBlock, NodeEvent},
+};
 
 /// A share met the network target: to the JobTemplate that owns the job, on the critical lane, never shed.
 #[derive(Debug, Clone, Message)]
@@ -33,6 +36,22 @@ pub struct CandidateFound {
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct SubmitBlock(pub CandidateRecord);
+
+/// A block that the journal holds without a verdict: from the recovery to BlockSubmitter, which submits it again.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct ResumeBlock(pub CandidateRecord);
+
+/// A block of ours is about to be submitted: from BlockSubmitter to the MaturityTracker, so that the node's news of it
+/// are not shown as somebody else's block.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct OurBlock(pub BlockHash);
+
+/// Something the node told by itself: from the TemplateReceiver, which listens, to the MaturityTracker.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct NodeTold(pub NodeEvent);
 
 /// What the MaturityTracker learned about our unsettled blocks: to the PayoutLedger.
 #[derive(Debug, Clone, Message)]
@@ -66,4 +85,44 @@ pub struct BlockView {
     pub algorithm: Option<AlgorithmName>,
     /// Found by this pool.
     pub ours: bool,
+}
+
+impl BlockView {
+    /// A candidate of ours at `status`.
+    #[must_use]
+    pub fn of_candidate(record: &CandidateRecord, status: BlockStatus) -> Self {
+        Self {
+            hash: record.block.hash,
+            height: record.height,
+            parents: record.parents.clone(),
+            status: Some(status),
+            color: Color::Unknown,
+            confirmations: 0,
+            reward: None,
+            account: Some(record.finder.account.to_string()),
+            worker: Some(record.finder.worker.to_string()),
+            found_at: record.found_at,
+            algorithm: Some(record.algorithm.clone()),
+            ours: true,
+        }
+    }
+
+    /// A block of somebody else.
+    #[must_use]
+    pub fn of_others(block: DagBlock) -> Self {
+        Self {
+            hash: block.hash,
+            height: block.height,
+            parents: block.parents,
+            status: None,
+            color: block.color,
+            confirmations: 0,
+            reward: None,
+            account: None,
+            worker: None,
+            found_at: block.at,
+            algorithm: None,
+            ours: false,
+        }
+    }
 }

@@ -1,0 +1,150 @@
+//! JobTemplate: owns one template and makes blocks of the solutions that miners find for it.
+//!
+//! * **receives** [`CandidateFound`] on the critical lane
+//! * **sends** [`SubmitBlock`] to the BlockSubmitter on the critical lane
+//! * **supervised by** nobody: it holds no state but its template, and ends by itself when nobody holds its job any
+//!   more. Sessions hold a job for the grace of its profile and as long as they hash late shares for it, so a late
+//!   block still finds its template.
+//! * **on overload** does not arise: candidates are rare by nature
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use actix::{Actor, Context, Handler};
+use pool_domain::{
+    difficulty::DifficultyScale,
+    ids::{AlgorithmName, JobId, Route},
+    target::TargetError,
+    units::TimeMs,
+};
+
+use crate::{
+    messages::{
+        block::{CandidateFound, SubmitBlock},
+        job::{Job, RenderCache},
+        journal::CandidateRecord,
+    },
+    ports::node::{SharedNode, Template, network_work},
+    runtime::{arbiters::Arbiters, critical::CriticalOutbox, outbox::Outbox},
+};
+
+/// Mailbox of a JobTemplate; the critical lane ignores it.
+const MAILBOX: usize = 16;
+
+/// Numbers of jobs: rising, and not used again after a restart of the process, since a miner may come back with a share
+/// for a job of the pool's former life.
+#[derive(Debug)]
+pub struct JobNumbers(AtomicU64);
+
+impl JobNumbers {
+    /// Numbers from a start that depends on the time: 65,536 for each second since the epoch.
+    #[must_use]
+    pub fn starting_at(now: TimeMs) -> Self {
+        Self(AtomicU64::new(now.seconds() << 16))
+    }
+
+    fn next(&self) -> JobId {
+        JobId(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// What a job is made with, besides its template.
+pub(super) struct JobMaker {
+    pub(super) node: SharedNode,
+    pub(super) numbers: Arc<JobNumbers>,
+    pub(super) arbiters: Arbiters,
+    pub(super) seat: usize,
+    pub(super) submitter: CriticalOutbox<SubmitBlock>,
+}
+
+impl JobMaker {
+    /// Starts the JobTemplate actor of a template and makes its job.
+    ///
+    /// # Errors
+    /// When the template's target is absurd.
+    pub(super) fn job(
+        &self,
+        template: Template,
+        (algorithm, route): (&AlgorithmName, Route),
+        clean: bool,
+        now: TimeMs,
+    ) -> Result<Job, TargetError> {
+        let network_work = network_work(&template)?;
+        let template = Arc::new(template);
+        let actor = JobTemplate {
+            node: Arc::clone(&self.node),
+            template: Arc::clone(&template),
+            network_work,
+            submitter: self.submitter.clone(),
+        };
+        let address = self.arbiters.start_actor(self.seat, MAILBOX, move |_| actor);
+        Ok(Job {
+            id: self.numbers.next(),
+            route,
+            algorithm: algorithm.clone(),
+            clean,
+            network_target: template.network_target,
+            network_work,
+            network_difficulty: DifficultyScale::by_algorithm(algorithm)
+                .difficulty_of(template.network_target),
+            issued_at: now,
+            owner: CriticalOutbox::new(Outbox::new("JobTemplate", address.recipient())),
+            rendered: RenderCache::default(),
+            template,
+        })
+    }
+}
+
+/// See the module's documentation.
+struct JobTemplate {
+    node: SharedNode,
+    template: Arc<Template>,
+    network_work: pool_domain::units::Work,
+    submitter: CriticalOutbox<SubmitBlock>,
+}
+
+impl Actor for JobTemplate {
+    type Context = Context<Self>;
+}
+
+impl Handler<CandidateFound> for JobTemplate {
+    type Result = ();
+
+    fn handle(&mut self, found: CandidateFound, context: &mut Self::Context) {
+        let block = match self.node.assemble(&self.template, &found.solution) {
+            Ok(block) => block,
+            Err(error) => {
+                // The session checked what a miner may choose: this is a defect, and it costs a block.
+                tracing::error!(job = %found.job.id, account = %found.finder.account, "block lost, it can't be assembled: {error}");
+                return;
+            }
+        };
+        let record = CandidateRecord {
+            id: found.id,
+            block,
+            algorithm: self.template.algorithm.clone(),
+            network_work: self.network_work,
+            height: self.template.height,
+            parents: self.template.parents.clone(),
+            finder: found.finder,
+            found_at: found.found_at,
+        };
+        self.hand_over(SubmitBlock(record), context);
+    }
+}
+
+impl JobTemplate {
+    /// The BlockSubmitter may be between two lives; the block waits here meanwhile.
+    fn hand_over(&self, block: SubmitBlock, context: &mut Context<Self>) {
+        use actix::AsyncContext as _;
+
+        if let Err(back) = self.submitter.post(block) {
+            let block = back.0;
+            context.run_later(std::time::Duration::from_millis(50), move |actor, context| {
+                actor.hand_over(block, context);
+            });
+        }
+    }
+}
