@@ -11,6 +11,7 @@
 //! | proof of work | [`target`], [`difficulty`], [`merkle`], [`header`] |
 //! | a share | [`job`], [`share`], [`extranonce`], [`dedup`], [`vardiff`] |
 //! | hot-swap | [`traffic_split`], [`rollout`] |
+//! | money | [`pplns`], [`split`], [`proof`] |
 //! | checks | [`invariants`], [`ghostdag`] |
 #![no_std]
 extern crate alloc;
@@ -25,10 +26,12 @@ pub mod header;
 pub mod ids;
 pub mod invariants;
 pub mod job;
-pub mod maturity;
 pub mod merkle;
+pub mod pplns;
+pub mod proof;
 pub mod rollout;
 pub mod share;
+pub mod split;
 pub mod target;
 pub mod traffic_split;
 pub mod units;
