@@ -1,0 +1,148 @@
+//! What a simulated node is told at the start.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::pow::{self, Algorithm};
+
+/// One accepted algorithm.
+#[derive(Debug, Clone)]
+pub struct AlgorithmConfig {
+    /// Which.
+    pub algorithm: Algorithm,
+    /// First height at which its blocks are valid.
+    pub activation_height: u64,
+    /// Last such height, if it ends.
+    pub end_height: Option<u64>,
+    /// Hashes per block at the start.
+    pub start_hashes: u64,
+}
+
+impl AlgorithmConfig {
+    /// The named algorithm from the first block on, at its usual start difficulty; `None` when there is no such name.
+    pub fn named(name: &str) -> Option<Self> {
+        let algorithm = pow::by_name(name)?;
+        Some(Self { algorithm, activation_height: 0, end_height: None, start_hashes: algorithm.start_hashes })
+    }
+
+    /// Whether blocks of that height may use it.
+    pub fn is_active(&self, height: u64) -> bool {
+        height >= self.activation_height && self.end_height.is_none_or(|end| height <= end)
+    }
+}
+
+/// A competing miner inside the node: it really hashes, and sees the others' blocks late.
+#[derive(Debug, Clone)]
+pub struct Rival {
+    /// Label of the wallet address that it is paid to.
+    pub name: String,
+    /// Name of its algorithm.
+    pub algorithm: &'static str,
+    /// Budget, hashes per second.
+    pub hashrate: u64,
+}
+
+/// Everything about a node. `Default` is a fast chain for demonstrations: one block per second, four rivals.
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    /// Seeds keys, nonces and the genesis.
+    pub seed: u64,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// HTTP basic authentication, (user, password).
+    pub auth: Option<(String, String)>,
+    /// Reported by `getNodeInfo`.
+    pub chain_id: String,
+    /// Accepted algorithms; the first is the default one.
+    pub algorithms: Vec<AlgorithmConfig>,
+    /// Aim of the difficulty adjustment, over all algorithms together; 0.1 s to 60 s.
+    pub block_time: Duration,
+    /// How late a rival sees a block, and its block is seen.
+    pub latency: Duration,
+    /// GHOSTDAG's k; by default what the block time and latency ask for.
+    pub k: Option<u16>,
+    /// New coins per block, in 1e-8.
+    pub subsidy: u64,
+    /// Blue score that must pass before a coinbase output can be spent.
+    pub coinbase_maturity: u64,
+    /// A block is overdue when its blue score is more than this behind the virtual's.
+    pub overdue_limit: u64,
+    /// No block may merge one whose blue score is more than this below its own.
+    pub merge_depth: u64,
+    /// Competing miners.
+    pub rivals: Vec<Rival>,
+    /// Invented payments per minute between wallet addresses, so that blocks carry fees; 0: none.
+    pub payments_per_minute: u32,
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        let blake2s = AlgorithmConfig::named("blake2s").expect("the table holds blake2s");
+        let rival = |index: usize| Rival { name: format!("rival-{index}"), algorithm: "blake2s", hashrate: 1_000 };
+        Self {
+            seed: 1,
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            auth: None,
+            chain_id: "dagsim-1".to_owned(),
+            algorithms: vec![blake2s],
+            block_time: Duration::from_secs(1),
+            latency: Duration::from_millis(200),
+            k: None,
+            subsidy: 50 * 100_000_000,
+            coinbase_maturity: 20,
+            overdue_limit: 32,
+            merge_depth: 1_000,
+            rivals: (1..=4).map(rival).collect(),
+            payments_per_minute: 0,
+        }
+    }
+}
+
+impl NodeConfig {
+    /// A node without rivals, payments or latency: nothing happens on it but what a test asks for.
+    pub fn quiet() -> Self {
+        Self { rivals: Vec::new(), latency: Duration::ZERO, k: Some(3), ..Self::default() }
+    }
+
+    /// The k in force.
+    pub fn k(&self) -> u16 {
+        self.k.unwrap_or_else(|| k_for(self.block_time, self.latency))
+    }
+
+    /// # Errors
+    /// A sentence that says which setting can't be used, and what it may be.
+    pub fn check(&self) -> Result<(), String> {
+        if self.algorithms.is_empty() {
+            return Err("algorithms: name at least one".to_owned());
+        }
+        if self.block_time < Duration::from_millis(100) || self.block_time > Duration::from_secs(60) {
+            return Err(format!("block_time: {:?} is outside 0.1 s to 60 s", self.block_time));
+        }
+        if self.k() == 0 && self.latency > Duration::ZERO {
+            return Err("k: 0 makes every sibling red; use at least 1 with a latency".to_owned());
+        }
+        if let Some(rival) = self.rivals.iter().find(|rival| !self.knows(rival.algorithm)) {
+            return Err(format!("rival {}: algorithm {} is not accepted", rival.name, rival.algorithm));
+        }
+        Ok(())
+    }
+
+    fn knows(&self, name: &str) -> bool {
+        self.algorithms.iter().any(|entry| entry.algorithm.name == name)
+    }
+}
+
+/// Smallest k for which the number of blocks made within twice the latency exceeds k in less than 1% of cases (Poisson tail;
+/// PHANTOM GHOSTDAG, section 4.2), at least 1.
+pub fn k_for(block_time: Duration, latency: Duration) -> u16 {
+    let expected = 2.0 * latency.as_secs_f64() / block_time.as_secs_f64();
+    let mut term = (-expected).exp();
+    let mut below = term;
+    let mut k = 0_u16;
+    while 1.0 - below > 0.01 && k < 1_000 {
+        k += 1;
+        term *= expected / f64::from(k);
+        below += term;
+    }
+    k.max(1)
+}
