@@ -1,7 +1,8 @@
 //! Proof of work: algorithms by name, and their numbers on the simulated chain.
 
-use bitcoin::hashes::{Hash as _, sha256d};
-use blake2::{Blake2s256, Digest as _};
+use std::sync::OnceLock;
+
+use pool_engine::Registry;
 use ruint::aliases::U256;
 
 /// An 80-byte header as it is hashed.
@@ -40,25 +41,18 @@ pub fn by_pow_type(pow_type: u8) -> Option<Algorithm> {
     ALGORITHMS.into_iter().find(|algorithm| algorithm.pow_type == pow_type)
 }
 
+fn registry() -> &'static Registry {
+    static REGISTRY: OnceLock<Registry> = OnceLock::new();
+    REGISTRY.get_or_init(Registry::linked_in)
+}
+
 /// Hashes headers with the named algorithm; `out` must be as long as `headers`.
 ///
 /// # Errors
 /// A sentence when no such algorithm is linked in, or when it fails.
 pub fn hash_batch(name: &str, headers: &[HeaderBytes], out: &mut [[u8; 32]]) -> Result<(), String> {
-    match name {
-        "blake2s" => {
-            for (header, hash) in headers.iter().zip(out) {
-                *hash = Blake2s256::digest(header).into();
-            }
-        }
-        "sha256d" => {
-            for (header, hash) in headers.iter().zip(out) {
-                *hash = sha256d::Hash::hash(header).to_byte_array();
-            }
-        }
-        _ => return Err(format!("algorithm {name} is not linked in")),
-    }
-    Ok(())
+    let algorithm = registry().find(name).map_err(|error| error.to_string())?;
+    algorithm.hash_batch(headers, out).map_err(|error| format!("{name}: {error}"))
 }
 
 /// Hashes one header; the result is read as a little-endian integer.

@@ -203,7 +203,18 @@ impl Chain {
         let work = difficulty::hashes_of(target).saturating_mul(U256::from(entry.algorithm.weight));
         let View { data, height, median_time, merge, .. } = view;
         let children = Vec::new();
-        self.dag.insert(Stored { block, id, children, data, work, height, pow_hash, claim, merge, median_time });
+        self.dag.insert(Stored {
+            block,
+            id,
+            children,
+            data,
+            work,
+            height,
+            pow_hash,
+            claim,
+            merge,
+            median_time,
+        });
         Ok(self.update_virtual(id))
     }
 
@@ -272,7 +283,8 @@ impl Chain {
         }
         let main = view.selected_parent();
         let reaches = |tip: Id| deep.iter().any(|&block| self.dag.is_ancestor(block, tip));
-        let keep: Vec<Id> = view.parents.iter().copied().filter(|&tip| tip == main || !reaches(tip)).collect();
+        let keep: Vec<Id> =
+            view.parents.iter().copied().filter(|&tip| tip == main || !reaches(tip)).collect();
         *view = view::place(&self.dag, self.config.k(), keep);
     }
 
@@ -281,7 +293,8 @@ impl Chain {
         let mut at = tip;
         while !self.selected.contains(self.dag.known(at)) {
             added.push(at);
-            at = self.dag.known(at).data.selected_parent.expect("the genesis is always on the selected chain");
+            at =
+                self.dag.known(at).data.selected_parent.expect("the genesis is always on the selected chain");
         }
         added.reverse();
         let mut removed = Vec::new();

@@ -143,11 +143,7 @@ impl Core {
     ///
     /// # Errors
     /// Insufficient funds, or a payment that is not valid.
-    pub fn pay(
-        &mut self,
-        from: Option<&str>,
-        outputs: &[(ScriptBuf, u64)],
-    ) -> Result<bitcoin::Txid, String> {
+    pub fn pay(&mut self, from: Option<&str>, outputs: &[(ScriptBuf, u64)]) -> Result<bitcoin::Txid, String> {
         let scripts = self.wallet.scripts(from);
         let transaction = self.wallet.pay(&scripts, outputs, &self.coins())?;
         self.add_payment(transaction)

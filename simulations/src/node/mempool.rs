@@ -65,7 +65,9 @@ impl Mempool {
         if self.waiting.len() >= MAX_TRANSACTIONS {
             return Err("mempool is full".to_owned());
         }
-        if let Some(input) = transaction.input.iter().find(|input| self.spent.contains(&input.previous_output)) {
+        if let Some(input) =
+            transaction.input.iter().find(|input| self.spent.contains(&input.previous_output))
+        {
             return Err(format!("input {} is spent in the mempool", input.previous_output));
         }
         let bytes = bitcoin::consensus::encode::serialize(&transaction).len();

@@ -99,14 +99,22 @@ pub fn check_coinbase(block: &Block, view: &View) -> Result<ScriptBuf, Refusal> 
     let script = coinbase.input[0].script_sig.as_bytes();
     let prefix = coinbase_prefix(view.height);
     if !script.starts_with(prefix.as_bytes()) {
-        return refuse(format!("script must begin with {}, the push of height {}", prefix.to_hex_string(), view.height));
+        return refuse(format!(
+            "script must begin with {}, the push of height {}",
+            prefix.to_hex_string(),
+            view.height
+        ));
     }
     if script.len() < 2 || script.len() > MAX_COINBASE_SCRIPT {
         return refuse(format!("script of {} bytes, not 2 to {MAX_COINBASE_SCRIPT}", script.len()));
     }
     let claim = match coinbase.output.last() {
         Some(output) if output.script_pubkey.is_p2pkh() => output.script_pubkey.clone(),
-        _ => return refuse("the last output must claim the reward with a pay-to-public-key-hash script".to_owned()),
+        _ => {
+            return refuse(
+                "the last output must claim the reward with a pay-to-public-key-hash script".to_owned(),
+            );
+        }
     };
     let expected = coinbase_outputs(&view.merge, &claim);
     if coinbase.output.len() != expected.len() {
@@ -114,7 +122,11 @@ pub fn check_coinbase(block: &Block, view: &View) -> Result<ScriptBuf, Refusal> 
     }
     for (index, (output, (script, amount))) in coinbase.output.iter().zip(&expected).enumerate() {
         if output.script_pubkey != *script {
-            return refuse(format!("output {index} has script {}, expected {}", output.script_pubkey.to_hex_string(), script.to_hex_string()));
+            return refuse(format!(
+                "output {index} has script {}, expected {}",
+                output.script_pubkey.to_hex_string(),
+                script.to_hex_string()
+            ));
         }
         if output.value.to_sat() != *amount {
             return refuse(format!("output {index} has amount {}, expected {amount}", output.value.to_sat()));

@@ -118,7 +118,12 @@ impl<'a> Overlay<'a> {
     ///
     /// # Errors
     /// Names an input that is unknown, spent or immature.
-    pub fn inputs_value(&self, transaction: &Transaction, blue_score: u64, maturity: u64) -> Result<u64, String> {
+    pub fn inputs_value(
+        &self,
+        transaction: &Transaction,
+        blue_score: u64,
+        maturity: u64,
+    ) -> Result<u64, String> {
         let mut sum = 0_u64;
         for input in &transaction.input {
             let outpoint = input.previous_output;

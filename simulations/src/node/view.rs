@@ -70,7 +70,8 @@ pub fn merge(dag: &Dag, config: &NodeConfig, data: &GhostdagData<Id>, coins: &Ut
         }
         let mut fees = 0_u64;
         for transaction in block.block.transactions.iter().skip(1) {
-            let Ok(paid) = overlay.inputs_value(transaction, data.blue_score, config.coinbase_maturity) else {
+            let Ok(paid) = overlay.inputs_value(transaction, data.blue_score, config.coinbase_maturity)
+            else {
                 continue;
             };
             let Some(fee) = paid.checked_sub(outputs_value(transaction)) else { continue };

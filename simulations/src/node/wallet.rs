@@ -108,7 +108,9 @@ impl Wallet {
             sum += amount;
             inputs.push((outpoint, script));
             fee = FEE_PER_BYTE
-                * (BASE_BYTES + INPUT_BYTES * inputs.len() as u64 + OUTPUT_BYTES * (outputs.len() as u64 + 1));
+                * (BASE_BYTES
+                    + INPUT_BYTES * inputs.len() as u64
+                    + OUTPUT_BYTES * (outputs.len() as u64 + 1));
             if sum >= wanted + fee {
                 break;
             }
@@ -156,7 +158,8 @@ impl Wallet {
             let signature = self.secp.sign_ecdsa(&message, &key.secret);
             let signature = ecdsa::Signature { signature, sighash_type }.to_vec();
             let push = PushBytesBuf::try_from(signature).map_err(|error| error.to_string())?;
-            scripts.push(bitcoin::script::Builder::new().push_slice(push).push_key(&key.public).into_script());
+            scripts
+                .push(bitcoin::script::Builder::new().push_slice(push).push_key(&key.public).into_script());
         }
         for (input, script) in transaction.input.iter_mut().zip(scripts) {
             input.script_sig = script;

@@ -46,7 +46,8 @@ impl Params<'_> {
     }
 
     fn text(&self, index: usize, what: &str) -> Result<&str, RpcError> {
-        self.optional_text(index, what)?.ok_or_else(|| RpcError::params(format!("parameter {index}, {what}, is missing")))
+        self.optional_text(index, what)?
+            .ok_or_else(|| RpcError::params(format!("parameter {index}, {what}, is missing")))
     }
 
     fn optional_text(&self, index: usize, what: &str) -> Result<Option<&str>, RpcError> {
@@ -69,7 +70,8 @@ impl Params<'_> {
     fn pow_type(&self, index: usize, core: &Core) -> Result<u8, RpcError> {
         let default = core.chain.config().algorithms[0].algorithm.pow_type;
         let number = self.number(index, "powType")?.unwrap_or(u64::from(default));
-        u8::try_from(number).map_err(|_| RpcError::params(format!("parameter {index}, powType, must be 0 to 255")))
+        u8::try_from(number)
+            .map_err(|_| RpcError::params(format!("parameter {index}, powType, must be 0 to 255")))
     }
 }
 
@@ -128,7 +130,8 @@ pub fn call_admin(core: &mut Core, method: &str, params: &[Value], now_ms: u64) 
         }
         "setTimeOffset" => {
             let offset = params.get(0).and_then(Value::as_i64);
-            core.time_offset = offset.ok_or_else(|| RpcError::params("parameter 0, seconds, must be a whole number"))?;
+            core.time_offset =
+                offset.ok_or_else(|| RpcError::params("parameter 0, seconds, must be a whole number"))?;
             Ok(json!(core.time_offset))
         }
         "mineBlocks" => template::mine_blocks(core, params, now_ms),

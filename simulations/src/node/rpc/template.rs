@@ -110,7 +110,8 @@ pub(super) fn submit(core: &mut Core, params: &Params<'_>, now_ms: u64) -> Resul
         return Err(RpcError::application(refusal.clone()));
     }
     ready(core)?;
-    let bytes = hex::decode(text).map_err(|error| RpcError::params(format!("parameter 0, block: {error}")))?;
+    let bytes =
+        hex::decode(text).map_err(|error| RpcError::params(format!("parameter 0, block: {error}")))?;
     let block = Block::decode(&bytes).map_err(|why| RpcError::application(format!("bad block: {why}")))?;
     let coinbase = block.transactions.first().map(|coinbase| coinbase.compute_txid().to_string());
     let id = core.insert(block, now_ms)?;

@@ -98,7 +98,8 @@ pub(super) fn send_raw(core: &mut Core, params: &Params<'_>) -> Result<Value, Rp
 
 pub(super) fn transaction(core: &Core, params: &Params<'_>) -> Result<Value, RpcError> {
     let text = params.text(0, "txid")?;
-    let txid: Txid = text.parse().map_err(|_| RpcError::params("parameter 0, txid, must be 64 hex digits"))?;
+    let txid: Txid =
+        text.parse().map_err(|_| RpcError::params("parameter 0, txid, must be 64 hex digits"))?;
     if let Some(entry) = core.mempool.get(&txid) {
         let hex = encode::serialize_hex(&entry.transaction);
         return Ok(
