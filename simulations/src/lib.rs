@@ -11,3 +11,4 @@ pub mod clock;
 pub mod grinder;
 pub mod node;
 pub mod pow;
+mod runtime;

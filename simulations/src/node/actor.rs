@@ -23,6 +23,7 @@ use super::rpc::{self, RpcError};
 use super::view::View;
 use crate::clock::unix_ms;
 use crate::grinder::{Grinder, Outcome, Work, Worker};
+use crate::runtime;
 
 /// A long poll without news is answered after that.
 const LONG_POLL: Duration = Duration::from_secs(60);
@@ -142,10 +143,10 @@ impl NodeActor {
     }
 
     fn push(&mut self, push: &Push) {
-        self.watchers.retain(|watcher| match watcher.try_send(push.clone()) {
+        self.watchers.retain(|watcher| match runtime::offer(watcher, push.clone()) {
             Ok(()) => true,
             Err(SendError::Full(_)) => {
-                watcher.do_send(Push::Close);
+                runtime::force(watcher, Push::Close);
                 false
             }
             Err(SendError::Closed(_)) => false,
@@ -257,7 +258,7 @@ impl Actor for NodeActor {
             let node = ctx.address();
             let worker = self
                 .grinder
-                .attach(settings.hashrate, move |outcome| node.do_send(Solved { rival, outcome }));
+                .attach(settings.hashrate, move |outcome| runtime::post(&node, Solved { rival, outcome }));
             self.miners.push(Miner { worker, block: None });
         }
         let tips = self.core.chain.virtual_view().parents.clone();
@@ -314,6 +315,10 @@ impl Handler<Solved> for NodeActor {
                 let Some((_, mut block)) = current else { return };
                 block.header.nonce = nonce;
                 ctx.run_later(self.latency(), move |node, ctx| {
+                    // Paused means that nothing changes any more, whatever was under way.
+                    if node.core.faults.paused {
+                        return;
+                    }
                     if let Err(refusal) = node.core.insert(block, unix_ms()) {
                         debug!(%refusal, "a rival's block is refused");
                     }

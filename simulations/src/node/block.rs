@@ -154,5 +154,5 @@ pub fn header_bytes(header: &Header) -> HeaderBytes {
 /// Bitcoin's Merkle root over the parents in their order, as header bytes; zeros without parents (the genesis).
 pub fn parents_root(parents: &[Id]) -> [u8; 32] {
     merkle_tree::calculate_root(parents.iter().map(|parent| sha256d::Hash::from_byte_array(parent.to_wire())))
-        .map_or([0; 32], |root| root.to_byte_array())
+        .map_or([0; 32], sha256d::Hash::to_byte_array)
 }

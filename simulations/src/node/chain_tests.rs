@@ -27,7 +27,7 @@ fn core() -> Core {
     Core::new(config(), START_MS)
 }
 
-fn call(core: &mut Core, method: &str, params: Value) -> Value {
+fn call(core: &mut Core, method: &str, params: &Value) -> Value {
     rpc::call(core, method, params.as_array().unwrap(), START_MS).unwrap()
 }
 
@@ -85,7 +85,7 @@ fn every_block_is_paid_once_or_forfeits_to_its_merger() {
     // The same money by another way: all coins that can ever be spent.
     let coins: u64 = chain.coins().iter().map(|(_, utxo)| utxo.amount).sum();
     assert_eq!(coins, paid);
-    let total = call(&mut core, "getBalance", json!([]))["total"].as_u64().unwrap();
+    let total = call(&mut core, "getBalance", &json!([]))["total"].as_u64().unwrap();
     assert_eq!(total, paid);
 }
 
@@ -132,7 +132,7 @@ fn a_heavier_branch_turns_blue_blocks_red_and_back_is_announced() {
     let merging = core.mine_block(BLAKE2S, None, "theirs", START_MS).unwrap();
     assert_eq!(core.chain.colour(ours[1]), Colour::Red(merging));
     assert_eq!(core.chain.colour(theirs[1]), Colour::Blue(theirs[2]));
-    let info = call(&mut core, "getBlockRewardInfo", json!([ours[1].to_string()]));
+    let info = call(&mut core, "getBlockRewardInfo", &json!([ours[1].to_string()]));
     assert_eq!(info["blockColor"], "red");
     assert_eq!(info["rewardAmount"], 0);
     // The merging miner collects what the five reds forfeit.
@@ -289,7 +289,7 @@ fn algorithms_have_windows_and_weights() {
     mine_on_tips(&mut core, 102, 1);
     assert!(core.mine_block(102, None, "miner", START_MS).is_err());
     mine_on_tips(&mut core, BLAKE2S, 1);
-    let table = call(&mut core, "getPowTypes", json!([]));
+    let table = call(&mut core, "getPowTypes", &json!([]));
     assert_eq!(table[1]["active"], false);
 }
 
@@ -307,7 +307,7 @@ fn difficulty_follows_the_time_that_blocks_take() {
             core.mine_block(BLAKE2S, None, "miner", START_MS + index * block_ms).unwrap();
         }
         let hashes =
-            call(&mut core, "getDifficulty", json!([BLAKE2S]))["difficulty_hashes"].as_u64().unwrap();
+            call(&mut core, "getDifficulty", &json!([BLAKE2S]))["difficulty_hashes"].as_u64().unwrap();
         assert_eq!(hashes > 40, harder, "{block_ms} ms per block: {hashes} hashes");
         assert_eq!(hashes < 24, !harder, "{block_ms} ms per block: {hashes} hashes");
     }
@@ -316,28 +316,28 @@ fn difficulty_follows_the_time_that_blocks_take() {
 #[test]
 fn payments_mature_confirm_and_pay_their_fee_to_the_miner() {
     let mut core = core();
-    let address = call(&mut core, "getNewAddress", json!(["shop"]));
-    call(&mut core, "getNewAddress", json!(["miner"]));
+    let address = call(&mut core, "getNewAddress", &json!(["shop"]));
+    call(&mut core, "getNewAddress", &json!(["miner"]));
     let pay = json!([address, 1_000_000, "miner"]);
     let early = rpc::call(&mut core, "sendToAddress", pay.as_array().unwrap(), START_MS).unwrap_err();
     assert!(early.message.contains("insufficient funds"), "{}", early.message);
     mine_on_tips(&mut core, BLAKE2S, 8);
-    let txid = call(&mut core, "sendToAddress", pay);
-    assert_eq!(call(&mut core, "getTransaction", json!([txid]))["status"], "mempool");
-    let template = call(&mut core, "getBlockTemplate", json!([[], BLAKE2S]));
+    let txid = call(&mut core, "sendToAddress", &pay);
+    assert_eq!(call(&mut core, "getTransaction", &json!([txid]))["status"], "mempool");
+    let template = call(&mut core, "getBlockTemplate", &json!([[], BLAKE2S]));
     let fee = template["transactions"][0]["fee"].as_u64().unwrap();
     assert_eq!(template["blockreward"].as_u64().unwrap(), core.chain.config().subsidy + fee);
     let carrier = core.mine_block(BLAKE2S, None, "carrier", START_MS).unwrap();
     mine_on_tips(&mut core, BLAKE2S, 1);
-    let info = call(&mut core, "getBlockRewardInfo", json!([carrier.to_string()]));
+    let info = call(&mut core, "getBlockRewardInfo", &json!([carrier.to_string()]));
     assert_eq!(info["rewardAmount"].as_u64().unwrap(), core.chain.config().subsidy + fee);
-    assert_eq!(call(&mut core, "getTransaction", json!([txid]))["status"], "accepted");
-    assert_eq!(call(&mut core, "getBalance", json!([address]))["spendable"], 1_000_000);
-    assert_eq!(call(&mut core, "getMempool", json!([])), json!([]));
+    assert_eq!(call(&mut core, "getTransaction", &json!([txid]))["status"], "accepted");
+    assert_eq!(call(&mut core, "getBalance", &json!([address]))["spendable"], 1_000_000);
+    assert_eq!(call(&mut core, "getMempool", &json!([])), json!([]));
     // The fee is not lost: carrier's merger pays it. Only the tip's own reward is still to come.
-    let count = call(&mut core, "getBlockCount", json!([])).as_u64().unwrap() - 1;
+    let count = call(&mut core, "getBlockCount", &json!([])).as_u64().unwrap() - 1;
     mine_on_tips(&mut core, BLAKE2S, 1);
-    let total = call(&mut core, "getBalance", json!([]))["total"].as_u64().unwrap();
+    let total = call(&mut core, "getBalance", &json!([]))["total"].as_u64().unwrap();
     assert_eq!(total, count * core.chain.config().subsidy);
 }
 

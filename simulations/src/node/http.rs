@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::actor::{Answer, NodeActor, Push, Request, Watch};
 use super::rpc::RpcError;
+use crate::runtime;
 
 /// Notifications that may wait for a watcher.
 const WATCHER_BACKLOG: usize = 1_024;
@@ -61,7 +62,7 @@ async fn call(site: web::Data<Site>, http: HttpRequest, body: web::Bytes) -> Htt
         Ok(parsed) => parsed,
         Err((id, error)) => return HttpResponse::Ok().json(answer_json(&id, Err(error))),
     };
-    let Ok(Answer { result, delay, rubbish, drop }) = site.node.send(request).await else {
+    let Ok(Answer { result, delay, rubbish, drop }) = runtime::ask(&site.node, request).await else {
         return HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE);
     };
     if !delay.is_zero() {
@@ -181,17 +182,18 @@ impl Watcher {
             _ => None,
         };
         if let Some(watch) = watch {
-            self.node.do_send(watch);
+            runtime::post(&self.node, watch);
             return ctx.text(answer_json(&id, Ok(Value::Null)).to_string());
         }
-        let reply = self.node.send(request).into_actor(self).map(move |answer, _, ctx| match answer {
-            Ok(Answer { drop: true, .. }) | Err(_) => ctx.stop(),
-            Ok(Answer { rubbish: true, .. }) => ctx.text("{]not json"),
-            Ok(Answer { result, delay, .. }) => {
-                let text = answer_json(&id, result).to_string();
-                ctx.run_later(delay, move |_, ctx| ctx.text(text));
-            }
-        });
+        let reply =
+            runtime::ask(&self.node, request).into_actor(self).map(move |answer, _, ctx| match answer {
+                Ok(Answer { drop: true, .. }) | Err(_) => ctx.stop(),
+                Ok(Answer { rubbish: true, .. }) => ctx.text("{]not json"),
+                Ok(Answer { result, delay, .. }) => {
+                    let text = answer_json(&id, result).to_string();
+                    ctx.run_later(delay, move |_, ctx| ctx.text(text));
+                }
+            });
         ctx.spawn(reply);
     }
 }

@@ -12,6 +12,7 @@ use thiserror::Error;
 use super::actor::NodeActor;
 use super::config::NodeConfig;
 use super::http::{Site, routes};
+use crate::runtime::spawn_thread;
 
 /// Why a node did not start.
 #[derive(Debug, Error)]
@@ -47,9 +48,7 @@ impl SimNode {
         let listener = TcpListener::bind(listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (sender, started) = mpsc::channel();
-        let thread = std::thread::Builder::new()
-            .name("sim-node".to_owned())
-            .spawn(move || run(config, listener, &sender))
+        let thread = spawn_thread("sim-node".to_owned(), move || run(config, listener, &sender))
             .map_err(|error| StartError::Server(error.to_string()))?;
         let server = match started.recv() {
             Ok(Ok(server)) => server,

@@ -63,10 +63,10 @@ pub fn merge(dag: &Dag, config: &NodeConfig, data: &GhostdagData<Id>, coins: &Ut
     for id in ordered_mergeset(dag, data) {
         let block = dag.known(id);
         // Only the chain's coinbases count; those of other blocks would pay the same mergesets again.
-        if Some(id) == data.selected_parent {
-            if let Some(coinbase) = block.block.transactions.first() {
-                overlay.create(coinbase.compute_txid(), coinbase, block.data.blue_score, true);
-            }
+        if Some(id) == data.selected_parent
+            && let Some(coinbase) = block.block.transactions.first()
+        {
+            overlay.create(coinbase.compute_txid(), coinbase, block.data.blue_score, true);
         }
         let mut fees = 0_u64;
         for transaction in block.block.transactions.iter().skip(1) {
