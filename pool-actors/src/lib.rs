@@ -16,6 +16,7 @@ pub mod adapters;
 pub mod algorithm;
 pub mod config;
 pub mod error;
+pub mod ledger;
 pub mod messages;
 pub mod metrics;
 pub mod ports;

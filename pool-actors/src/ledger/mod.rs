@@ -1,1 +1,3 @@
-//! Being built.
+//! What is owed and why: the share journal, the ledger fed from it, the life of blocks.
+
+pub mod journal;

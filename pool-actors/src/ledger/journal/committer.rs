@@ -1,0 +1,251 @@
+//! Group commit: gathers what all shards have waiting into one frame, one write and one sync.
+//!
+//! In a thread of its own ([`CommitHandle::Thread`]), since a sync blocks; or inline, on whatever thread asks, in a
+//! world without extra threads. The same code either way.
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError},
+    },
+    time::{Duration, Instant},
+};
+
+use actix::Message;
+use pool_domain::ids::{BlockHash, ShareSeq};
+use tokio::sync::oneshot;
+
+use super::{
+    fault::JournalFault,
+    writer::{Journal, Lane, NewShare},
+};
+use crate::{
+    messages::journal::{AppendVerdict, CandidateRecord, JournalError, PendingShare},
+    runtime::{
+        outbox::{Credited, Outbox},
+        threads::Thread,
+    },
+};
+
+/// Shares that are worth a commit without waiting for more.
+const SHARES_ENOUGH: usize = 4_096;
+/// Bytes of a block's submission beyond which it is refused; the largest blocks in use have some 4 MB, doubled in hex.
+const CANDIDATE_BYTES_MAX: usize = 32 << 20;
+
+/// A shard's shares, on their way through a commit and back.
+pub struct Group {
+    pub(super) shares: Vec<PendingShare>,
+    pub(super) reply: Outbox<GroupDone>,
+}
+
+/// The fate of a shard's group: all its shares are durable, or none was taken.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct GroupDone {
+    pub(super) shares: Vec<PendingShare>,
+    pub(super) outcome: Result<ShareSeq, JournalError>,
+}
+
+impl Credited for GroupDone {}
+
+/// What the critical lane carries.
+pub enum Critical {
+    /// A block candidate.
+    Candidate(Box<CandidateRecord>),
+    /// A node's verdict.
+    Verdict(AppendVerdict),
+}
+
+impl Critical {
+    fn hash(&self) -> &BlockHash {
+        match self {
+            Self::Candidate(candidate) => &candidate.block.hash,
+            Self::Verdict(verdict) => &verdict.hash,
+        }
+    }
+
+    fn too_long(&self) -> bool {
+        matches!(self, Self::Candidate(candidate) if candidate.block.payload.len() > CANDIDATE_BYTES_MAX)
+    }
+}
+
+/// Something to commit.
+pub enum Work {
+    /// Shares.
+    Group(Group),
+    /// A critical record, and who waits for it.
+    Critical(Critical, oneshot::Sender<Result<ShareSeq, JournalError>>),
+}
+
+/// Told once, with a sentence, when the journal can't go on: stops the process.
+pub type OnFailure = Box<dyn FnMut(&str) + Send>;
+
+/// The journal and what commits to it need.
+pub struct CommitCore {
+    journal: Journal,
+    on_failure: OnFailure,
+    told: bool,
+}
+
+impl CommitCore {
+    /// Wraps the journal.
+    pub fn new(journal: Journal, on_failure: OnFailure) -> Self {
+        Self { journal, on_failure, told: false }
+    }
+
+    /// Commits all of it, and answers each.
+    pub fn commit(&mut self, work: Vec<Work>) {
+        let (mut groups, mut criticals) = (Vec::new(), Vec::new());
+        for work in work {
+            match work {
+                Work::Group(group) => groups.push(group),
+                Work::Critical(critical, reply) if critical.too_long() => {
+                    let sentence =
+                        format!("block {} is longer than {CANDIDATE_BYTES_MAX} bytes", critical.hash());
+                    // Whoever asked may have gone; so below.
+                    let _ = reply.send(Err(JournalError::Failed(sentence)));
+                }
+                Work::Critical(critical, reply) => criticals.push((critical, reply, ShareSeq(0))),
+            }
+        }
+        if self.journal.refuses_shares() && !groups.is_empty() {
+            let refused = self.journal.append(Lane::Shares, |_| ());
+            self.answer_groups(std::mem::take(&mut groups), refused.as_ref().copied());
+        }
+        let lane = if criticals.is_empty() { Lane::Shares } else { Lane::Critical };
+        let outcome = self.journal.append(lane, |frame| {
+            // Candidates first: nothing may delay them, not even in the file.
+            for (critical, _, seq) in &mut criticals {
+                *seq = match critical {
+                    Critical::Candidate(candidate) => frame.candidate(candidate),
+                    Critical::Verdict(given) => {
+                        frame.verdict(given.id, &given.hash, &given.verdict, given.at)
+                    }
+                };
+            }
+            for share in groups.iter().flat_map(|group| &group.shares) {
+                frame.share(&new_share(share));
+            }
+        });
+        for (_, reply, seq) in criticals {
+            let _ = reply.send(outcome.as_ref().map(|_| seq).map_err(JournalError::from));
+        }
+        self.answer_groups(groups, outcome.as_ref().copied());
+        if let Err(fault) = outcome
+            && !matches!(fault, JournalFault::Budget { .. })
+        {
+            self.fail(&fault.to_string());
+        }
+    }
+
+    fn answer_groups(&self, groups: Vec<Group>, outcome: Result<ShareSeq, &JournalFault>) {
+        for Group { shares, reply } in groups {
+            let outcome = outcome.map_err(JournalError::from);
+            // If the shard is dead, the shares come back here and their tickets say that they are lost, although they
+            // are in the journal: a miner may be paid for a share that it was told was lost, never the other way round.
+            drop(reply.post(GroupDone { shares, outcome }));
+        }
+    }
+
+    fn fail(&mut self, sentence: &str) {
+        if !std::mem::replace(&mut self.told, true) {
+            (self.on_failure)(sentence);
+        }
+    }
+}
+
+impl Drop for CommitCore {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.fail("share journal: the commit thread panicked; start again to recover from disk, and report this defect");
+        }
+    }
+}
+
+fn new_share(share: &PendingShare) -> NewShare<'_> {
+    NewShare {
+        received_at: share.received_at,
+        worker: &share.worker,
+        work: share.work,
+        algorithm: &share.algorithm,
+        route: share.route,
+        job: share.job,
+        hash_tag: share.hash_tag,
+        candidate: share.candidate,
+    }
+}
+
+/// Takes work for the journal. Clones lead to the same journal.
+#[derive(Clone)]
+pub enum CommitHandle {
+    /// To the commit thread.
+    Thread(Sender<Work>),
+    /// Done by the caller.
+    Inline(Arc<Mutex<CommitCore>>),
+}
+
+impl CommitHandle {
+    /// A handle that commits on the caller's thread, at once.
+    #[must_use]
+    pub fn inline(core: CommitCore) -> Self {
+        Self::Inline(Arc::new(Mutex::new(core)))
+    }
+
+    /// Starts the commit thread. It ends, with everything committed, when all handles are dropped. Commits begin at
+    /// least `interval_min` apart, so that a low rate does not cost a sync per share.
+    ///
+    /// # Errors
+    /// When there can be no thread.
+    pub fn thread(mut core: CommitCore, interval_min: Duration) -> io::Result<(Self, Thread)> {
+        core.journal.preallocate_in_background()?;
+        let (tx, rx) = mpsc::channel();
+        let thread = Thread::spawn("journal-commit", move || run(&mut core, &rx, interval_min))?;
+        Ok((Self::Thread(tx), thread))
+    }
+
+    /// Hands work in. If the journal is dead, the work is dropped: tickets in it resolve as lost.
+    pub(super) fn submit(&self, work: Work) {
+        match self {
+            // The queue is bounded: each shard has one group under way, and candidates are few.
+            Self::Thread(tx) => drop(tx.send(work)),
+            Self::Inline(core) => core.lock().unwrap_or_else(PoisonError::into_inner).commit(vec![work]),
+        }
+    }
+}
+
+fn run(core: &mut CommitCore, rx: &Receiver<Work>, interval_min: Duration) {
+    let mut due = Instant::now();
+    while let Ok(first) = rx.recv() {
+        let work = gather(first, rx, due);
+        due = Instant::now() + interval_min;
+        core.commit(work);
+    }
+}
+
+/// All that waits; and what else comes until the next commit is due, unless there is enough, or something urgent.
+fn gather(first: Work, rx: &Receiver<Work>, due: Instant) -> Vec<Work> {
+    let mut gathered = vec![first];
+    loop {
+        let shares: usize = gathered.iter().map(weight).sum();
+        if shares >= SHARES_ENOUGH {
+            return gathered;
+        }
+        let next = match rx.try_recv() {
+            Ok(work) => Ok(work),
+            Err(TryRecvError::Disconnected) => return gathered,
+            Err(TryRecvError::Empty) => rx.recv_timeout(due.saturating_duration_since(Instant::now())),
+        };
+        match next {
+            Ok(work) => gathered.push(work),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return gathered,
+        }
+    }
+}
+
+fn weight(work: &Work) -> usize {
+    match work {
+        Work::Group(group) => group.shares.len(),
+        Work::Critical(..) => SHARES_ENOUGH,
+    }
+}

@@ -1,0 +1,37 @@
+//! The share journal: the truth about accepted work.
+//!
+//! Append-only, one writer, numbers without gaps, hash-chained, and sound after `kill -9` at any byte. A share is
+//! acknowledged only when the commit that holds it has succeeded; everything else (ledger, database, statistics) is fed
+//! from here. The format is in [`format`], the promises and their limits in `pool-actors/docs/journal.md`.
+//!
+//! ```text
+//! validators -> JournalShard (one per arbiter; a group under way, the next one forming)
+//!                   -> commit thread: all groups, one frame, one write, one sync -> GroupDone -> verdicts to sessions
+//!                                                                                \-> JournalState -> ledger's cursor
+//! ```
+
+mod catalogue;
+mod committer;
+mod fault;
+pub mod format;
+mod interned;
+mod reader;
+pub mod record;
+mod recovery;
+mod shard;
+mod spares;
+mod varint;
+mod writer;
+
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod tests;
+
+pub use committer::{CommitCore, CommitHandle, OnFailure};
+pub use fault::JournalFault;
+pub use reader::{Cursor, Entry, JournalReader, ShareEntry, Verified};
+pub use shard::JournalShard;
+pub use writer::{
+    BudgetLevel, Durability, FrameWriter, Journal, JournalState, Lane, NewShare, Options, Recovery,
+};

@@ -1,0 +1,378 @@
+//! Reading the journal from a sequence number on: by the ledger while it grows, by audits, by `verify`.
+
+use std::{io, sync::Arc};
+
+use pool_domain::{
+    ids::{AlgorithmName, BlockHash, Generation, JobId, Route, ShareSeq, SlotId},
+    units::{TimeMs, Work},
+};
+
+use super::{
+    catalogue::{Catalogue, SegmentInfo, file_name},
+    fault::JournalFault,
+    format::{ChainHash, FRAME_HEADER, Frame, NoFrame, SEGMENT_HEADER, SegmentHeader, parse_frame},
+    interned::Names,
+    record::{CandidateFields, Record, ShareFields, take_record},
+    writer::JournalState,
+};
+use crate::{
+    messages::{
+        journal::{CandidateId, CandidateRecord},
+        share::WorkerIdentity,
+    },
+    ports::{
+        disk::{DiskFile, SharedDisk},
+        node::{AssembledBlock, SubmitVerdict},
+    },
+    runtime::watch::Watched,
+};
+
+/// Bytes read at a time; frames are longer only under heavy load, or with a large block in them.
+const CHUNK: usize = 256 << 10;
+
+/// A record as the ledger takes it, names in place of numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// An accepted share.
+    Share(ShareEntry),
+    /// A block candidate.
+    Candidate(Box<CandidateRecord>),
+    /// A node's definite verdict.
+    Verdict {
+        /// The candidate.
+        id: CandidateId,
+        /// The block.
+        hash: BlockHash,
+        /// The verdict.
+        verdict: SubmitVerdict,
+        /// When.
+        at: TimeMs,
+    },
+    /// Extranonce prefixes are handed out from this epoch on.
+    Epoch(u64),
+}
+
+/// An accepted share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShareEntry {
+    /// When it was received.
+    pub received_at: TimeMs,
+    /// Who is paid.
+    pub worker: Arc<WorkerIdentity>,
+    /// Work credited.
+    pub work: Work,
+    /// Proof-of-work function.
+    pub algorithm: AlgorithmName,
+    /// Slot and generation that validated it.
+    pub route: Route,
+    /// Its job.
+    pub job: JobId,
+    /// Eight bytes of its hash.
+    pub hash_tag: u64,
+    /// Candidate that it became.
+    pub candidate: Option<CandidateId>,
+}
+
+/// What a full check found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Verified {
+    /// Records read.
+    pub records: u64,
+    /// Shares among them.
+    pub shares: u64,
+    /// Sum of their work.
+    pub work: Work,
+    /// First record kept.
+    pub first: ShareSeq,
+    /// Last record.
+    pub last: ShareSeq,
+}
+
+/// Gives out cursors; cheap to clone, usable from any thread.
+#[derive(Clone)]
+pub struct JournalReader {
+    disk: SharedDisk,
+    catalogue: Arc<Catalogue>,
+    state: Watched<JournalState>,
+}
+
+impl JournalReader {
+    pub(super) fn new(disk: SharedDisk, catalogue: Arc<Catalogue>, state: Watched<JournalState>) -> Self {
+        Self { disk, catalogue, state }
+    }
+
+    /// The last durable record; 0 before the first.
+    #[must_use]
+    pub fn committed(&self) -> ShareSeq {
+        self.state.load().committed
+    }
+
+    /// Follows the journal's state, to be woken when there is more to read.
+    #[must_use]
+    pub fn state(&self) -> Watched<JournalState> {
+        self.state.clone()
+    }
+
+    /// The oldest record kept; 1 in a journal that has lost none to retention.
+    #[must_use]
+    pub fn oldest(&self) -> ShareSeq {
+        ShareSeq(self.catalogue.oldest().map_or(1, |segment| segment.first_seq))
+    }
+
+    /// A cursor that reads on after `consumed` (0: from the start).
+    ///
+    /// # Errors
+    /// [`JournalFault::NotKept`] when retention has dropped the next record.
+    pub fn cursor_after(&self, consumed: ShareSeq) -> Result<Cursor, JournalFault> {
+        let oldest = self.oldest();
+        let asked = ShareSeq(consumed.0 + 1);
+        if asked < oldest {
+            return Err(JournalFault::NotKept { place: self.disk.place(), asked, oldest });
+        }
+        Ok(Cursor { reader: self.clone(), wanted: asked.0, segment: None, buffer: Vec::new() })
+    }
+
+    /// Reads everything and checks every checksum, every link of the chain, every number.
+    ///
+    /// # Errors
+    /// The first damage.
+    pub fn verify(&self) -> Result<Verified, JournalFault> {
+        let first = self.oldest();
+        let mut cursor = self.cursor_after(ShareSeq(first.0 - 1))?;
+        let mut verified = Verified { first, ..Verified::default() };
+        loop {
+            let read = cursor.read(100_000, |_, entry| {
+                if let Entry::Share(share) = entry {
+                    verified.shares += 1;
+                    verified.work = verified.work.saturating_add(share.work);
+                }
+            })?;
+            if read == 0 {
+                verified.last = cursor.position();
+                verified.records = verified.last.0 + 1 - first.0;
+                return Ok(verified);
+            }
+        }
+    }
+
+    /// Removes whole segments whose records are all consumed and older than `older_than`. Returns how many.
+    ///
+    /// # Errors
+    /// When the disk refuses to remove one.
+    pub fn retain(&self, consumed: ShareSeq, older_than: TimeMs) -> Result<usize, JournalFault> {
+        self.catalogue.retain(self.disk.as_ref(), consumed, older_than)
+    }
+}
+
+/// A place in the journal.
+pub struct Cursor {
+    reader: JournalReader,
+    /// The next record to hand out.
+    wanted: u64,
+    segment: Option<OpenSegment>,
+    buffer: Vec<u8>,
+}
+
+struct OpenSegment {
+    info: SegmentInfo,
+    file: Box<dyn DiskFile>,
+    /// Where the next frame begins.
+    offset: u64,
+    /// What `buffer` holds: bytes of the file from here on.
+    buffered_at: u64,
+    next_seq: u64,
+    last_hash: ChainHash,
+    names: Names,
+}
+
+impl Cursor {
+    /// The last record handed out or passed over; what to store, and to ask [`JournalReader::cursor_after`] for.
+    #[must_use]
+    pub fn position(&self) -> ShareSeq {
+        ShareSeq(self.wanted - 1)
+    }
+
+    /// Hands durable records to `visit`, in order, until at least `records_min` were read or there are no more; it
+    /// stops between commits only. Returns how many numbers it went forward (definitions of names take numbers too, but
+    /// are not handed out); 0 means that there is nothing more for now.
+    ///
+    /// # Errors
+    /// Damage, or a disk that can't be read. The cursor must not be used after that.
+    pub fn read(
+        &mut self,
+        records_min: u64,
+        mut visit: impl FnMut(ShareSeq, Entry),
+    ) -> Result<u64, JournalFault> {
+        let committed = self.reader.committed().0;
+        let start = self.wanted;
+        while self.wanted <= committed && self.wanted - start < records_min {
+            self.open_segment()?;
+            self.one_frame(&mut visit)?;
+        }
+        Ok(self.wanted - start)
+    }
+
+    fn io(&self, source: io::Error) -> JournalFault {
+        JournalFault::Io { place: self.reader.disk.place(), what: "read a segment", source }
+    }
+
+    fn damaged(&self, segment: u64, offset: u64, what: &'static str) -> JournalFault {
+        JournalFault::Damaged { place: self.reader.disk.place(), segment: file_name(segment), offset, what }
+    }
+
+    /// Makes sure that a segment is open whose next frame is to be read.
+    fn open_segment(&mut self) -> Result<(), JournalFault> {
+        let (info, expected) = match &self.segment {
+            None => (self.reader.catalogue.holding(self.wanted), None),
+            Some(open) => match self.reader.catalogue.after(open.info.index) {
+                Some(next) if next.first_seq == open.next_seq => (Some(next), Some(open.last_hash)),
+                _ => return Ok(()),
+            },
+        };
+        let Some(info) = info else {
+            let oldest = self.reader.oldest();
+            return Err(JournalFault::NotKept {
+                place: self.reader.disk.place(),
+                asked: ShareSeq(self.wanted),
+                oldest,
+            });
+        };
+        let file = self.reader.disk.open(&file_name(info.index)).map_err(|error| self.io(error))?;
+        let mut bytes = [0; SEGMENT_HEADER];
+        let read = file.read_at(0, &mut bytes).map_err(|error| self.io(error))?;
+        let header = SegmentHeader::decode(&bytes[..read])
+            .filter(|header| header.index == info.index && header.first_seq == info.first_seq)
+            .ok_or_else(|| self.damaged(info.index, 0, "a broken segment header"))?;
+        if expected.is_some_and(|hash| hash != header.prev_hash) {
+            return Err(self.damaged(info.index, 48, "a segment that does not follow the one before it"));
+        }
+        self.buffer.clear();
+        self.segment = Some(OpenSegment {
+            info,
+            file,
+            offset: SEGMENT_HEADER as u64,
+            buffered_at: SEGMENT_HEADER as u64,
+            next_seq: header.first_seq,
+            last_hash: header.prev_hash,
+            names: Names::default(),
+        });
+        Ok(())
+    }
+
+    fn one_frame(&mut self, visit: &mut impl FnMut(ShareSeq, Entry)) -> Result<(), JournalFault> {
+        let Some(mut open) = self.segment.take() else { return Ok(()) };
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let (index, offset) = (open.info.index, open.offset);
+        let result = match open.frame(&mut buffer) {
+            Err(error) => Err(self.io(error)),
+            Ok(None) => Err(self.damaged(index, offset, "a broken frame among durable ones")),
+            Ok(Some(frame)) if frame.first_seq != open.next_seq || frame.prev_hash != open.last_hash => {
+                Err(self.damaged(index, offset, "a frame that does not follow the one before it"))
+            }
+            Ok(Some(frame)) => {
+                let records = deliver(&frame, &mut open.names, self.wanted, visit);
+                open.offset += frame.len() as u64;
+                open.next_seq = frame.next_seq();
+                open.last_hash = frame.hash;
+                records.ok_or_else(|| self.damaged(index, offset, "an unreadable record"))
+            }
+        };
+        // A cursor placed inside a segment passes over what comes before its place.
+        self.wanted = self.wanted.max(open.next_seq);
+        self.buffer = buffer;
+        self.segment = Some(open);
+        result
+    }
+}
+
+impl OpenSegment {
+    /// The frame at `offset`, out of `buffer` or freshly read; `None` if there is no sound one.
+    fn frame<'b>(&mut self, buffer: &'b mut Vec<u8>) -> io::Result<Option<Frame<'b>>> {
+        let mut need = FRAME_HEADER;
+        let mut fresh = false;
+        loop {
+            let at = usize::try_from(self.offset - self.buffered_at).unwrap_or(usize::MAX);
+            match parse_frame(buffer.get(at..).unwrap_or_default()) {
+                Ok(_) => return Ok(buffer.get(at..).and_then(|bytes| parse_frame(bytes).ok())),
+                Err(NoFrame::NeedMore(more)) if more > need => need = more,
+                // What was buffered may have been read before the frame was written.
+                Err(_) if !fresh => fresh = true,
+                Err(_) => return Ok(None),
+            }
+            buffer.resize(need.max(CHUNK), 0);
+            let read = self.file.read_at(self.offset, buffer)?;
+            buffer.truncate(read);
+            self.buffered_at = self.offset;
+        }
+    }
+}
+
+/// Hands out the records of a frame from number `wanted` on; `None` if one can't be read.
+fn deliver(
+    frame: &Frame<'_>,
+    names: &mut Names,
+    wanted: u64,
+    visit: &mut impl FnMut(ShareSeq, Entry),
+) -> Option<()> {
+    let (mut input, mut clock) = (frame.payload, frame.time_ms);
+    for seq in frame.first_seq..frame.next_seq() {
+        let record = take_record(&mut input, &mut clock).ok()?;
+        names.learn(&record)?;
+        if seq >= wanted
+            && let Some(entry) = entry_of(&record, names)?
+        {
+            visit(ShareSeq(seq), entry);
+        }
+    }
+    input.is_empty().then_some(())
+}
+
+/// The record with its names; `Some(None)` for a definition, `None` if it names what was not defined.
+fn entry_of(record: &Record<'_>, names: &Names) -> Option<Option<Entry>> {
+    Some(Some(match record {
+        Record::Worker { .. } | Record::Algorithm { .. } => return Some(None),
+        Record::Share(fields) => Entry::Share(share_of(fields, names)?),
+        Record::Candidate(fields) => Entry::Candidate(Box::new(candidate_of(fields, names)?)),
+        Record::Verdict(fields) => Entry::Verdict {
+            id: CandidateId(fields.id),
+            hash: BlockHash(fields.block_hash),
+            verdict: match fields.refusal {
+                None => SubmitVerdict::Accepted,
+                Some(words) => SubmitVerdict::Rejected(words.to_owned()),
+            },
+            at: TimeMs(fields.time_ms),
+        },
+        Record::Epoch(epoch) => Entry::Epoch(*epoch),
+    }))
+}
+
+fn share_of(fields: &ShareFields, names: &Names) -> Option<ShareEntry> {
+    Some(ShareEntry {
+        received_at: TimeMs(fields.time_ms),
+        worker: Arc::clone(names.workers.get(fields.worker_ix as usize)?),
+        work: Work(fields.work),
+        algorithm: names.algorithms.get(usize::from(fields.algorithm_ix))?.clone(),
+        route: Route { slot: SlotId(fields.slot), generation: Generation(fields.generation) },
+        job: JobId(fields.job),
+        hash_tag: fields.hash_tag,
+        candidate: fields.candidate.map(CandidateId),
+    })
+}
+
+fn candidate_of(fields: &CandidateFields<'_>, names: &Names) -> Option<CandidateRecord> {
+    let parents = fields.parents.chunks_exact(32).map(|bytes| bytes.try_into().map(BlockHash).ok());
+    Some(CandidateRecord {
+        id: CandidateId(fields.id),
+        block: AssembledBlock {
+            hash: BlockHash(fields.block_hash),
+            endpoint: usize::try_from(fields.endpoint).ok()?,
+            payload: fields.payload.to_vec(),
+        },
+        algorithm: names.algorithms.get(usize::from(fields.algorithm_ix))?.clone(),
+        network_work: Work(fields.network_work),
+        height: fields.height,
+        parents: parents.collect::<Option<_>>()?,
+        finder: Arc::clone(names.workers.get(fields.worker_ix as usize)?),
+        found_at: TimeMs(fields.time_ms),
+    })
+}

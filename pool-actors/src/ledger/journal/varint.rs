@@ -1,0 +1,80 @@
+//! Little-endian base-128 numbers: 7 bits per byte, the high bit says that more follow.
+
+/// Appends a number.
+pub(super) fn put(out: &mut Vec<u8>, mut value: u128) {
+    while value >= 0x80 {
+        out.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "below 0x80 here")]
+    out.push(value as u8);
+}
+
+/// Takes a number off the front of `input`; `None` if it is cut off or too large.
+pub(super) fn take(input: &mut &[u8]) -> Option<u128> {
+    let mut value = 0_u128;
+    let mut shift = 0;
+    loop {
+        let (&byte, rest) = input.split_first()?;
+        *input = rest;
+        let bits = u128::from(byte & 0x7f);
+        if shift >= 128 || (bits << shift) >> shift != bits {
+            return None;
+        }
+        value |= bits << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+        shift += 7;
+    }
+}
+
+/// As [`take`], for a narrower type.
+pub(super) fn take_as<T: TryFrom<u128>>(input: &mut &[u8]) -> Option<T> {
+    T::try_from(take(input)?).ok()
+}
+
+/// Maps a difference to a number that is small if the difference is.
+pub(super) fn zigzag(from: u64, to: u64) -> u128 {
+    if to >= from { u128::from(to - from) << 1 } else { (u128::from(from - to) << 1) - 1 }
+}
+
+/// Undoes [`zigzag`].
+pub(super) fn unzigzag(from: u64, coded: u128) -> Option<u64> {
+    let magnitude = u64::try_from(coded.div_ceil(2)).ok()?;
+    if coded & 1 == 0 { from.checked_add(magnitude) } else { from.checked_sub(magnitude) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn numbers_survive(value: u128, shift in 0_u32..128, from: u64, to: u64) {
+            let value = value >> shift;
+            let mut out = Vec::new();
+            put(&mut out, value);
+            let mut input = out.as_slice();
+            prop_assert_eq!(take(&mut input), Some(value));
+            prop_assert!(input.is_empty());
+            prop_assert_eq!(take(&mut &out[..out.len() - 1]), None);
+            prop_assert_eq!(unzigzag(from, zigzag(from, to)), Some(to));
+        }
+
+        #[test]
+        fn rubbish_is_refused_not_panicked_on(bytes: Vec<u8>) {
+            let _ = take(&mut bytes.as_slice());
+        }
+    }
+
+    #[test]
+    fn too_large_is_refused() {
+        assert_eq!(take(&mut &[0xff; 30][..]), None);
+        let mut widest = vec![0xff; 18];
+        widest.push(0x04);
+        assert_eq!(take(&mut widest.as_slice()), None, "130 bits");
+    }
+}
