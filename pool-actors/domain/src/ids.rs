@@ -46,6 +46,15 @@ number_id! {
     Generation(u32)
 }
 
+number_id! {
+    /// One payout to the chain: a transaction, to one or many accounts.
+    PayoutId(u64)
+}
+number_id! {
+    /// One correction of the ledger by an operator.
+    AdjustmentId(u64)
+}
+
 /// Where the shares of a job are validated: pinned when the job is issued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Route {

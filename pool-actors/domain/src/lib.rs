@@ -11,13 +11,14 @@
 //! | proof of work | [`target`], [`difficulty`], [`merkle`], [`header`] |
 //! | a share | [`job`], [`share`], [`extranonce`], [`dedup`], [`vardiff`] |
 //! | hot-swap | [`traffic_split`], [`rollout`] |
-//! | money | [`pplns`], [`split`], [`proof`] |
+//! | money | [`share_window`], [`pplns`], [`split`], [`proof`], [`accounting`], [`postings`], [`maturity`] |
 //! | checks | [`invariants`], [`ghostdag`] |
 #![no_std]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod accounting;
 pub mod dedup;
 pub mod difficulty;
 pub mod extranonce;
@@ -26,11 +27,14 @@ pub mod header;
 pub mod ids;
 pub mod invariants;
 pub mod job;
+pub mod maturity;
 pub mod merkle;
+pub mod postings;
 pub mod pplns;
 pub mod proof;
 pub mod rollout;
 pub mod share;
+pub mod share_window;
 pub mod split;
 pub mod target;
 pub mod traffic_split;
