@@ -30,9 +30,11 @@ class Fixture {
     this.seq = 1000;
     this.ready = true;
     this.silent = false;
+    this.empty = empty;
     this.down = false;
     this.imbalance = "0";
     this.listeners = new Set();
+    this.told = new Map();
     this.miners = empty ? [] : this.#makeMiners(14);
     this.dag = new Dag(this.random, this.miners.length > 0 ? this.miners : [{ account: "nobody" }]);
     this.counts = {
@@ -104,13 +106,17 @@ class Fixture {
   }
 
   #count(blocks) {
+    const stages = { accepted: "accepted", rejected: "rejected", matured: "matured", paid: "paid", void: "void" };
     for (const block of blocks.filter((one) => one.ours)) {
-      if (block.status === "candidate") this.counts.candidate += 1;
-      if (block.status === "accepted" && block.confirmations === 0) this.counts.accepted += 1;
+      const seen = this.told.get(block.hash) ?? {};
+      if (!seen.status) {
+        this.counts.candidate += 1;
+        this.counts.submitted += 1;
+      }
+      if (seen.status !== block.status && stages[block.status]) this.counts[stages[block.status]] += 1;
+      if (seen.color !== block.color && block.color !== "unknown") this.counts[block.color] += 1;
+      this.told.set(block.hash, block);
     }
-    this.counts.submitted = this.counts.candidate;
-    const { candidate, rejected, accepted } = this.counts;
-    this.counts.accepted = Math.min(accepted, candidate - rejected);
   }
 
   get stats() {
@@ -147,7 +153,7 @@ class Fixture {
       stats: this.stats,
       miners: this.miners,
       job:
-        this.ready && this.history.length > 0
+        this.ready && !this.empty
           ? {
               id: this.job.toString(16),
               algorithm: "kheavyhash",
@@ -210,7 +216,7 @@ class Fixture {
   }
 
   block() {
-    if (!this.ready || this.history.length === 0) return;
+    if (!this.ready || this.empty) return;
     this.templateAt = Date.now();
     this.job += 1;
     const changed = this.dag.step(Date.now());

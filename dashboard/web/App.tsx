@@ -57,44 +57,47 @@ export function App({ session }: { session: Session }) {
               freshness={state.blocks === null ? "waiting" : figures}
             />
           </div>
-          <Panel
-            title="MINERS"
-            className="panel-miners"
-            freshness={state.miners === null ? "waiting" : figures}
-            aside={state.miners && <span className="count">{whole(state.miners.length)}</span>}
-          >
-            {state.miners === null ? (
-              <Loading what="miners" lines={5} />
-            ) : (
-              <Miners miners={state.miners} now={poolNow} />
-            )}
-          </Panel>
-          <Panel title="PAID_CONVERSION" className="panel-funnel" freshness={figures}>
-            {stats ? <Funnel blocks={stats.blocks} /> : <Loading what="block counts" lines={5} />}
-          </Panel>
-          <Panel title="NODE" className="panel-third" freshness={node}>
+          <Panel title="NODE" className="panel-half" freshness={node}>
             {state.node === null ? <Loading what="node state" /> : <NodePanel node={state.node} now={poolNow} />}
           </Panel>
-          <Panel title="CURRENT_JOB" className="panel-third" freshness={node}>
+          <Panel title="CURRENT_JOB" className="panel-half" freshness={node}>
             {state.job === null ? (
               <Loading what="job" />
             ) : (
               <JobPanel job={state.job} elapsedMs={state.nodeAt === null ? 0 : now - state.nodeAt} />
             )}
           </Panel>
-          <Panel title="SHARES" className="panel-third" freshness={figures}>
-            {stats ? <ShareResults shares={stats.pool.shares} /> : <Loading what="share results" />}
-          </Panel>
-          <Panel title="LEDGER" className="panel-half" freshness={figures}>
-            {stats ? <Ledger ledger={stats.ledger} currency={state.currency} /> : <Loading what="ledger" />}
-          </Panel>
-          <Panel title="ACTIVITY" className="panel-half">
-            {state.events.length === 0 && !live ? (
-              <Empty title="NOT_LISTENING">Events appear here while the live feed is connected.</Empty>
-            ) : (
-              <Activity events={state.events} now={poolNow} />
-            )}
-          </Panel>
+          <div className="stack stack-wide">
+            <Panel
+              title="MINERS"
+              freshness={state.miners === null ? "waiting" : figures}
+              aside={state.miners && <span className="count">{whole(state.miners.length)}</span>}
+            >
+              {state.miners === null ? (
+                <Loading what="miners" lines={5} />
+              ) : (
+                <Miners miners={state.miners} now={poolNow} />
+              )}
+            </Panel>
+            <Panel title="ACTIVITY" className="panel-activity">
+              {state.events.length === 0 && !live ? (
+                <Empty title="NOT_LISTENING">Events appear here while the live feed is connected.</Empty>
+              ) : (
+                <Activity events={state.events} now={poolNow} />
+              )}
+            </Panel>
+          </div>
+          <div className="stack">
+            <Panel title="PAID_CONVERSION" freshness={figures}>
+              {stats ? <Funnel blocks={stats.blocks} /> : <Loading what="block counts" lines={5} />}
+            </Panel>
+            <Panel title="SHARES" freshness={figures}>
+              {stats ? <ShareResults shares={stats.pool.shares} /> : <Loading what="share results" />}
+            </Panel>
+            <Panel title="LEDGER" freshness={figures}>
+              {stats ? <Ledger ledger={stats.ledger} currency={state.currency} /> : <Loading what="ledger" />}
+            </Panel>
+          </div>
         </div>
       </main>
       <footer className="footer">

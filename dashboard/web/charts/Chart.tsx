@@ -20,6 +20,12 @@ const font = "11px 'JetBrains Mono', monospace";
 const ink = "#b0b0b0";
 const grid = { stroke: "#2a2a2a", width: 1 };
 
+/** Times of day in the viewer's zone; seconds only where they differ. */
+function clocks(_: uPlot, splits: number[]): string[] {
+  const whole = splits.every((at) => at % 60 === 0);
+  return splits.map((at) => localTimeOfDay(at * 1000).slice(0, whole ? 5 : 8));
+}
+
 function options(
   { format, stroke }: Pick<ChartProps, "format" | "stroke">,
   width: number,
@@ -41,7 +47,7 @@ function options(
     cursor: { sync: { key: "pool" }, y: false, drag: { setScale: false, x: false, y: false }, points: { size: 7 } },
     scales: { y: { range: (_: uPlot, __: number, max: number) => [0, max > 0 ? max * 1.15 : 1] } },
     axes: [
-      { stroke: ink, grid: { show: false }, ticks: grid, font, space: 70 },
+      { stroke: ink, grid: { show: false }, ticks: grid, font, space: 70, size: 34, values: clocks },
       { stroke: ink, grid, ticks: { show: false }, font, size: 84, values: (_: uPlot, at: number[]) => at.map(format) },
     ],
     series: [{}, { stroke, width: 2, fill, spanGaps: false, points: { show: false } }],

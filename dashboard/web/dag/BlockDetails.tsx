@@ -27,7 +27,7 @@ export function BlockDetails({ block, blocks, currency, following, onSelect }: D
         {block.status && <span className="tag">{block.status}</span>}
         {!following && (
           <button type="button" className="button button-small" onClick={() => onSelect(null)}>
-            FOLLOW NEWEST
+            NEWEST ▸
           </button>
         )}
       </div>

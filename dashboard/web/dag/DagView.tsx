@@ -1,7 +1,7 @@
 import { type KeyboardEvent, memo, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Block } from "../feed/schema";
 import { describeBlock, tail } from "./describe";
-import { Glyph } from "./Glyph";
+import { Glyph, isLost } from "./Glyph";
 import { column, type Edge, edgesOf, type Frame, frameOf } from "./geometry";
 import { type Layout, layout, type Place } from "./layout";
 import { neighbour } from "./navigate";
@@ -121,7 +121,7 @@ export const DagView = memo(function DagView({ blocks, selected, onSelect }: Dag
 
 function EdgeLine({ edge, selected }: { edge: Edge; selected: string | null }) {
   const touched = selected !== null && (edge.child === selected || edge.parent === selected);
-  const kind = edge.parent === null ? "edge-stub" : touched ? "edge-touched" : "";
+  const kind = edge.parent === null ? "edge-stub" : touched ? "edge-touched" : edge.main ? "edge-main" : "";
   return <path className={`edge ${kind}`} d={edge.path} />;
 }
 
@@ -139,7 +139,7 @@ function Node({ block, frame, place, selected, tabStop, onSelect, onKeyDown }: N
   return (
     // biome-ignore lint/a11y/useSemanticElements: SVG has no button element
     <g
-      className={`node ${block.ours ? "node-ours" : ""}`}
+      className={`node ${block.ours ? "node-ours" : ""} ${isLost(block) ? "node-lost" : ""}`}
       transform={`translate(${frame.x(place)} ${frame.y(place)})`}
       role="button"
       tabIndex={tabStop ? 0 : -1}

@@ -13,7 +13,12 @@ export function tail(hash: string): string {
 /** A block in one sentence, for those who hear the page. Starts with what is written on it (WCAG 2.5.3). */
 export function describeBlock(block: Block): string {
   const written = [letters[block.color], tail(block.hash), block.ours ? block.status : null].filter(Boolean).join(" ");
-  const parts = [written, block.ours ? "our block" : "block of others", colors[block.color], `height ${block.height}`];
+  const parts = [
+    written,
+    block.ours ? "our block" : "block of others",
+    colors[block.color],
+    `height ${block.height ?? "unknown"}`,
+  ];
   parts.push(`${block.parents.length} ${block.parents.length === 1 ? "parent" : "parents"}`);
   return parts.join(", ");
 }

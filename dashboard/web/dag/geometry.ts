@@ -31,6 +31,8 @@ export interface Edge {
   child: string;
   /** Null for a parent that is no longer shown: a short dashed stub. */
   parent: string | null;
+  /** Whether it leads to the main parent, the one whose chain orders the others. */
+  main: boolean;
   path: string;
 }
 
@@ -44,10 +46,15 @@ export function edgesOf(blocks: ReadonlyMap<string, Block>, layout: Layout, fram
     const known = block.parents.filter((parent) => layout.places.has(parent));
     for (const parent of known) {
       const from = layout.places.get(parent) as Place;
-      edges.push({ child: hash, parent, path: curve(from, to, frame, taken) });
+      edges.push({ child: hash, parent, main: parent === block.parents[0], path: curve(from, to, frame, taken) });
     }
     if (known.length === 0 && block.parents.length > 0) {
-      edges.push({ child: hash, parent: null, path: `M${frame.x(to) - 36},${frame.y(to)} H${frame.x(to)}` });
+      edges.push({
+        child: hash,
+        parent: null,
+        main: false,
+        path: `M${frame.x(to) - 36},${frame.y(to)} H${frame.x(to)}`,
+      });
     }
   }
   return edges;

@@ -75,25 +75,24 @@ class Board {
   put(block: Block, at: Place): void {
     this.places.set(block.hash, at);
     this.#taken.add(`${at.layer}:${at.lane}`);
-    this.#heights.push({ height: block.height, layer: at.layer });
+    if (block.height !== null) this.#heights.push({ height: block.height, layer: at.layer });
   }
 
   add(block: Block, floor: number): void {
     const parents = block.parents.map((hash) => this.places.get(hash)).filter((found) => found !== undefined);
     const layer =
-      parents.length > 0 ? Math.max(...parents.map((found) => found.layer)) + 1 : this.#byHeight(block, floor);
-    const mean = parents.reduce((sum, found) => sum + found.lane, 0) / Math.max(1, parents.length);
-    // Blues gather in the middle; others keep to the side where they came from.
-    const wanted = block.color === "blue" ? Math.trunc(mean / 2) : Math.round(mean);
+      parents.length > 0 ? Math.max(...parents.map((found) => found.layer)) + 1 : this.#byHeight(block.height, floor);
+    // Main parent first: its chain runs straight, half way back to the middle with each block.
+    const wanted = Math.trunc((parents[0]?.lane ?? 0) / 2);
     this.put(block, { layer, lane: this.#freeLane(layer, wanted, block.hash) });
   }
 
   /** Without a known parent the height says roughly where a block belongs. */
-  #byHeight(block: Block, floor: number): number {
+  #byHeight(height: number | null, floor: number): number {
     let layer = floor;
     for (const seen of this.#heights) {
-      if (seen.height < block.height) layer = Math.max(layer, seen.layer + 1);
-      else if (seen.height === block.height) layer = Math.max(layer, seen.layer);
+      if (height === null || seen.height === height) layer = Math.max(layer, seen.layer);
+      else if (seen.height < height) layer = Math.max(layer, seen.layer + 1);
     }
     return layer;
   }

@@ -69,7 +69,9 @@ export type Stats = z.infer<typeof stats>;
 export const blockStatuses = ["candidate", "submitted", "accepted", "rejected", "matured", "paid", "void"] as const;
 export const block = z.object({
   hash: z.string().min(1),
-  height: z.number(),
+  /** Null until known; says little in a DAG anyway. */
+  height: number,
+  /** Main parent first. */
   parents: z.array(z.string()).default([]),
   /** Null for blocks that are not ours. */
   status: z.enum(blockStatuses).nullish().default(null),

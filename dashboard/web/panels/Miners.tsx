@@ -13,7 +13,7 @@ const columns: { key: Key; name: string; className: string }[] = [
   { key: "hashrate", name: "hash rate", className: "col-number" },
   { key: "accepted", name: "shares", className: "col-number" },
   { key: "difficulty", name: "difficulty", className: "col-number col-minor" },
-  { key: "last", name: "last share", className: "col-number" },
+  { key: "last", name: "last", className: "col-number" },
   { key: "since", name: "connected", className: "col-number col-minor" },
 ];
 
@@ -46,7 +46,7 @@ export function sortMiners(miners: readonly Miner[], key: Key, descending: boole
   });
 }
 
-const firstRows = 25;
+const firstRows = 12;
 
 interface MinersProps {
   miners: readonly Miner[];
@@ -91,32 +91,34 @@ export function Miners({ miners, now }: MinersProps) {
       {rows.length === 0 ? (
         <Empty title="NO_MATCH">No connected miner has that in its account.</Empty>
       ) : (
-        <table className="table">
-          <thead>
-            <tr>
-              {columns.map(({ key, name, className }) => (
-                <th
-                  className={className}
-                  key={key}
-                  scope="col"
-                  aria-sort={sort.key === key ? (sort.descending ? "descending" : "ascending") : "none"}
-                >
-                  <button type="button" className="sort" onClick={() => choose(key)}>
-                    {name}
-                    <span className="sort-mark" aria-hidden="true">
-                      {sort.key === key ? (sort.descending ? "▾" : "▴") : ""}
-                    </span>
-                  </button>
-                </th>
+        <div className="table-scroll">
+          <table className="table">
+            <thead>
+              <tr>
+                {columns.map(({ key, name, className }) => (
+                  <th
+                    className={className}
+                    key={key}
+                    scope="col"
+                    aria-sort={sort.key === key ? (sort.descending ? "descending" : "ascending") : "none"}
+                  >
+                    <button type="button" className="sort" onClick={() => choose(key)}>
+                      {name}
+                      <span className="sort-mark" aria-hidden="true">
+                        {sort.key === key ? (sort.descending ? "▾" : "▴") : ""}
+                      </span>
+                    </button>
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {shown.map((miner) => (
+                <Row key={miner.account} miner={miner} now={now} />
               ))}
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map((miner) => (
-              <Row key={miner.account} miner={miner} now={now} />
-            ))}
-          </tbody>
-        </table>
+            </tbody>
+          </table>
+        </div>
       )}
       {rows.length > firstRows && (
         <button className="button button-quiet" type="button" onClick={() => setAll(!all)}>
@@ -133,16 +135,18 @@ function Row({ miner, now }: { miner: Miner; now: number }) {
   return (
     <tr>
       <th scope="row" className="col-account" title={miner.account}>
-        {shorten(miner.account, 10, 6)}
+        <span className="wide-only">{shorten(miner.account, 10, 6)}</span>
+        {/* A phone has no room for the network prefix that all accounts share. */}
+        <span className="narrow-only">{shorten(miner.account.replace(/^.*:/, ""), 4, 5)}</span>
       </th>
       <td className="col-number col-minor">{whole(miner.workers)}</td>
       <td className="col-number col-strong">{hashrateText(miner.hashrate)}</td>
       <td className="col-number">
         {whole(miner.shares.accepted)}
         {miner.shares.rejected > 0 && (
-          <span className="rejected" title={`${whole(miner.shares.rejected)} rejected`}>
+          <span className="rejected wide-only" title={`${whole(miner.shares.rejected)} rejected`}>
             {" "}
-            −{percent(miner.shares.rejected, judged)}
+            ✕{percent(miner.shares.rejected, judged)}
           </span>
         )}
       </td>

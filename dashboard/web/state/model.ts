@@ -191,8 +191,11 @@ function applyRest(state: PoolState, answer: RestAnswer, now: number): PoolState
 }
 
 function toMap(blocks: readonly Block[]): Map<string, Block> {
+  // A block without a height is a candidate of a moment ago: the newest.
+  const heightOf = (block: Block) => block.height ?? Number.MAX_SAFE_INTEGER;
   const ordered = [...blocks].sort(
-    (a, b) => a.height - b.height || (a.found_at ?? "").localeCompare(b.found_at ?? "") || a.hash.localeCompare(b.hash),
+    (a, b) =>
+      heightOf(a) - heightOf(b) || (a.found_at ?? "").localeCompare(b.found_at ?? "") || a.hash.localeCompare(b.hash),
   );
   const map = new Map(ordered.map((block) => [block.hash, block]));
   prune(map);

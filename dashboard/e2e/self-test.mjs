@@ -1,0 +1,119 @@
+/**
+ * The page against the stand-in pool, through good and bad times. Needs `npm run build` and Chromium.
+ *
+ *   npm run e2e:self          (screenshots in e2e/shots/)
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { sizes, withBrowser } from "./browser.mjs";
+import { accessible, connected, dagDraws, fits, keyboardWorks, numbersChange, openPage, shots } from "./checks.mjs";
+import { startFixture } from "./fixture-server.mjs";
+
+const folder = process.env.SHOTS ?? new URL("./shots/", import.meta.url).pathname;
+const waitMs = 20_000;
+
+/** A page on a pool of its own; no fault may have shown in it at the end. */
+async function scene(name, play, options = {}) {
+  const pool = await startFixture(0, options.fixture);
+  try {
+    await withBrowser(async (context) => {
+      const { page, faults } = await openPage(context, pool.url);
+      const act = async (action) =>
+        assert.ok((await fetch(`${pool.url}/fixture/${action}`, { method: "POST" })).ok, action);
+      const alert = (id) => page.getByTestId(`alert-${id}`).waitFor({ timeout: waitMs });
+      const gone = (id) => page.getByTestId(`alert-${id}`).waitFor({ state: "detached", timeout: waitMs });
+      const word = (text) =>
+        page.getByTestId("connection").getByText(text, { exact: true }).waitFor({ timeout: waitMs });
+      const shot = (file) => page.screenshot({ path: join(folder, `${file}.png`) });
+      await connected(page);
+      await play({ page, act, alert, gone, word, shot });
+      assert.deepEqual(faults, [], `${name}: no errors in the page`);
+    }, options.browser);
+  } finally {
+    pool.stop();
+  }
+  console.log(`ok  ${name}`);
+}
+
+await scene("a busy pool: live, drawn, walked by keyboard, accessible at every size", async ({ page }) => {
+  await numbersChange(page);
+  assert.ok((await dagDraws(page)) > 20);
+  await keyboardWorks(page);
+  await accessible(page, "desktop");
+  await shots(page, folder);
+  await page.getByRole("button", { name: "LIST" }).click();
+  await page.setViewportSize(sizes.small);
+  await fits(page, "list at 360 px");
+  await accessible(page, "list at 360 px");
+});
+
+await scene("the node is not ready: work is paused and the page says why", async ({ page, act, alert, gone, shot }) => {
+  await act("not-ready");
+  await alert("node");
+  await page.getByText("Not ready: syncing headers (83%)").waitFor();
+  await accessible(page, "not ready");
+  await shot("not-ready");
+  await act("ready");
+  await gone("node");
+});
+
+await scene(
+  "the feed goes away: offline is said, figures turn stale, all comes back",
+  async ({ page, act, alert, gone, word, shot }) => {
+    await act("down");
+    await word("OFFLINE");
+    await alert("feed");
+    await page.locator('.card[data-freshness="stale"]').first().waitFor({ timeout: waitMs });
+    await accessible(page, "offline");
+    await shot("offline");
+    await act("up");
+    await page.getByRole("button", { name: "RETRY NOW" }).click({ timeout: waitMs });
+    await word("CONNECTED");
+    await gone("feed");
+    await numbersChange(page);
+  },
+);
+
+await scene("the feed falls silent, then speaks again", async ({ act, word }) => {
+  await act("silent");
+  await word("SILENT");
+  await act("speak");
+  await word("CONNECTED");
+});
+
+await scene("a dropped connection resumes by itself", async ({ page, act, word }) => {
+  await act("drop");
+  await word("CONNECTED");
+  await numbersChange(page);
+});
+
+await scene("rubbish in the feed costs nothing but a notice", async ({ page, act, alert }) => {
+  await act("garbage");
+  await alert("problems");
+  await numbersChange(page);
+});
+
+await scene("a ledger that is off by one is the first thing seen", async ({ page, act, alert, shot }) => {
+  await act("imbalance");
+  await alert("imbalance");
+  await accessible(page, "imbalance");
+  await shot("imbalance");
+});
+
+await scene(
+  "a pool where nothing has happened yet, on a phone, without motion",
+  async ({ page, shot }) => {
+    await page.getByText("NO_MINERS").waitFor();
+    await page.getByText("NO_JOB").waitFor();
+    await accessible(page, "empty");
+    await fits(page, "empty");
+    await shot("empty-phone");
+    await page.setViewportSize(sizes.desktop);
+    await page.screenshot({ path: join(folder, "empty.png"), fullPage: true });
+    const moving = await page.evaluate(
+      () => document.getAnimations().filter((one) => one.playState === "running").length,
+    );
+    assert.equal(moving, 0, "nothing moves for those who asked for that");
+  },
+  { fixture: { empty: true }, browser: { viewport: sizes.phone, reducedMotion: "reduce" } },
+);

@@ -1,0 +1,241 @@
+import { act, fireEvent, render, screen, within } from "@testing-library/react";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Socket } from "./feed/live";
+import type { RestAnswer } from "./feed/rest";
+import { atMs, frame, makeBlock, makeMiner, makeSnapshot, makeStats } from "./test-data";
+
+const plots: FakePlot[] = [];
+class FakePlot {
+  width = 300;
+  cursor: { idx: number | null } = { idx: null };
+  data: unknown;
+  destroyed = false;
+  constructor(readonly options: { hooks: { setCursor: ((plot: FakePlot) => void)[] } }) {
+    plots.push(this);
+  }
+  setData(data: unknown) {
+    this.data = data;
+  }
+  setScale() {}
+  setSize() {}
+  destroy() {
+    this.destroyed = true;
+  }
+}
+vi.mock("uplot", () => ({ default: FakePlot }));
+
+const { App } = await import("./App");
+const { Session } = await import("./state/session");
+const { Store } = await import("./state/store");
+
+const nothing: RestAnswer = { stats: null, blocks: null, miners: null };
+
+function open(answer: RestAnswer = nothing) {
+  const sockets: Socket[] = [];
+  const session = new Session({
+    url: "ws://pool/api/live",
+    open: () => {
+      const socket: Socket = { onopen: null, onmessage: null, onclose: null, onerror: null, close() {} };
+      sockets.push(socket);
+      return socket;
+    },
+    load: async () => answer,
+    store: new Store((flush) => flush()),
+  });
+  const view = render(<App session={session} />);
+  const say = (text: string) => act(() => sockets.at(-1)?.onmessage?.({ data: text }));
+  const pass = (ms: number) => act(() => vi.advanceTimersByTimeAsync(ms));
+  return { ...view, sockets, say, pass, hangUp: () => act(() => sockets.at(-1)?.onclose?.()) };
+}
+
+describe("App", () => {
+  beforeEach(() => {
+    plots.length = 0;
+    vi.useFakeTimers({ now: atMs });
+  });
+  afterEach(() => void vi.useRealTimers());
+
+  it("starts with empty places, not with zeros", () => {
+    open();
+    expect(screen.getByTestId("connection").textContent).toBe("CONNECTING");
+    expect(screen.getByTestId("hashrate").textContent).toBe("—");
+    expect(screen.getAllByRole("status").length).toBeGreaterThan(4);
+    expect(screen.getByText("NOT_LISTENING")).toBeTruthy();
+  });
+
+  it("shows a snapshot whole, then follows", () => {
+    const { say } = open();
+    say(frame("snapshot", 1, makeSnapshot()));
+    expect(screen.getByTestId("connection").textContent).toBe("CONNECTED");
+    expect(screen.getByTestId("hashrate").textContent).toBe("1.25 TH/s");
+    expect(screen.getAllByRole("button", { name: /our block/ })).toHaveLength(2);
+    expect(screen.getByText("Ready to take blocks")).toBeTruthy();
+    expect(screen.getByText("QUIET")).toBeTruthy();
+    const point = { at: "2026-11-22T12:00:00Z", hashrate: 2e12, shares_per_second: 20 };
+    say(frame("stats", 2, { stats: makeStats({ pool: { hashrate: 2e12 } }), point }));
+    expect(screen.getByTestId("hashrate").textContent).toBe("2.00 TH/s");
+    expect(screen.getByRole("figure", { name: /Pool hash rate: now 2.00 TH\/s/ })).toBeTruthy();
+  });
+
+  it("reads out the point under the cursor, in local time and UTC", () => {
+    const { say, unmount } = open();
+    say(frame("snapshot", 1, makeSnapshot()));
+    const plot = plots[0] as FakePlot;
+    act(() => {
+      plot.cursor.idx = 0;
+      plot.options.hooks.setCursor[0]?.(plot);
+    });
+    expect(screen.getByText(/11:59:58 UTC · 1.00 TH\/s/)).toBeTruthy();
+    act(() => {
+      plot.cursor.idx = null;
+      plot.options.hooks.setCursor[0]?.(plot);
+    });
+    expect(screen.getByText(/mean 1.05 TH\/s/)).toBeTruthy();
+    fireEvent.click(screen.getByRole("button", { name: "2 MIN" }));
+    expect(screen.getByRole("button", { name: "2 MIN" }).getAttribute("aria-pressed")).toBe("true");
+    unmount();
+    expect(plots.every((one) => one.destroyed)).toBe(true);
+  });
+
+  it("is honest about a feed that stops: silent, stale, offline, polling, back", async () => {
+    const answer: RestAnswer = { stats: makeStats({ pool: { miners: 77 } }), blocks: null, miners: null };
+    const { say, pass, hangUp, container, sockets } = open(answer);
+    say(frame("snapshot", 1, makeSnapshot()));
+    await pass(7000);
+    expect(screen.getByTestId("connection").textContent).toBe("SILENT");
+    hangUp();
+    expect(screen.getByTestId("connection").textContent).toBe("OFFLINE");
+    fireEvent.click(screen.getByRole("button", { name: "RETRY NOW" }));
+    expect(sockets).toHaveLength(2);
+    hangUp();
+    await pass(1000);
+    expect(container.querySelectorAll('.panel[data-freshness="stale"]').length).toBeGreaterThan(1);
+    await pass(5000);
+    expect(screen.getByTestId("miners").textContent).toBe("77");
+    say(frame("snapshot", 2, makeSnapshot()));
+    expect(screen.getByTestId("connection").textContent).toBe("CONNECTED");
+    expect(screen.queryByText("FEED_OFFLINE")).toBeNull();
+  });
+
+  it("says that work is paused, and goes on by itself", () => {
+    const { say } = open();
+    say(frame("snapshot", 1, makeSnapshot({ node: { name: "n", ready: false, reason: "syncing" }, job: null })));
+    expect(screen.getByTestId("alert-node").textContent).toContain("syncing");
+    expect(screen.getByText("NO_JOB")).toBeTruthy();
+    say(frame("stats", 2, { stats: makeStats(), node: { name: "n", ready: true, reason: null } }));
+    expect(screen.queryByTestId("alert-node")).toBeNull();
+    expect(screen.getByText("Node is ready, work goes on")).toBeTruthy();
+  });
+
+  it("survives rubbish and counts it", () => {
+    const { say } = open();
+    say(frame("snapshot", 1, makeSnapshot()));
+    say("{ not json");
+    expect(screen.getByTestId("alert-problems")).toBeTruthy();
+    expect(screen.getByTestId("hashrate").textContent).toBe("1.25 TH/s");
+  });
+
+  it("shows a pool where nothing has happened yet", () => {
+    const { say } = open();
+    say(frame("snapshot", 1, makeSnapshot({ blocks: [], miners: [], history: [], job: null, node: null })));
+    for (const title of ["NO_BLOCKS_YET", "NO_MINERS", "NO_JOB", "NO_NODE"])
+      expect(screen.getByText(title)).toBeTruthy();
+    expect(screen.getAllByText("COLLECTING")).toHaveLength(2);
+  });
+});
+
+describe("blocks", () => {
+  beforeEach(() => void vi.useFakeTimers({ now: atMs }));
+  afterEach(() => void vi.useRealTimers());
+  const details = () => within(screen.getByTestId("block-details"));
+  const blocks = [
+    makeBlock("aa01"),
+    makeBlock("bb02", { height: 11, parents: ["aa01", "dead"], reward: null, worker: null, color: "unknown" }),
+    makeBlock("cc03", { height: 12, parents: ["bb02"], ours: false, status: null, algorithm: null, color: "red" }),
+  ];
+
+  function openBlocks() {
+    const opened = open();
+    opened.say(frame("snapshot", 1, makeSnapshot({ blocks })));
+    return opened;
+  }
+
+  it("follow our newest until one is chosen", () => {
+    const { say } = openBlocks();
+    expect(details().getByText("bb02")).toBeTruthy();
+    expect(details().getByText("not known yet")).toBeTruthy();
+    fireEvent.click(screen.getByRole("button", { name: /aa01/, pressed: false }));
+    expect(details().getByText("440.00 SDAG")).toBeTruthy();
+    say(frame("block", 2, makeBlock("dd04", { height: 13, parents: ["cc03"] })));
+    expect(details().getByText("aa01")).toBeTruthy();
+    fireEvent.click(details().getByRole("button", { name: /NEWEST/ }));
+    expect(details().getByText("dd04")).toBeTruthy();
+  });
+
+  it("are walked by keyboard, with one stop for the tab key", () => {
+    const { container } = openBlocks();
+    const node = (hash: string) => container.querySelector(`[data-hash="${hash}"]`) as SVGGElement;
+    expect(container.querySelectorAll('.node[tabindex="0"]')).toHaveLength(1);
+    fireEvent.keyDown(node("bb02"), { key: "ArrowLeft" });
+    expect(document.activeElement).toBe(node("aa01"));
+    expect(node("aa01").getAttribute("tabindex")).toBe("0");
+    fireEvent.keyDown(node("aa01"), { key: "End" });
+    expect(details().getByText("BLOCK")).toBeTruthy();
+    fireEvent.keyDown(node("bb02"), { key: "Enter" });
+    expect(node("bb02").getAttribute("aria-pressed")).toBe("true");
+    fireEvent.keyDown(node("bb02"), { key: "x" });
+    expect(node("bb02").getAttribute("aria-pressed")).toBe("true");
+  });
+
+  it("lead on to their parents, and can be copied", async () => {
+    const { pass } = openBlocks();
+    const writeText = vi.fn().mockResolvedValueOnce(undefined).mockRejectedValueOnce(new Error("http"));
+    Object.defineProperty(navigator, "clipboard", { value: { writeText }, configurable: true });
+    fireEvent.click(details().getByRole("button", { name: "Copy the hash" }));
+    await pass(0);
+    expect(details().getByText("COPIED")).toBeTruthy();
+    await pass(2000);
+    fireEvent.click(details().getByRole("button", { name: "Copy the hash" }));
+    await pass(0);
+    expect(details().getByText("SELECT IT BY HAND")).toBeTruthy();
+    await pass(2000);
+    expect(details().getByText("COPY")).toBeTruthy();
+    fireEvent.click(details().getByRole("button", { name: "aa01" }));
+    expect(details().getByText("none")).toBeTruthy();
+  });
+
+  it("are also a table of ours", () => {
+    const { say } = openBlocks();
+    fireEvent.click(screen.getByRole("button", { name: "LIST" }));
+    const region = within(screen.getByRole("region", { name: "Our recent blocks" }));
+    expect(region.getAllByRole("rowheader").map((cell) => cell.textContent)).toEqual(["bb02", "aa01"]);
+    fireEvent.click(region.getByRole("button", { name: "aa01" }));
+    expect(details().getByText("440.00 SDAG")).toBeTruthy();
+    say(frame("snapshot", 2, makeSnapshot({ blocks: [blocks[2]] })));
+    expect(screen.getByText("NO_BLOCKS_OF_OURS")).toBeTruthy();
+  });
+
+  it("stay in place once the viewer scrolled back, and are followed again on demand", () => {
+    const { say } = openBlocks();
+    const box = screen.getByTestId("dag");
+    Object.defineProperties(box, { scrollWidth: { value: 2000 }, clientWidth: { value: 400 } });
+    say(frame("block", 2, makeBlock("dd04", { height: 13, parents: ["cc03"] })));
+    expect(box.scrollLeft).toBe(2000);
+    box.scrollLeft = 500;
+    fireEvent.scroll(box);
+    say(frame("block", 3, makeBlock("ee05", { height: 14, parents: ["dd04"], status: "void" })));
+    expect(box.scrollLeft).toBe(500);
+    fireEvent.click(screen.getAllByRole("button", { name: "NEWEST ▸" }).at(0) as HTMLElement);
+    expect(box.scrollLeft).toBe(2000);
+    box.scrollLeft = 1600;
+    fireEvent.scroll(box);
+    expect(screen.queryByRole("button", { name: "NEWEST ▸" })).toBeNull();
+  });
+
+  it("show miners that REST brought before the feed did", async () => {
+    const { pass } = open({ stats: makeStats(), blocks: [makeBlock("aa01")], miners: [makeMiner("alice")] });
+    await pass(0);
+    expect(screen.getByTestId("hashrate").textContent).toBe("1.25 TH/s");
+    expect(screen.getByTitle("alice")).toBeTruthy();
+  });
+});

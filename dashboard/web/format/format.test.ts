@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { money, unitOf } from "./money";
+import { compact, hashrate, hashrateText, percent, plural, shorten, whole } from "./number";
+import { ago, localTime, localTimeOfDay, parseTime, span, utcTime } from "./time";
+
+describe("numbers", () => {
+  it("scales hash rates to a readable unit", () => {
+    expect(hashrate(0)).toEqual({ value: "0", unit: "H/s" });
+    expect(hashrateText(999)).toBe("999 H/s");
+    expect(hashrateText(1000)).toBe("1.00 kH/s");
+    expect(hashrateText(12_430_000_000)).toBe("12.43 GH/s");
+    expect(hashrateText(418_200_000_000)).toBe("418.2 GH/s");
+    expect(hashrateText(1e30)).toBe("1000000.0 YH/s");
+    expect(hashrateText(null)).toBe("— H/s");
+  });
+
+  it("rolls over to the next unit instead of writing 1000.0", () => {
+    expect(hashrateText(999_960)).toBe("1.00 MH/s");
+  });
+
+  it("writes compact and grouped counts", () => {
+    expect(compact(12)).toBe("12");
+    expect(compact(12.345)).toBe("12.35");
+    expect(compact(0.00123)).toBe("0.0012");
+    expect(compact(-1500)).toBe("-1.50k");
+    expect(compact(undefined)).toBe("—");
+    expect(compact(Number.NaN)).toBe("—");
+    expect(whole(1_234_567)).toBe("1,234,567");
+    expect(whole(null)).toBe("—");
+    expect(plural(1, "block")).toBe("1 block");
+    expect(plural(2, "block")).toBe("2 blocks");
+  });
+
+  it("never rounds a loss away", () => {
+    expect(percent(0, 0)).toBeNull();
+    expect(percent(1, 1)).toBe("100%");
+    expect(percent(0, 5)).toBe("0%");
+    expect(percent(99_999, 100_000)).toBe(">99.9%");
+    expect(percent(1, 100_000)).toBe("<0.1%");
+    expect(percent(1, 3)).toBe("33.3%");
+  });
+
+  it("keeps both ends of an identifier", () => {
+    expect(shorten("0123456789abcdef", 4, 4)).toBe("0123…cdef");
+    expect(shorten("short", 4, 4)).toBe("short");
+  });
+});
+
+describe("money", () => {
+  const coin = { symbol: "X", decimals: 8 };
+
+  it("is exact beyond what floats can hold", () => {
+    expect(money("987654321012345678", coin)).toBe("9,876,543,210.12345678");
+    expect(money("90071992547409930000000001", coin)).toBe("900,719,925,474,099,300.00000001");
+  });
+
+  it("keeps two places, drops further zeros, groups thousands", () => {
+    expect(money("0", coin)).toBe("0.00");
+    expect(money("1", coin)).toBe("0.00000001");
+    expect(money("440000000000", coin)).toBe("4,400.00");
+    expect(money("-150000000", coin)).toBe("−1.50");
+    expect(money("1234567", { symbol: "Y", decimals: 0 })).toBe("1,234,567");
+    expect(money("15", { symbol: "Y", decimals: 1 })).toBe("1.5");
+  });
+
+  it("shows smallest units while the currency is not known", () => {
+    expect(money("1500", null)).toBe("1,500");
+    expect(unitOf(null)).toBe("smallest units");
+    expect(unitOf(coin)).toBe("X");
+    expect(money(null, coin)).toBe("—");
+  });
+});
+
+describe("time", () => {
+  it("says spans in their largest unit", () => {
+    expect([-5, 850, 12_000, 200_000, 18_720_000, 273_600_000].map((ms) => span(ms))).toEqual([
+      "0 ms",
+      "850 ms",
+      "12 s",
+      "3 m 20 s",
+      "5 h 12 m",
+      "3 d 4 h",
+    ]);
+    expect(span(null)).toBe("—");
+  });
+
+  it("says how long ago, forgiving a clock that is a little ahead", () => {
+    expect(ago(1000, 900)).toBe("now");
+    expect(ago(1000, 13_000)).toBe("12 s ago");
+    expect(ago(null, 0)).toBe("never");
+  });
+
+  it("parses and writes instants", () => {
+    const at = Date.parse("2026-11-22T23:59:59Z");
+    expect(parseTime("2026-11-22T23:59:59Z")).toBe(at);
+    expect(parseTime("soon")).toBeNull();
+    expect(parseTime("")).toBeNull();
+    expect(utcTime(at)).toBe("2026-11-22 23:59:59 UTC");
+    expect(localTime(at)).toContain("2026");
+    expect(localTimeOfDay(at)).toMatch(/\d\d:59:59/);
+  });
+});

@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+import { makeStats } from "../test-data";
+import { alertsOf } from "./alerts";
+import { initialState, type PoolState } from "./model";
+
+const now = 1_000_000;
+const currency = { symbol: "SDAG", decimals: 8 };
+const healthy: PoolState = { ...initialState, currency, link: { phase: "live" }, stats: makeStats() };
+const node = {
+  name: "node-1",
+  ready: false,
+  reason: "syncing",
+  endpoint_count: 1,
+  last_template_at: null,
+  latency_ms: 1,
+};
+
+describe("alertsOf", () => {
+  it("is silent when all is well", () => {
+    expect(alertsOf(healthy, now)).toEqual([]);
+    expect(alertsOf(initialState, now)).toEqual([]);
+  });
+
+  it("says why work is paused, whoever knows the reason", () => {
+    expect(alertsOf({ ...healthy, node }, now)[0]).toMatchObject({
+      title: "WORK_PAUSED",
+      text: expect.stringContaining("node-1"),
+    });
+    const stats = makeStats({ network: { ready: false, reason: "no peers" } });
+    expect(alertsOf({ ...healthy, stats }, now)[0]?.text).toContain("no peers");
+    expect(alertsOf({ ...healthy, node: { ...node, name: null, reason: null } }, now)[0]?.text).toContain(
+      "no reason given",
+    );
+  });
+
+  it("tells a silent feed from a closed one, and what still works", () => {
+    expect(alertsOf({ ...healthy, link: { phase: "silent", since: now - 7000 } }, now)[0]?.text).toContain("7 s");
+    const waiting: PoolState = { ...healthy, link: { phase: "waiting", attempt: 2, retryAt: now + 2500 } };
+    expect(alertsOf({ ...waiting, restOk: true }, now)[0]).toMatchObject({ severity: "warning", retry: true });
+    const dead = alertsOf({ ...waiting, restOk: false }, now)[0];
+    expect(dead).toMatchObject({ severity: "critical", retry: true });
+    expect(dead?.text).toContain("in 3 s");
+    expect(alertsOf({ ...waiting, link: { phase: "waiting", attempt: 2, retryAt: now - 5 } }, now)[0]?.text).toContain(
+      "again now",
+    );
+  });
+
+  it("puts an imbalance of the ledger above all else", () => {
+    const stats = makeStats({ ledger: { imbalance: "-1" } });
+    const found = alertsOf({ ...healthy, stats, node, problems: { count: 1, last: "x: odd" } }, now);
+    expect(found.map((alert) => alert.id)).toEqual(["imbalance", "node", "problems"]);
+    expect(found[0]?.text).toContain("−0.00000001");
+  });
+
+  it("counts what it could not read", () => {
+    expect(alertsOf({ ...healthy, problems: { count: 2, last: "x: odd" } }, now)[0]?.text).toContain("2 parts");
+  });
+});
