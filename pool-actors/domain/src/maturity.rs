@@ -33,7 +33,7 @@ pub enum Color {
 impl Color {
     /// As stored and shown.
     #[must_use]
-    pub const fn label(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
             Self::Blue => "blue",
@@ -44,14 +44,14 @@ impl Color {
 
 impl fmt::Display for Color {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.label())
+        f.write_str(self.as_str())
     }
 }
 
 /// How far a block has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum BlockStage {
+pub enum BlockStatus {
     /// A hash met the network target; it is in the journal.
     #[default]
     Candidate,
@@ -69,10 +69,10 @@ pub enum BlockStage {
     Void,
 }
 
-impl BlockStage {
+impl BlockStatus {
     /// As stored and shown.
     #[must_use]
-    pub const fn label(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Candidate => "candidate",
             Self::Submitted => "submitted",
@@ -91,9 +91,9 @@ impl BlockStage {
     }
 }
 
-impl fmt::Display for BlockStage {
+impl fmt::Display for BlockStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.label())
+        f.write_str(self.as_str())
     }
 }
 
@@ -150,9 +150,9 @@ pub enum MaturityError {
     #[error("a block that is {stage} can't become {wanted}")]
     Stage {
         /// Where it is.
-        stage: BlockStage,
+        stage: BlockStatus,
         /// What the event asks for.
-        wanted: BlockStage,
+        wanted: BlockStatus,
     },
     /// A block can't mature before its colour is known.
     #[error("a block can't mature while its colour is unknown")]
@@ -171,7 +171,7 @@ pub enum MaturityError {
 /// One block's life.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockLife {
-    stage: BlockStage,
+    stage: BlockStatus,
     color: Color,
     reward: Option<Amount>,
     /// Credits so far.
@@ -190,7 +190,7 @@ impl BlockLife {
 
     /// How far it has come.
     #[must_use]
-    pub const fn stage(&self) -> BlockStage {
+    pub const fn stage(&self) -> BlockStatus {
         self.stage
     }
 
@@ -218,23 +218,23 @@ impl BlockLife {
     /// See [`MaturityError`].
     pub fn apply(&mut self, event: BlockEvent) -> Result<Vec<LedgerStep>, MaturityError> {
         match event {
-            BlockEvent::Submitted => self.advance(BlockStage::Submitted),
-            BlockEvent::Accepted => self.advance(BlockStage::Accepted),
+            BlockEvent::Submitted => self.advance(BlockStatus::Submitted),
+            BlockEvent::Accepted => self.advance(BlockStatus::Accepted),
             BlockEvent::Rejected(reason) => {
-                let steps = self.advance(BlockStage::Rejected)?;
+                let steps = self.advance(BlockStatus::Rejected)?;
                 self.reject_reason.get_or_insert(reason);
                 Ok(steps)
             }
             BlockEvent::Colored { color, reward } => self.colored(color, reward),
             BlockEvent::Matured => self.mature(),
             BlockEvent::Closed => {
-                self.advance(if self.color == Color::Blue { BlockStage::Paid } else { BlockStage::Void })
+                self.advance(if self.color == Color::Blue { BlockStatus::Paid } else { BlockStatus::Void })
             }
         }
     }
 
-    fn advance(&mut self, wanted: BlockStage) -> Result<Vec<LedgerStep>, MaturityError> {
-        use BlockStage::{Accepted, Candidate, Matured, Paid, Rejected, Submitted, Void};
+    fn advance(&mut self, wanted: BlockStatus) -> Result<Vec<LedgerStep>, MaturityError> {
+        use BlockStatus::{Accepted, Candidate, Matured, Paid, Rejected, Submitted, Void};
         match (self.stage, wanted) {
             (Candidate | Submitted, Submitted)
             | (Submitted, Accepted | Rejected)
@@ -251,12 +251,12 @@ impl BlockLife {
             return Err(MaturityError::NegativeReward(reward));
         }
         match self.stage {
-            BlockStage::Accepted => {}
-            BlockStage::Matured | BlockStage::Paid | BlockStage::Void => {
+            BlockStatus::Accepted => {}
+            BlockStatus::Matured | BlockStatus::Paid | BlockStatus::Void => {
                 let same = color == self.color && (reward.is_none() || reward == self.reward);
                 return if same { Ok(Vec::new()) } else { Err(MaturityError::ChangedAfterMaturity) };
             }
-            stage => return Err(MaturityError::Stage { stage, wanted: BlockStage::Accepted }),
+            stage => return Err(MaturityError::Stage { stage, wanted: BlockStatus::Accepted }),
         }
         self.color = color;
         // A reward once known stays known while the block is blue; a red block has none.
@@ -279,14 +279,14 @@ impl BlockLife {
 
     fn mature(&mut self) -> Result<Vec<LedgerStep>, MaturityError> {
         match self.stage {
-            BlockStage::Accepted => {}
-            BlockStage::Matured | BlockStage::Paid | BlockStage::Void => return Ok(Vec::new()),
-            stage => return Err(MaturityError::Stage { stage, wanted: BlockStage::Matured }),
+            BlockStatus::Accepted => {}
+            BlockStatus::Matured | BlockStatus::Paid | BlockStatus::Void => return Ok(Vec::new()),
+            stage => return Err(MaturityError::Stage { stage, wanted: BlockStatus::Matured }),
         }
         match (self.color, self.reward) {
             (Color::Unknown, _) => return Err(MaturityError::ColorUnknown),
             (Color::Blue, None) => return Err(MaturityError::RewardUnknown),
-            (Color::Blue, Some(_)) | (Color::Red, _) => self.stage = BlockStage::Matured,
+            (Color::Blue, Some(_)) | (Color::Red, _) => self.stage = BlockStatus::Matured,
         }
         Ok(self.credited.iter().map(|_| LedgerStep::Post { revision: self.revision }).collect())
     }

@@ -31,7 +31,7 @@ fn a_blue_block_is_paid() {
     life.apply(BlockEvent::Closed).unwrap();
     assert_eq!(
         (life.stage(), life.color(), life.reward()),
-        (BlockStage::Paid, Color::Blue, Some(Amount(50)))
+        (BlockStatus::Paid, Color::Blue, Some(Amount(50)))
     );
     let json = serde_json::to_string(&life).unwrap();
     assert_eq!(serde_json::from_str::<BlockLife>(&json).unwrap(), life);
@@ -56,7 +56,7 @@ fn colour_flips_are_followed_by_compensation() {
     life.apply(colored(Color::Red, None)).unwrap();
     assert_eq!(life.apply(BlockEvent::Matured).unwrap(), [], "everything is voided already");
     life.apply(BlockEvent::Closed).unwrap();
-    assert_eq!(life.stage(), BlockStage::Void);
+    assert_eq!(life.stage(), BlockStatus::Void);
     assert_eq!(life.reward(), None);
 }
 
@@ -65,7 +65,7 @@ fn rejections_keep_the_nodes_words() {
     let mut life = BlockLife::new();
     assert_eq!(
         life.apply(BlockEvent::Accepted),
-        Err(MaturityError::Stage { stage: BlockStage::Candidate, wanted: BlockStage::Accepted })
+        Err(MaturityError::Stage { stage: BlockStatus::Candidate, wanted: BlockStatus::Accepted })
     );
     life.apply(BlockEvent::Submitted).unwrap();
     life.apply(BlockEvent::Submitted).unwrap();
@@ -89,7 +89,7 @@ fn what_can_not_mature() {
     assert_eq!(life.apply(colored(Color::Blue, Some(0))).unwrap(), []);
     assert_eq!(life.apply(BlockEvent::Matured).unwrap(), []);
     life.apply(BlockEvent::Closed).unwrap();
-    assert_eq!(life.stage(), BlockStage::Paid);
+    assert_eq!(life.stage(), BlockStatus::Paid);
 }
 
 #[test]
@@ -98,13 +98,13 @@ fn labels_are_the_serialised_names() {
         assert_eq!(serde_json::to_string(&color).unwrap(), std::format!("\"{color}\""));
     }
     for stage in [
-        BlockStage::Candidate,
-        BlockStage::Submitted,
-        BlockStage::Accepted,
-        BlockStage::Rejected,
-        BlockStage::Matured,
-        BlockStage::Paid,
-        BlockStage::Void,
+        BlockStatus::Candidate,
+        BlockStatus::Submitted,
+        BlockStatus::Accepted,
+        BlockStatus::Rejected,
+        BlockStatus::Matured,
+        BlockStatus::Paid,
+        BlockStatus::Void,
     ] {
         assert_eq!(serde_json::to_string(&stage).unwrap(), std::format!("\"{stage}\""));
     }
@@ -155,8 +155,8 @@ proptest! {
             }
             let paid = posted.is_some() || (life.reward() == Some(Amount(0)) && pending.is_none());
             match life.stage() {
-                BlockStage::Paid => prop_assert!(paid && pending.is_none()),
-                BlockStage::Void => prop_assert!(posted.is_none() && pending.is_none()),
+                BlockStatus::Paid => prop_assert!(paid && pending.is_none()),
+                BlockStatus::Void => prop_assert!(posted.is_none() && pending.is_none()),
                 _ => {}
             }
             if life.color() == Color::Red {
