@@ -144,6 +144,12 @@ impl ShareWindow {
         self.entries.back().map_or(self.dropped_through, |entry| entry.seq)
     }
 
+    /// Shares up to this one are no longer retained; 0 when none was dropped. A rebuild reads on after it.
+    #[must_use]
+    pub const fn dropped_through(&self) -> ShareSeq {
+        self.dropped_through
+    }
+
     /// Shares retained.
     #[must_use]
     pub fn len(&self) -> usize {
