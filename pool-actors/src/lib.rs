@@ -22,3 +22,6 @@ pub mod metrics;
 pub mod ports;
 pub mod runtime;
 pub mod template;
+
+#[cfg(test)]
+mod scripted_node;

@@ -143,7 +143,7 @@ pub enum RollbackReason {
 pub enum Event {
     /// The named stage did what it had to: slot loaded, vectors right, shadow clean, step healthy, tickets at 0.
     Passed(Stage),
-    /// The named stage found a reason to go back, a crashed slot among them; it is heard while paused, too.
+    /// The named stage found a reason to go back.
     Failed(Stage, RollbackReason),
     /// Stop moving forward.
     Pause,

@@ -199,11 +199,6 @@ impl Vardiff {
         if self.current < self.minimum { self.change_to(self.current, now) } else { None }
     }
 
-    /// Work is handed out again after a pause (the node was not ready): the silence in between was not the miner's.
-    pub fn on_work_resumed(&mut self, now: TimeMs) {
-        self.restart_window(now);
-    }
-
     /// Work over time, as the difficulty at which shares would come at the target interval.
     fn estimate(&self, work: u128, elapsed_ms: u64) -> Difficulty {
         Difficulty(work.max(1)).scale(u128::from(self.target_interval_ms), u128::from(elapsed_ms.max(1)))

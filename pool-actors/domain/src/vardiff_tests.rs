@@ -228,13 +228,3 @@ fn late_shares_of_easier_jobs_do_not_push_up() {
         assert_eq!(vardiff.on_share(TimeMs(ms), Difficulty::ONE), None);
     }
 }
-
-#[test]
-fn a_pause_without_work_is_not_held_against_the_miner() {
-    let (mut vardiff, now) = steady_session();
-    let resumed = TimeMs(now).plus_ms(3_600_000);
-    vardiff.on_work_resumed(resumed);
-    assert_eq!(vardiff.on_tick(resumed), None);
-    assert_eq!(vardiff.on_tick(resumed.plus_ms(10_000)), None);
-    assert_eq!(vardiff.on_share(resumed.plus_ms(12_000), Difficulty::ONE), None);
-}

@@ -1,3 +1,4 @@
 //! What is owed and why: the share journal, the ledger fed from it, the life of blocks.
 
 pub mod journal;
+pub mod maturity_tracker;

@@ -7,6 +7,3 @@
 pub mod job;
 pub mod receiver;
 pub mod submitter;
-
-#[cfg(test)]
-mod scripted_node;

@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     messages::{block::CandidateFound, journal::CandidateId, share::WorkerIdentity},
     runtime::watch::watched,
-    template::scripted_node::{Ear, ScriptedNode, TestClock, not_ready, unreachable},
+    scripted_node::{Ear, ScriptedNode, TestClock, not_ready, unreachable},
 };
 
 struct World {

@@ -11,7 +11,7 @@ use crate::{
         share::WorkerIdentity,
     },
     ports::node::AssembledBlock,
-    template::scripted_node::{Ear, ScriptedNode, TestClock, not_ready, unreachable},
+    scripted_node::{Ear, ScriptedNode, TestClock, not_ready, unreachable},
 };
 
 #[derive(Debug, PartialEq, Eq)]

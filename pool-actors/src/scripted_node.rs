@@ -1,4 +1,4 @@
-//! A node port that does what a test says, for the unit tests of this folder. The adapters are tested against real
+//! A node port that does what a test says, for the unit tests of actors. The adapters are tested against real
 //! nodes over sockets.
 
 use std::{
@@ -28,10 +28,10 @@ use crate::ports::{
 };
 
 /// A clock that follows tokio's, which tests pause.
-pub(super) struct TestClock(tokio::time::Instant);
+pub(crate) struct TestClock(tokio::time::Instant);
 
 impl TestClock {
-    pub(super) fn start() -> Arc<Self> {
+    pub(crate) fn start() -> Arc<Self> {
         Arc::new(Self(tokio::time::Instant::now()))
     }
 }
@@ -42,20 +42,22 @@ impl Clock for TestClock {
     }
 }
 
-pub(super) struct ScriptedNode {
+pub(crate) struct ScriptedNode {
     /// What the next templates build on; the first byte of the parent.
-    pub(super) tip: Mutex<u8>,
-    pub(super) template_failure: Mutex<Option<NodeError>>,
-    pub(super) template_delay: Mutex<Duration>,
-    pub(super) templates_asked: AtomicUsize,
-    pub(super) health: Mutex<Result<NodeHealth, NodeError>>,
-    pub(super) verdicts: Mutex<VecDeque<Result<SubmitVerdict, NodeError>>>,
-    pub(super) submitted: Mutex<Vec<AssembledBlock>>,
+    pub(crate) tip: Mutex<u8>,
+    pub(crate) template_failure: Mutex<Option<NodeError>>,
+    pub(crate) template_delay: Mutex<Duration>,
+    pub(crate) templates_asked: AtomicUsize,
+    pub(crate) health: Mutex<Result<NodeHealth, NodeError>>,
+    pub(crate) verdicts: Mutex<VecDeque<Result<SubmitVerdict, NodeError>>>,
+    pub(crate) submitted: Mutex<Vec<AssembledBlock>>,
+    pub(crate) observations: Mutex<Result<Vec<BlockObservation>, NodeError>>,
+    pub(crate) recent: Mutex<Vec<DagBlock>>,
     events: tokio::sync::Mutex<mpsc::UnboundedReceiver<NodeEvent>>,
 }
 
 impl ScriptedNode {
-    pub(super) fn new() -> (Arc<Self>, mpsc::UnboundedSender<NodeEvent>) {
+    pub(crate) fn new() -> (Arc<Self>, mpsc::UnboundedSender<NodeEvent>) {
         let (tell, events) = mpsc::unbounded_channel();
         let node = Self {
             tip: Mutex::new(1),
@@ -65,25 +67,27 @@ impl ScriptedNode {
             health: Mutex::new(Ok(NodeHealth { ready: true, ..NodeHealth::default() })),
             verdicts: Mutex::default(),
             submitted: Mutex::default(),
+            observations: Mutex::new(Ok(Vec::new())),
+            recent: Mutex::default(),
             events: tokio::sync::Mutex::new(events),
         };
         (Arc::new(node), tell)
     }
 
-    pub(super) fn set_tip(&self, tip: u8) {
+    pub(crate) fn set_tip(&self, tip: u8) {
         *self.tip.lock().unwrap() = tip;
     }
 
-    pub(super) fn fail(&self, failure: Option<NodeError>) {
+    pub(crate) fn fail(&self, failure: Option<NodeError>) {
         *self.template_failure.lock().unwrap() = failure;
     }
 }
 
-pub(super) fn unreachable() -> NodeError {
+pub(crate) fn unreachable() -> NodeError {
     NodeError::Unreachable { endpoint: "test:1".into(), what: "connection refused".into() }
 }
 
-pub(super) fn not_ready() -> NodeError {
+pub(crate) fn not_ready() -> NodeError {
     NodeError::NotReady { endpoint: "test:1".into(), reason: "syncing".into() }
 }
 
@@ -135,12 +139,16 @@ impl NodePort for ScriptedNode {
         }
     }
 
-    async fn observe(&self, _: &[BlockHash]) -> Result<Vec<BlockObservation>, NodeError> {
-        Ok(Vec::new())
+    async fn observe(&self, blocks: &[BlockHash]) -> Result<Vec<BlockObservation>, NodeError> {
+        let answers = self.observations.lock().unwrap();
+        match answers.as_ref() {
+            Err(error) => Err(error.clone()),
+            Ok(known) => Ok(known.iter().filter(|known| blocks.contains(&known.hash)).cloned().collect()),
+        }
     }
 
-    async fn recent_blocks(&self, _: usize) -> Result<Vec<DagBlock>, NodeError> {
-        Ok(Vec::new())
+    async fn recent_blocks(&self, max: usize) -> Result<Vec<DagBlock>, NodeError> {
+        Ok(self.recent.lock().unwrap().iter().take(max).cloned().collect())
     }
 
     async fn next_event(&self) -> NodeEvent {
@@ -152,12 +160,12 @@ impl NodePort for ScriptedNode {
 }
 
 /// An actor that hands on every message of one type.
-pub(super) struct Ear<M> {
+pub(crate) struct Ear<M> {
     hears: mpsc::UnboundedSender<M>,
 }
 
 impl<M: actix::Message<Result = ()> + Unpin + Send + 'static> Ear<M> {
-    pub(super) fn open() -> (crate::runtime::outbox::Outbox<M>, mpsc::UnboundedReceiver<M>) {
+    pub(crate) fn open() -> (crate::runtime::outbox::Outbox<M>, mpsc::UnboundedReceiver<M>) {
         use actix::Actor as _;
         let (hears, heard) = mpsc::unbounded_channel();
         let address = Self { hears }.start();
