@@ -19,7 +19,6 @@ export default defineConfig({
     proxy: { "/api": { target: pool, ws: true }, "/health": pool },
   },
   test: {
-    environment: "jsdom",
     setupFiles: ["./test-setup.ts"],
     include: ["**/*.test.{ts,tsx}"],
     restoreMocks: true,

@@ -93,7 +93,8 @@ export async function shots(page, folder, names = Object.keys(sizes)) {
   await mkdir(folder, { recursive: true });
   for (const name of names) {
     await page.setViewportSize(sizes[name]);
-    await page.waitForTimeout(700);
+    // Two frames: one for the new size to be laid out, one for the charts to follow it.
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
     await fits(page, name);
     await page.evaluate(() => window.scrollTo(0, 0));
     await page.screenshot({ path: join(folder, `${name}.png`) });

@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { act, fireEvent, render, screen, within } from "@testing-library/react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Socket } from "./feed/live";
@@ -74,6 +75,7 @@ describe("App", () => {
     const point = { at: "2026-11-22T12:00:00Z", hashrate: 2e12, shares_per_second: 20 };
     say(frame("stats", 2, { stats: makeStats({ pool: { hashrate: 2e12 } }), point }));
     expect(screen.getByTestId("hashrate").textContent).toBe("2.00 TH/s");
+    expect(document.title).toBe("2.00 TH/s · DAG Pool");
     expect(screen.getByRole("figure", { name: /Pool hash rate: now 2.00 TH\/s/ })).toBeTruthy();
   });
 
@@ -105,6 +107,7 @@ describe("App", () => {
     expect(screen.getByTestId("connection").textContent).toBe("SILENT");
     hangUp();
     expect(screen.getByTestId("connection").textContent).toBe("OFFLINE");
+    expect(document.title).toContain("FEED_OFFLINE");
     fireEvent.click(screen.getByRole("button", { name: "RETRY NOW" }));
     expect(sockets).toHaveLength(2);
     hangUp();
@@ -185,6 +188,17 @@ describe("blocks", () => {
     expect(node("bb02").getAttribute("aria-pressed")).toBe("true");
     fireEvent.keyDown(node("bb02"), { key: "x" });
     expect(node("bb02").getAttribute("aria-pressed")).toBe("true");
+  });
+
+  it("hold still on demand, but keep their newest state", () => {
+    const { say } = openBlocks();
+    fireEvent.click(screen.getByRole("button", { name: /HOLD/ }));
+    say(frame("block", 2, makeBlock("dd04", { height: 13, parents: ["cc03"] })));
+    say(frame("block", 3, { ...blocks[1], color: "blue", status: "matured" }));
+    expect(screen.queryByRole("button", { name: /dd04/ })).toBeNull();
+    expect(screen.getByRole("button", { name: /B bb02 matured/ })).toBeTruthy();
+    fireEvent.click(screen.getByRole("button", { name: /GO ON/ }));
+    expect(screen.getByRole("button", { name: /dd04/ })).toBeTruthy();
   });
 
   it("lead on to their parents, and can be copied", async () => {

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useSyncExternalStore } from "react";
 import { ChartsRow } from "./charts/ChartsRow";
 import { BlocksPanel } from "./dag/BlocksPanel";
-import { whole } from "./format/number";
+import { hashrateText, whole } from "./format/number";
 import { Activity } from "./panels/Activity";
 import { Alerts } from "./panels/Alerts";
 import { Funnel } from "./panels/Funnel";
@@ -29,6 +29,11 @@ export function App({ session }: { session: Session }) {
     return () => session.stop();
   }, [session]);
   const alerts = useMemo(() => alertsOf(state, now), [state, now]);
+
+  const worst = alerts[0]?.title;
+  useEffect(() => {
+    document.title = worst ? `⚠ ${worst} · DAG Pool` : `${hashrateText(state.stats?.pool.hashrate)} · DAG Pool`;
+  }, [worst, state.stats]);
 
   const poolNow = now + state.skewMs;
   const figures = freshnessOf(state.statsAt, now);

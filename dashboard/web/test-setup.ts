@@ -1,25 +1,24 @@
-import { cleanup } from "@testing-library/react";
 import { afterEach, vi } from "vitest";
 
-/** What jsdom lacks and the page asks for. */
+/** What jsdom lacks and the page asks for. Tests of plain logic run without it and need none of this. */
 class QuietObserver {
   observe() {}
   unobserve() {}
   disconnect() {}
 }
-vi.stubGlobal("ResizeObserver", QuietObserver);
-Object.defineProperty(window, "matchMedia", {
-  value: (media: string) => ({
+
+if (typeof window !== "undefined") {
+  const { cleanup } = await import("@testing-library/react");
+  vi.stubGlobal("ResizeObserver", QuietObserver);
+  vi.stubGlobal("CSS", { escape: (text: string) => text });
+  vi.stubGlobal("matchMedia", (media: string) => ({
     media,
     matches: false,
     addEventListener() {},
     removeEventListener() {},
-    addListener() {},
-  }),
-});
-Element.prototype.scrollTo = function scrollTo(this: Element, where?: ScrollToOptions | number) {
-  if (typeof where === "object") this.scrollLeft = where.left ?? 0;
-} as typeof Element.prototype.scrollTo;
-vi.stubGlobal("CSS", { escape: (text: string) => text });
-
-afterEach(() => cleanup());
+  }));
+  Element.prototype.scrollTo = function scrollTo(this: Element, where?: ScrollToOptions | number) {
+    if (typeof where === "object") this.scrollLeft = where.left ?? 0;
+  } as typeof Element.prototype.scrollTo;
+  afterEach(() => cleanup());
+}

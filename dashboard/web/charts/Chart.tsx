@@ -3,7 +3,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { localTimeOfDay, utcTime } from "../format/time";
 import type { Sample } from "../state/model";
-import { summarize, windowOf } from "./series";
+import { axisOf, summarize, windowOf } from "./series";
 
 interface ChartProps {
   name: string;
@@ -81,9 +81,8 @@ export function Chart({ name, samples, pick, format, stroke, rangeMs }: ChartPro
   }, [format, stroke]);
 
   useEffect(() => {
-    const end = shown.times.at(-1) ?? 0;
     plot.current?.setData([shown.times, shown.values], false);
-    plot.current?.setScale("x", { min: end - rangeMs / 1000, max: end });
+    plot.current?.setScale("x", axisOf(shown.times, rangeMs));
   }, [shown, rangeMs]);
 
   const time = index === null ? undefined : shown.times[index];

@@ -13,6 +13,16 @@ export function windowOf(
   return { times: shown.map((sample) => sample.at / 1000), values: shown.map(pick) };
 }
 
+/** The least that a chart shows, so that the first seconds are not a speck at its right end. */
+const narrowestMs = 60_000;
+
+/** Where the time axis starts and ends, in seconds: the range asked for, or what there is of it. */
+export function axisOf(times: readonly number[], rangeMs: number): { min: number; max: number } {
+  const max = times.at(-1) ?? 0;
+  const first = Math.min(times[0] ?? max, max - narrowestMs / 1000);
+  return { min: Math.max(first, max - rangeMs / 1000), max };
+}
+
 export interface Summary {
   last: number | null;
   min: number | null;

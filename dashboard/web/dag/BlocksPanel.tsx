@@ -1,4 +1,4 @@
-import { useCallback, useState } from "react";
+import { useCallback, useMemo, useState } from "react";
 import type { Block, Currency } from "../feed/schema";
 import { Empty, type Freshness, Loading, Panel } from "../ui/Panel";
 import { Switch } from "../ui/Switch";
@@ -21,30 +21,49 @@ function newestOf(blocks: ReadonlyMap<string, Block>): Block | null {
   return all.findLast((block) => block.ours) ?? all.at(-1) ?? null;
 }
 
+type Blocks = ReadonlyMap<string, Block>;
+
+/** Lets the viewer stop the picture (WCAG 2.2.2): no block comes or goes, while those shown keep their newest state. */
+function useHold(blocks: Blocks | null): { shown: Blocks | null; held: boolean; toggle: () => void } {
+  const [frozen, setFrozen] = useState<Blocks | null>(null);
+  const shown = useMemo(() => {
+    if (frozen === null) return blocks;
+    return new Map([...frozen].map(([hash, block]) => [hash, blocks?.get(hash) ?? block]));
+  }, [blocks, frozen]);
+  const toggle = () => setFrozen(frozen === null ? shown : null);
+  return { shown, held: frozen !== null, toggle };
+}
+
 export function BlocksPanel({ blocks, currency, now, freshness }: BlocksProps) {
   const [view, setView] = useState<"dag" | "list">("dag");
+  const { shown: seen, held, toggle } = useHold(blocks);
   const [chosen, setChosen] = useState<string | null>(null);
   const select = useCallback((hash: string | null) => setChosen(hash), []);
-  const picked = (chosen !== null && blocks?.get(chosen)) || null;
-  const shown = picked ?? (blocks && newestOf(blocks));
+  const picked = (chosen !== null && seen?.get(chosen)) || null;
+  const shown = picked ?? (seen && newestOf(seen));
   return (
     <Panel
       title="BLOCK_DAG"
       className="panel-dag"
       freshness={freshness}
       aside={
-        <Switch
-          name="Show blocks as"
-          options={[
-            ["dag", "DAG"],
-            ["list", "LIST"],
-          ]}
-          value={view}
-          onChange={setView}
-        />
+        <span className="asides">
+          <button type="button" className="button button-small" aria-pressed={held} onClick={toggle}>
+            {held ? "▸ GO ON" : "❙❙ HOLD"}
+          </button>
+          <Switch
+            name="Show blocks as"
+            options={[
+              ["dag", "DAG"],
+              ["list", "LIST"],
+            ]}
+            value={view}
+            onChange={setView}
+          />
+        </span>
       }
     >
-      {blocks === null ? (
+      {seen === null ? (
         <Loading what="blocks" lines={5} />
       ) : shown === null ? (
         <Empty title="NO_BLOCKS_YET">The DAG grows here as soon as the node reports a block.</Empty>
@@ -53,20 +72,14 @@ export function BlocksPanel({ blocks, currency, now, freshness }: BlocksProps) {
           <div className="dag-main">
             {view === "dag" ? (
               <>
-                <DagView blocks={blocks} selected={shown.hash} onSelect={select} />
+                <DagView blocks={seen} selected={shown.hash} onSelect={select} />
                 <Legend />
               </>
             ) : (
-              <BlockList blocks={blocks} currency={currency} now={now} selected={shown.hash} onSelect={select} />
+              <BlockList blocks={seen} currency={currency} now={now} selected={shown.hash} onSelect={select} />
             )}
           </div>
-          <BlockDetails
-            block={shown}
-            blocks={blocks}
-            currency={currency}
-            following={picked === null}
-            onSelect={select}
-          />
+          <BlockDetails block={shown} blocks={seen} currency={currency} following={picked === null} onSelect={select} />
         </div>
       )}
     </Panel>

@@ -149,7 +149,7 @@ function Node({ block, frame, place, selected, tabStop, onSelect, onKeyDown }: N
       onClick={() => onSelect(block.hash)}
       onKeyDown={(event) => onKeyDown(event, block.hash)}
     >
-      <circle className="node-target" r={30} />
+      <circle className="node-target" r={block.ours ? 28 : 20} />
       <Glyph block={block} />
       <text className="node-hash" textAnchor="middle" y={block.ours ? 34 : 27}>
         {`${tail(block.hash)} `}

@@ -28,7 +28,8 @@ function checkHonest(blocks: Block[], placed: Layout) {
     seats.add(`${own.layer}:${own.lane}`);
     for (const parent of one.parents) {
       const from = placed.places.get(parent);
-      if (from) expect(from.layer).toBeLessThan(own.layer);
+      // Not an expect for each: there are tens of thousands.
+      if (from && from.layer >= own.layer) throw new Error(`the edge from ${one.hash} to ${parent} runs backwards`);
     }
   }
   expect(seats.size).toBe(blocks.length);

@@ -53,6 +53,12 @@ describe("decode", () => {
     }
   });
 
+  it("understands times in milliseconds, and refuses those beyond the calendar", () => {
+    const found = decode(frame("block", 1, { ...makeBlock("aa"), found_at: Date.parse(at) }));
+    expect(found.message).toMatchObject({ block: { found_at: "2026-11-22T12:00:00.000Z" } });
+    expect(decode(frame("block", 1, { ...makeBlock("aa"), found_at: 9e15 })).message).toBeNull();
+  });
+
   it("reads blocks of others, peers, notices and topics it does not know", () => {
     const other = decode(
       frame("block", 3, { hash: "ff", height: 2, parents: ["aa"], ours: false, status: null, color: "green" }),

@@ -12,9 +12,21 @@ z.config({ jitless: true });
 const count = z.number().nonnegative().default(0);
 const text = z.string().nullish().default(null);
 const number = z.number().nullish().default(null);
+/** The last instant that a Date can hold, in milliseconds. */
+const lastInstantMs = 8.64e15;
+/** RFC 3339; milliseconds since the epoch are understood too. */
+const instant = z.union([
+  z.string(),
+  z
+    .number()
+    .min(0)
+    .max(lastInstantMs)
+    .transform((ms) => new Date(ms).toISOString()),
+]);
+const time = instant.nullish().default(null);
 /** Integers beyond 2^53 travel as decimal strings; only used for display, never for money. */
 const magnitude = z
-  .union([z.number(), z.string().regex(/^\d+(\.\d+)?$/)])
+  .union([z.number(), z.string().regex(/^\d+(\.\d+)?(e[+-]?\d+)?$/i)])
   .nullish()
   .transform((value) => (value === null || value === undefined ? null : Number(value)));
 /** An amount of money in the currency's smallest unit. */
@@ -80,7 +92,7 @@ export const block = z.object({
   reward: amount.nullish().default(null),
   account: text,
   worker: text,
-  found_at: text,
+  found_at: time,
   algorithm: text,
   /** REST lists only our own blocks, without this field. */
   ours: z.boolean().default(true),
@@ -92,9 +104,9 @@ export const miner = z.object({
   workers: z.union([z.number(), z.array(z.unknown()).transform((list) => list.length)]).default(0),
   hashrate: z.number().default(0),
   shares: z.object({ accepted: count, rejected: count }).default({ accepted: 0, rejected: 0 }),
-  connected_since: text,
+  connected_since: time,
   difficulty: magnitude,
-  last_share_at: text,
+  last_share_at: time,
 });
 export type Miner = z.infer<typeof miner>;
 
@@ -105,10 +117,7 @@ export const job = z.object({
   parents: z.array(z.string()).default([]),
   age_ms: number,
   network_difficulty: magnitude,
-  template_time: z
-    .union([z.string(), z.number()])
-    .nullish()
-    .transform((value) => (value === undefined ? null : value)),
+  template_time: time,
 });
 export type Job = z.infer<typeof job>;
 
@@ -117,13 +126,13 @@ export const node = z.object({
   ready: z.boolean(),
   reason: text,
   endpoint_count: number,
-  last_template_at: text,
+  last_template_at: time,
   latency_ms: number,
 });
 export type NodeHealth = z.infer<typeof node>;
 
 export const point = z.object({
-  at: z.string(),
+  at: instant,
   hashrate: z.number(),
   shares_per_second: z.number(),
 });
@@ -144,6 +153,6 @@ export const notice = z.object({ message: text, severity: text, code: text });
 export const envelope = z.object({
   type: z.string(),
   seq: z.number().int().nonnegative(),
-  at: z.string(),
+  at: instant,
   data: z.unknown(),
 });

@@ -41,7 +41,8 @@ export function Header({ link, now, skewMs, algorithm }: HeaderProps) {
       <div className="status-line">
         {algorithm && <span className="algorithm">{algorithm}</span>}
         <time className="utc-clock" dateTime={new Date(now + skewMs).toISOString()}>
-          {utcTime(now + skewMs)}
+          <span className="wide-only">{utcTime(now + skewMs).slice(0, 11)}</span>
+          {utcTime(now + skewMs).slice(11)}
         </time>
         <span className={`connection connection-${tone}`}>
           <span className="pulse" aria-hidden="true" />

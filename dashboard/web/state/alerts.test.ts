@@ -47,12 +47,14 @@ describe("alertsOf", () => {
 
   it("puts an imbalance of the ledger above all else", () => {
     const stats = makeStats({ ledger: { imbalance: "-1" } });
-    const found = alertsOf({ ...healthy, stats, node, problems: { count: 1, last: "x: odd" } }, now);
+    const found = alertsOf({ ...healthy, stats, node, problems: { count: 1, last: "x: odd", at: now } }, now);
     expect(found.map((alert) => alert.id)).toEqual(["imbalance", "node", "problems"]);
     expect(found[0]?.text).toContain("−0.00000001");
   });
 
   it("counts what it could not read", () => {
-    expect(alertsOf({ ...healthy, problems: { count: 2, last: "x: odd" } }, now)[0]?.text).toContain("2 parts");
+    const problems = { count: 2, last: "x: odd", at: now };
+    expect(alertsOf({ ...healthy, problems }, now)[0]?.text).toContain("2 parts");
+    expect(alertsOf({ ...healthy, problems }, now + 61_000)).toEqual([]);
   });
 });

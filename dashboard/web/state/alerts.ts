@@ -14,10 +14,12 @@ export interface Alert {
 
 /** Figures older than this are marked as stale. */
 export const staleMs = 6_000;
+/** How long a part of the feed that did not fit is worth a notice. */
+const problemNewsMs = 60_000;
 
 /** What an operator must know before looking at any figure, worst first. `now` is the viewer's clock. */
 export function alertsOf(state: PoolState, now: number): Alert[] {
-  return [...imbalance(state), ...offline(state, now), ...notReady(state), ...unreadable(state)];
+  return [...imbalance(state), ...offline(state, now), ...notReady(state), ...unreadable(state, now)];
 }
 
 function imbalance(state: PoolState): Alert[] {
@@ -60,9 +62,10 @@ function notReady(state: PoolState): Alert[] {
   return [{ id: "node", severity: "critical", title: "WORK_PAUSED", text }];
 }
 
-function unreadable(state: PoolState): Alert[] {
-  const { count, last } = state.problems;
-  if (count === 0) return [];
+function unreadable(state: PoolState, now: number): Alert[] {
+  const { count, last, at } = state.problems;
+  // One bad message long ago is no news; a pool that keeps sending them is.
+  if (count === 0 || now - at > problemNewsMs) return [];
   const text = `${count} part${count === 1 ? "" : "s"} of the feed did not fit (last: ${last}). Everything else is shown; reload the page if the pool was upgraded.`;
   return [{ id: "problems", severity: "info", title: "FEED_PARTLY_UNREADABLE", text }];
 }

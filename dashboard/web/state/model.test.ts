@@ -194,6 +194,6 @@ describe("unreadable messages", () => {
   it("cost themselves and nothing else", () => {
     const before = play(hear(frame("snapshot", 1, makeSnapshot())));
     const after = reduce(before, hear("{ not json"));
-    expect(after).toEqual({ ...before, problems: { count: 1, last: "frame: not JSON" } });
+    expect(after).toEqual({ ...before, problems: { count: 1, last: "frame: not JSON", at: atMs } });
   });
 });

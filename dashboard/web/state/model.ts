@@ -36,7 +36,7 @@ export interface PoolState {
   samples: readonly Sample[];
   events: readonly PoolEvent[];
   /** Messages or parts of them that did not fit their shape. */
-  problems: { count: number; last: string | null };
+  problems: { count: number; last: string | null /** Viewer's clock. */; at: number };
   /** Whether the last REST attempt got anything; null before the first. */
   restOk: boolean | null;
 }
@@ -55,7 +55,7 @@ export const initialState: PoolState = {
   blocks: null,
   samples: [],
   events: [],
-  problems: { count: 0, last: null },
+  problems: { count: 0, last: null, at: 0 },
   restOk: null,
 };
 
@@ -73,16 +73,16 @@ export function reduce(state: PoolState, action: Action): PoolState {
     case "rest":
       return applyRest(state, action.answer, action.now);
     case "frame": {
-      const noted = noteProblems(state, action.decoded.problems);
+      const noted = noteProblems(state, action.decoded.problems, action.now);
       return action.decoded.message ? applyMessage(noted, action.decoded.message, action.now) : noted;
     }
   }
 }
 
-function noteProblems(state: PoolState, found: readonly string[]): PoolState {
+function noteProblems(state: PoolState, found: readonly string[], now: number): PoolState {
   if (found.length === 0) return state;
   const count = Math.min(limits.problems, state.problems.count + found.length);
-  return { ...state, problems: { count, last: found[0] ?? null } };
+  return { ...state, problems: { count, last: found[0] ?? null, at: now } };
 }
 
 function applyMessage(state: PoolState, message: Message, now: number): PoolState {

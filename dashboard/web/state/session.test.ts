@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Socket } from "../feed/live";
 import { frame, makeSnapshot, makeStats } from "../test-data";
