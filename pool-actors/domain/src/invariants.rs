@@ -40,7 +40,7 @@ catalogue! {
     DifficultyWithinNetwork = 107, "A session's difficulty never exceeds the network's.";
     BlocksBeforeAccounting = 201, "A solution that meets the network target is journalled and submitted before it is accounted for.";
     BlockVerdictDefinite = 202, "Every block candidate ends accepted or rejected by the node that issued its template.";
-    BlockStatussForward = 203, "A block's life moves forward only: candidate, submitted, accepted or rejected, matured, paid or void.";
+    BlockStatusForward = 203, "A block's life moves forward only: candidate, submitted, accepted or rejected, matured, paid or void.";
     BlockIdentityIsHash = 204, "A block is identified by its hash, never by its height.";
     TransactionsBalance = 301, "The entries of every ledger transaction sum to zero.";
     LedgerAppendOnly = 302, "Ledger entries are never changed or deleted.";
