@@ -30,8 +30,10 @@ pub struct Work {
     pub id: u64,
     /// Name of the algorithm.
     pub algorithm: &'static str,
-    /// Header; its last four bytes, little-endian, are the nonce, and are overwritten.
+    /// Header; four of its bytes, little-endian, are the nonce that is tried, and are overwritten.
     pub header: HeaderBytes,
+    /// Where these four bytes begin: 76 in Bitcoin's layout; 72 for the low half of Kaspa's 8-byte nonce. At most 76.
+    pub nonce_at: usize,
     /// Hashes at or below it are reported.
     pub target: U256,
     /// Where to begin; the search ends when all 2^32 nonces were tried.
@@ -216,7 +218,7 @@ fn apply(workers: &mut BTreeMap<u64, State>, command: Command) {
             if let Some(state) = workers.get_mut(&worker) {
                 state.nonce = work.as_ref().map_or(0, |work| work.first_nonce);
                 state.left = 1 << 32;
-                state.work = work;
+                state.work = work.filter(|work| work.nonce_at <= 76);
             }
         }
         Command::Rate { worker, rate } => {
@@ -250,7 +252,8 @@ impl State {
         let mut headers = [work.header; PIECE];
         let mut out = [[0; 32]; PIECE];
         for (offset, header) in (0_u32..).zip(headers.iter_mut().take(count)) {
-            header[76..].copy_from_slice(&self.nonce.wrapping_add(offset).to_le_bytes());
+            header[work.nonce_at..work.nonce_at + 4]
+                .copy_from_slice(&self.nonce.wrapping_add(offset).to_le_bytes());
         }
         if let Err(reason) = pow::hash_batch(work.algorithm, &headers[..count], &mut out[..count]) {
             (self.sink)(Outcome::Failed { work: work.id, reason });
@@ -287,7 +290,15 @@ mod tests {
 
     fn work(id: u64, hashes: u64, once: bool) -> Work {
         let target = pow::target_of_hashes(hashes);
-        Work { id, algorithm: "blake2s", header: [7; 80], target, first_nonce: u32::MAX - 3, once }
+        Work {
+            id,
+            algorithm: "blake2s",
+            header: [7; 80],
+            nonce_at: 76,
+            target,
+            first_nonce: u32::MAX - 3,
+            once,
+        }
     }
 
     #[test]

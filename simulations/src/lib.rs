@@ -9,6 +9,7 @@
 
 pub mod clock;
 pub mod grinder;
+pub mod miners;
 pub mod node;
 pub mod pow;
 mod runtime;

@@ -195,6 +195,7 @@ impl NodeActor {
             id: self.next_work,
             algorithm: entry.algorithm.name,
             header: block.header_bytes(),
+            nonce_at: 76,
             target,
             first_nonce: self.random.random(),
             once: true,
