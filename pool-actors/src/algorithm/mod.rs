@@ -7,3 +7,6 @@
 pub mod router;
 pub mod slot;
 pub mod validator;
+
+#[cfg(test)]
+mod tests;

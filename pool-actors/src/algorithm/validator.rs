@@ -33,7 +33,8 @@ use crate::{
 
 /// How often a validator tells its slot what it did.
 const REPORT_INTERVAL: Duration = Duration::from_millis(500);
-/// How often candidates whose job's actor was down are offered again.
+/// How often candidates whose job's actor was down are offered again, and shares that came while this validator was
+/// being built are looked for.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What a validator is made of; kept by its slot, so that a successor can be made.
@@ -163,6 +164,13 @@ impl ShareValidator {
         }
     }
 
+    /// One share at a time: if one of them is what killed the predecessor, the others are judged all the same.
+    fn judge_rescued(&mut self) {
+        while let Some(share) = self.parts.rescue.take() {
+            self.judge(ValidateBatch::rescued(share, Arc::clone(&self.parts.rescue)));
+        }
+    }
+
     fn report(&mut self) {
         let news = std::mem::take(&mut self.since_report);
         if news.validated == 0 {
@@ -212,11 +220,9 @@ impl Actor for ShareValidator {
             for candidate in std::mem::take(&mut this.unsent) {
                 this.offer_candidate(candidate);
             }
+            this.judge_rescued();
         });
-        // One at a time: if one of them is what killed the predecessor, the others are judged all the same.
-        for share in self.parts.rescue.take() {
-            self.judge(ValidateBatch::rescued(share, Arc::clone(&self.parts.rescue)));
-        }
+        self.judge_rescued();
     }
 }
 

@@ -2,6 +2,7 @@
 //! when the job was issued; this only says who serves it now, on each arbiter.
 
 use std::{
+    collections::VecDeque,
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
@@ -68,7 +69,7 @@ impl ValidatorDoor {
 /// Shares whose validator died before it judged them, kept for its successor.
 #[derive(Default)]
 pub struct Rescue {
-    shares: Mutex<Vec<Share>>,
+    shares: Mutex<VecDeque<Share>>,
     closed: AtomicBool,
 }
 
@@ -85,21 +86,21 @@ impl Rescue {
             } else if share.validations >= VALIDATIONS_MAX {
                 share.ticket.lost(LostReason::Dropped);
             } else {
-                self.shares.lock().unwrap_or_else(PoisonError::into_inner).push(share);
+                self.shares.lock().unwrap_or_else(PoisonError::into_inner).push_back(share);
             }
         }
     }
 
-    /// What the predecessor left.
+    /// The oldest share that a predecessor left; the others stay safe here while it is judged.
     #[must_use]
-    pub fn take(&self) -> Vec<Share> {
-        std::mem::take(&mut *self.shares.lock().unwrap_or_else(PoisonError::into_inner))
+    pub fn take(&self) -> Option<Share> {
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
     /// No successor will come: what is kept, and what still comes, is lost with a reason.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        for share in self.take() {
+        while let Some(share) = self.take() {
             share.ticket.lost(LostReason::ShuttingDown);
         }
     }

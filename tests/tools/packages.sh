@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Installs the Debian packages and cargo tools that the tests need and this machine lacks.
+set -euo pipefail
+missing=()
+need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
+need chromium chromium
+need node nodejs
+need npm npm
+need cc build-essential
+if [ "${#missing[@]}" -gt 0 ]; then
+  [ "$(id -u)" = 0 ] || { echo "missing: ${missing[*]}; run as root, or install them yourself" >&2; exit 1; }
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --locked

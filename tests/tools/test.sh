@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# All tests, in the order in which they fail fastest. The last line counts every test and every gate.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+passed=0 failed=0 failures=()
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+
+# gate NAME COMMAND...: one pass or one failure.
+gate() {
+  local name=$1; shift
+  local start=$SECONDS
+  echo "== $name"
+  if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); failures+=("$name"); fi
+  echo "   $name: $((SECONDS - start)) s"
+}
+
+# counted NAME COMMAND...: a runner whose own count is read from its output.
+counted() {
+  local name=$1; shift
+  local start=$SECONDS
+  echo "== $name"
+  "$@" 2>&1 | tee "$log/out"
+  local status=${PIPESTATUS[0]} p f
+  # nextest: "Summary [...] 10 tests run: 9 passed, 1 failed"; vitest: "Tests  1 failed | 9 passed (10)".
+  local line
+  line=$(sed 's/\x1b\[[0-9;]*m//g' "$log/out" | grep -E 'tests? run:|^ *Tests ' | tail -1)
+  p=$(grep -oE '[0-9]+ passed' <<<"$line" | grep -oE '[0-9]+' | head -1)
+  f=$(grep -oE '[0-9]+ (failed|timed out)' <<<"$line" | grep -oE '[0-9]+' | paste -sd+)
+  passed=$((passed + ${p:-0})); f=$((${f:-0})); failed=$((failed + f))
+  if [ "$status" -ne 0 ] || [ -z "$p" ]; then
+    failures+=("$name")
+    [ "${f:-0}" -gt 0 ] || failed=$((failed + 1))
+  fi
+  echo "   $name: $((SECONDS - start)) s"
+}
+
+gate "packages" tests/tools/packages.sh
+gate "dashboard build" tests/tools/dashboard.sh
+gate "dashboard checks" npm --prefix dashboard run --silent check
+counted "dashboard unit tests and coverage" npm --prefix dashboard test --silent
+gate "formatting" cargo fmt --all --check
+gate "clippy" cargo clippy --workspace --all-targets --quiet -- -D warnings
+gate "kaspad" tests/tools/kaspad.sh
+counted "rust tests" cargo nextest run --workspace --profile ci
+gate "documentation examples" cargo test --quiet --doc -p plugin-sdk
+gate "dashboard end to end" tests/tools/e2e.sh
+gate "coverage gates" tests/tools/coverage.sh
+gate "dependency policy" tests/tools/deny.sh
+
+for name in "${failures[@]}"; do echo "FAILED: $name"; done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
