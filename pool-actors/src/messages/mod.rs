@@ -6,5 +6,6 @@ pub mod event;
 pub mod job;
 pub mod journal;
 pub mod route;
+pub mod session;
 pub mod share;
 pub mod stats;

@@ -1,1 +1,24 @@
-//! Being built.
+//! Stratum: listeners, sessions, dialects.
+//!
+//! ```text
+//! listener --Incoming--> SessionHub (one per arbiter) --opens--> MinerSession --ValidateBatch--> validator
+//!     |                      | owns                                   ^
+//!     v                      v                                        | Verdicts
+//!   gate               ArbiterContext (jobs, sessions, tallies) <-- shared by the arbiter's sessions
+//! ```
+//!
+//! * [`wire`]: lines in and out; [`dialect`]: what each chain family's miners expect, as data
+//! * [`gate`]: who may connect; [`jobs`]: which jobs a share may be for
+//! * [`session`]: one miner; [`hub`]: what an arbiter's sessions share
+//! * [`server`]: puts it together
+
+pub mod context;
+pub mod dialect;
+pub mod gate;
+pub mod hub;
+pub mod jobs;
+pub mod listener;
+pub mod server;
+pub mod session;
+pub mod settings;
+pub mod wire;

@@ -1,0 +1,62 @@
+//! Miners' sessions as others see and steer them.
+
+use actix::Message;
+use pool_domain::{difficulty::Difficulty, ids::SessionId, units::TimeMs};
+use serde::Serialize;
+
+use super::event::MinerSeen;
+
+/// To every arbiter's session hub: which sessions are there?
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Vec<SessionView>")]
+pub struct ListSessions;
+
+/// A session as people see it.
+#[derive(Debug, Clone, Serialize)]
+pub struct SessionView {
+    /// Who it is.
+    #[serde(flatten)]
+    pub miner: MinerSeen,
+    /// Number of the listener it came in by, in the order of the configuration.
+    pub listener: usize,
+    /// Kind of miner inside the listener's dialect.
+    pub variant: &'static str,
+    /// Difficulty in force; `None` before any work was sent.
+    pub difficulty: Option<Difficulty>,
+    /// When it connected.
+    pub connected_at: TimeMs,
+    /// When its last share was accepted, 0 = never.
+    pub last_share_at: TimeMs,
+}
+
+/// What a session can be told to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionCommand {
+    /// Shows a text on the miner (`client.show_message`), where its dialect knows that.
+    ShowMessage(String),
+    /// Sends the miner elsewhere (`client.reconnect`) and closes the session.
+    Reconnect {
+        /// Host to go to.
+        host: String,
+        /// Port.
+        port: u16,
+        /// How long to wait before, seconds.
+        wait_s: u32,
+    },
+    /// Asks what it is (`client.get_version`); the answer becomes its agent.
+    AskVersion,
+    /// Gives it another extranonce prefix (`mining.set_extranonce`), if it said that it can take one.
+    RenewExtranonce,
+    /// Closes the connection.
+    Close,
+}
+
+/// To a session hub: tell one session (or all of them) to do something.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "usize")]
+pub struct CommandSessions {
+    /// The session; `None` = all.
+    pub session: Option<SessionId>,
+    /// What to do.
+    pub command: SessionCommand,
+}

@@ -1,0 +1,332 @@
+//! What the sessions of one arbiter share with each other and with its hub, without locks: the job book, the list of
+//! sessions, the tallies.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+    sync::Arc,
+    task::Waker,
+};
+
+use pool_domain::{
+    difficulty::{Difficulty, DifficultyScale},
+    ids::SessionId,
+    target::Target,
+    units::{TimeMs, Work},
+};
+
+use super::{jobs::JobBook, settings::Shared};
+use crate::messages::{
+    event::MinerSeen,
+    session::{SessionCommand, SessionView},
+    share::WorkerIdentity,
+    stats::{SessionTally, ShareCounts},
+};
+
+/// Difficulties that are kept ready with their targets.
+const BOUNDS_KEPT: usize = 64;
+
+/// By what a share is judged: a difficulty and what follows from it. Shared by all sessions with the same one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// As announced to the miner.
+    pub difficulty: Difficulty,
+    /// The algorithm's scale.
+    pub scale: DifficultyScale,
+    /// The tolerant target.
+    pub target: Target,
+    /// Work of the strict target: what a share earns.
+    pub work: Work,
+}
+
+/// One per arbiter.
+#[derive(Debug)]
+pub struct ArbiterContext {
+    /// Seat of the arbiter.
+    pub arbiter: usize,
+    /// What all arbiters share.
+    pub shared: Arc<Shared>,
+    /// Jobs.
+    pub jobs: RefCell<JobBook>,
+    /// Why there is no work just now.
+    pub paused: RefCell<Option<Rc<str>>>,
+    /// Time from a share's bytes to its verdict.
+    pub ack_seconds: metrics_handle::Ack,
+    sessions: RefCell<HashMap<SessionId, Rc<SessionCard>>>,
+    news: RefCell<Vec<Rc<SessionCard>>>,
+    anonymous: Cell<ShareCounts>,
+    bounds: RefCell<Vec<Rc<Bound>>>,
+}
+
+/// The handle of the one metric that is recorded per batch of verdicts; looking it up each time would cost more than it.
+pub mod metrics_handle {
+    use std::fmt;
+
+    /// Histogram of acknowledgement times.
+    pub struct Ack(pub metrics::Histogram);
+
+    impl fmt::Debug for Ack {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Ack")
+        }
+    }
+}
+
+impl ArbiterContext {
+    /// The context of an arbiter.
+    #[must_use]
+    pub fn new(arbiter: usize, shared: Arc<Shared>) -> Rc<Self> {
+        Rc::new(Self {
+            arbiter,
+            shared,
+            jobs: RefCell::default(),
+            paused: RefCell::default(),
+            ack_seconds: metrics_handle::Ack(metrics::histogram!(crate::metrics::SHARE_ACK_SECONDS)),
+            sessions: RefCell::default(),
+            news: RefCell::default(),
+            anonymous: Cell::default(),
+            bounds: RefCell::default(),
+        })
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> TimeMs {
+        self.shared.clock.now()
+    }
+
+    pub(super) fn enter(&self, card: &Rc<SessionCard>) {
+        self.sessions.borrow_mut().insert(card.id, Rc::clone(card));
+    }
+
+    pub(super) fn leave(&self, id: SessionId) {
+        self.sessions.borrow_mut().remove(&id);
+    }
+
+    /// Open connections of this arbiter.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.sessions.borrow().len()
+    }
+
+    /// The sessions of this moment.
+    #[must_use]
+    pub fn cards(&self) -> Vec<Rc<SessionCard>> {
+        self.sessions.borrow().values().cloned().collect()
+    }
+
+    /// One session.
+    #[must_use]
+    pub fn card(&self, id: SessionId) -> Option<Rc<SessionCard>> {
+        self.sessions.borrow().get(&id).cloned()
+    }
+
+    /// Calls `f` for every session. `f` must not open or close one.
+    pub fn for_each(&self, f: impl FnMut(&Rc<SessionCard>)) {
+        self.sessions.borrow().values().for_each(f);
+    }
+
+    /// Counts something of an authorised session.
+    pub fn count(&self, card: &Rc<SessionCard>, change: impl FnOnce(&mut Tally)) {
+        let mut tally = card.tally.borrow_mut();
+        change(&mut tally);
+        if !tally.in_news {
+            tally.in_news = true;
+            self.news.borrow_mut().push(Rc::clone(card));
+        }
+    }
+
+    /// Counts shares of nobody.
+    pub fn count_anonymous(&self, counts: &ShareCounts) {
+        let mut sum = self.anonymous.get();
+        sum.add(counts);
+        self.anonymous.set(sum);
+    }
+
+    /// What happened since the last call, per session and for nobody.
+    pub fn take_news(&self) -> (Vec<SessionTally>, ShareCounts) {
+        let cards = self.news.take();
+        let sessions = cards.iter().filter_map(|card| card.take_tally()).collect();
+        (sessions, self.anonymous.take())
+    }
+
+    /// The bound of a difficulty, computed once for sessions that share it.
+    pub fn bound(&self, difficulty: Difficulty, scale: DifficultyScale) -> Rc<Bound> {
+        let mut bounds = self.bounds.borrow_mut();
+        if let Some(at) =
+            bounds.iter().position(|bound| bound.difficulty == difficulty && bound.scale == scale)
+        {
+            return Rc::clone(&bounds[at]);
+        }
+        let bound = Rc::new(Bound {
+            difficulty,
+            scale,
+            target: scale.tolerant_target(difficulty),
+            work: scale.work(difficulty),
+        });
+        if bounds.len() == BOUNDS_KEPT {
+            bounds.remove(0);
+        }
+        bounds.push(Rc::clone(&bound));
+        bound
+    }
+}
+
+/// Shares of one session since the last flush.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// By outcome.
+    pub counts: ShareCounts,
+    /// Of accepted ones.
+    pub work: Work,
+    /// Last accepted one; stays.
+    pub last_share_at: TimeMs,
+    in_news: bool,
+}
+
+/// What became known of a miner.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// Who is paid, of the first authorisation.
+    pub identity: Option<Arc<WorkerIdentity>>,
+    /// What it calls itself.
+    pub agent: Option<Box<str>>,
+    /// Kind of miner.
+    pub variant: &'static str,
+    /// Difficulty in force.
+    pub difficulty: Option<Difficulty>,
+}
+
+/// What a session shows to its hub, and how the hub calls on it: a flag and a wake-up instead of a message, so that a
+/// thousand jobs wake a sleeping session once.
+pub struct SessionCard {
+    /// Number.
+    pub id: SessionId,
+    /// Where it came from.
+    pub peer: std::net::SocketAddr,
+    /// By which listener.
+    pub listener: usize,
+    /// When.
+    pub connected_at: TimeMs,
+    /// What became known.
+    pub facts: RefCell<Facts>,
+    /// When the session next has to look at its clock.
+    pub due_at: Cell<TimeMs>,
+    tally: RefCell<Tally>,
+    job_waits: Cell<bool>,
+    commands: RefCell<Vec<SessionCommand>>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl std::fmt::Debug for SessionCard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionCard").field("id", &self.id).field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+impl SessionCard {
+    /// A card for a connection.
+    #[must_use]
+    pub fn new(id: SessionId, peer: std::net::SocketAddr, listener: usize, now: TimeMs) -> Rc<Self> {
+        Rc::new(Self {
+            id,
+            peer,
+            listener,
+            connected_at: now,
+            facts: RefCell::default(),
+            due_at: Cell::new(now),
+            tally: RefCell::default(),
+            job_waits: Cell::new(false),
+            commands: RefCell::default(),
+            waker: RefCell::default(),
+        })
+    }
+
+    /// There is a newer job (or none any more): the session will look.
+    pub fn offer_job(&self) {
+        if !self.job_waits.replace(true) {
+            self.wake();
+        }
+    }
+
+    /// Whether there is a newer job; asking clears it.
+    #[must_use]
+    pub fn take_job(&self) -> bool {
+        self.job_waits.replace(false)
+    }
+
+    /// Tells the session to do something.
+    pub fn command(&self, command: SessionCommand) {
+        let mut commands = self.commands.borrow_mut();
+        // Whoever tells a session more than this before it looks has lost his way.
+        if commands.len() < 16 {
+            commands.push(command);
+        }
+        drop(commands);
+        self.wake();
+    }
+
+    /// What it was told.
+    #[must_use]
+    pub fn take_commands(&self) -> Vec<SessionCommand> {
+        self.commands.take()
+    }
+
+    /// Has the session's pump polled.
+    pub fn wake(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Notes how the pump is woken.
+    pub fn set_waker(&self, waker: &Waker) {
+        let mut known = self.waker.borrow_mut();
+        if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *known = Some(waker.clone());
+        }
+    }
+
+    /// The miner, for events.
+    #[must_use]
+    pub fn seen(&self) -> MinerSeen {
+        let facts = self.facts.borrow();
+        MinerSeen {
+            session: self.id,
+            account: facts.identity.as_ref().map(|identity| identity.account.to_string()),
+            worker: facts.identity.as_ref().map(|identity| identity.worker.to_string()),
+            peer: self.peer.to_string(),
+            agent: facts.agent.as_ref().map(ToString::to_string),
+        }
+    }
+
+    /// The session, for people.
+    #[must_use]
+    pub fn view(&self) -> SessionView {
+        SessionView {
+            miner: self.seen(),
+            listener: self.listener,
+            variant: self.facts.borrow().variant,
+            difficulty: self.facts.borrow().difficulty,
+            connected_at: self.connected_at,
+            last_share_at: self.tally.borrow().last_share_at,
+        }
+    }
+
+    fn take_tally(&self) -> Option<SessionTally> {
+        let mut tally = self.tally.borrow_mut();
+        tally.in_news = false;
+        let counts = std::mem::take(&mut tally.counts);
+        let work = std::mem::take(&mut tally.work);
+        let facts = self.facts.borrow();
+        Some(SessionTally {
+            session: self.id,
+            worker: Arc::clone(facts.identity.as_ref()?),
+            counts,
+            work,
+            last_share_at: if counts.accepted > 0 { tally.last_share_at } else { TimeMs(0) },
+            difficulty: facts.difficulty?,
+        })
+    }
+}

@@ -1,0 +1,384 @@
+//! Who may connect: limits per pool and per address, and temporary bans. Plain rules that are told the time; one gate is
+//! shared by all listeners and arbiters, and touched only when a connection begins, authorises or ends.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use pool_domain::units::TimeMs;
+
+/// Limits of a gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GateLimits {
+    /// Connections at once.
+    pub connections_max: usize,
+    /// Connections at once from one address.
+    pub connections_per_ip_max: usize,
+    /// New connections a second from one address; one second's worth may come at once.
+    pub connect_rate_per_ip_max: u32,
+    /// Connections that have not authorised, at once.
+    pub handshakes_max: usize,
+    /// Length of a ban; 0 = nobody is banned.
+    pub ban_ms: u64,
+    /// Bans remembered at once.
+    pub bans_max: usize,
+}
+
+/// Why a connection is closed as soon as it opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Refusal {
+    /// The address is banned.
+    #[error("banned")]
+    Banned,
+    /// The pool is full.
+    #[error("too many connections")]
+    Full,
+    /// The address has enough connections.
+    #[error("too many connections from this address")]
+    PerAddress,
+    /// The address connects too fast.
+    #[error("connects too fast")]
+    TooFast,
+    /// Too many connections that have not authorised.
+    #[error("too many unfinished handshakes")]
+    Handshakes,
+}
+
+/// Why an address was banned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BanReason {
+    /// Too many lines that are no requests.
+    Malformed,
+    /// Too large a share of its shares was invalid.
+    InvalidShares,
+}
+
+impl BanReason {
+    /// The label in metrics and in the security log.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::InvalidShares => "invalid_shares",
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Address {
+    connections: usize,
+    /// Thousandths of a connection that may be opened now.
+    allowance: u64,
+    refilled_at: TimeMs,
+}
+
+/// Counters of a gate, for people.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct GateCounts {
+    /// Open connections.
+    pub connections: usize,
+    /// Of these, not authorised yet.
+    pub handshakes: usize,
+    /// Addresses banned now (or lately).
+    pub bans: usize,
+    /// Connections refused so far.
+    pub refused: u64,
+}
+
+/// The rules and their state.
+#[derive(Debug)]
+pub struct Gate {
+    limits: GateLimits,
+    addresses: HashMap<IpAddr, Address>,
+    bans: HashMap<IpAddr, (TimeMs, BanReason)>,
+    connections: usize,
+    handshakes: usize,
+    refused: u64,
+}
+
+/// IPv6 hosts own a /64 and can change the rest at will.
+fn key(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => IpAddr::V4(ip),
+        IpAddr::V6(ip) => {
+            let [a, b, c, d, ..] = ip.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
+}
+
+impl Gate {
+    /// An open gate.
+    #[must_use]
+    pub fn new(limits: GateLimits) -> Self {
+        Self {
+            limits,
+            addresses: HashMap::new(),
+            bans: HashMap::new(),
+            connections: 0,
+            handshakes: 0,
+            refused: 0,
+        }
+    }
+
+    /// Lets a connection in, or says why not.
+    fn admit(&mut self, ip: IpAddr, now: TimeMs) -> Result<(), Refusal> {
+        let result = self.judge(key(ip), now);
+        match result {
+            Ok(()) => {
+                self.connections += 1;
+                self.handshakes += 1;
+            }
+            Err(_) => self.refused += 1,
+        }
+        result
+    }
+
+    fn judge(&mut self, ip: IpAddr, now: TimeMs) -> Result<(), Refusal> {
+        if let Some((until, _)) = self.bans.get(&ip) {
+            if *until > now {
+                return Err(Refusal::Banned);
+            }
+            self.bans.remove(&ip);
+        }
+        if self.connections >= self.limits.connections_max {
+            return Err(Refusal::Full);
+        }
+        if self.handshakes >= self.limits.handshakes_max {
+            return Err(Refusal::Handshakes);
+        }
+        self.make_room(ip, now)?;
+        let full = u64::from(self.limits.connect_rate_per_ip_max) * 1_000;
+        let address = self.addresses.entry(ip).or_insert_with(|| Address {
+            connections: 0,
+            allowance: full,
+            refilled_at: now,
+        });
+        // Rate per second times milliseconds is thousandths of a connection.
+        let refill =
+            u64::from(self.limits.connect_rate_per_ip_max).saturating_mul(now.since(address.refilled_at));
+        address.allowance = address.allowance.saturating_add(refill).min(full);
+        address.refilled_at = now;
+        if address.connections >= self.limits.connections_per_ip_max {
+            return Err(Refusal::PerAddress);
+        }
+        if address.allowance < 1_000 {
+            return Err(Refusal::TooFast);
+        }
+        address.allowance -= 1_000;
+        address.connections += 1;
+        Ok(())
+    }
+
+    /// Keeps the table of addresses bounded: those without connections are forgotten once their allowance is full again.
+    fn make_room(&mut self, ip: IpAddr, now: TimeMs) -> Result<(), Refusal> {
+        let most = self.limits.connections_max.saturating_add(self.limits.bans_max);
+        if self.addresses.len() < most || self.addresses.contains_key(&ip) {
+            return Ok(());
+        }
+        self.addresses.retain(|_, address| address.connections > 0 || now.since(address.refilled_at) < 1_000);
+        if self.addresses.len() < most { Ok(()) } else { Err(Refusal::Full) }
+    }
+
+    fn finish_handshake(&mut self) {
+        self.handshakes = self.handshakes.saturating_sub(1);
+    }
+
+    fn leave(&mut self, ip: IpAddr, authorised: bool) {
+        self.connections = self.connections.saturating_sub(1);
+        if !authorised {
+            self.finish_handshake();
+        }
+        if let Some(address) = self.addresses.get_mut(&key(ip)) {
+            address.connections = address.connections.saturating_sub(1);
+        }
+    }
+
+    /// Bans an address for the configured time. The oldest ban is forgotten when the table is full.
+    fn ban(&mut self, ip: IpAddr, reason: BanReason, now: TimeMs) -> bool {
+        if self.limits.ban_ms == 0 || self.limits.bans_max == 0 {
+            return false;
+        }
+        if self.bans.len() >= self.limits.bans_max {
+            self.bans.retain(|_, (until, _)| *until > now);
+        }
+        if self.bans.len() >= self.limits.bans_max
+            && let Some(oldest) = self.bans.iter().min_by_key(|(_, (until, _))| *until).map(|(ip, _)| *ip)
+        {
+            self.bans.remove(&oldest);
+        }
+        self.bans.insert(key(ip), (now.plus_ms(self.limits.ban_ms), reason));
+        true
+    }
+
+    fn counts(&self) -> GateCounts {
+        GateCounts {
+            connections: self.connections,
+            handshakes: self.handshakes,
+            bans: self.bans.len(),
+            refused: self.refused,
+        }
+    }
+}
+
+/// A gate that all listeners and sessions share.
+#[derive(Debug, Clone)]
+pub struct SharedGate(Arc<Mutex<Gate>>);
+
+impl SharedGate {
+    /// A gate with these limits.
+    #[must_use]
+    pub fn new(limits: GateLimits) -> Self {
+        Self(Arc::new(Mutex::new(Gate::new(limits))))
+    }
+
+    fn with<R>(&self, f: impl FnOnce(&mut Gate) -> R) -> R {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets a connection in for as long as the permit lives.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn admit(&self, ip: IpAddr, now: TimeMs) -> Result<Permit, Refusal> {
+        self.with(|gate| gate.admit(ip, now))?;
+        Ok(Permit { gate: self.clone(), ip, authorised: false })
+    }
+
+    /// Counters.
+    #[must_use]
+    pub fn counts(&self) -> GateCounts {
+        self.with(|gate| gate.counts())
+    }
+
+    /// Addresses banned at `now`, with the end of their ban and the reason.
+    #[must_use]
+    pub fn bans(&self, now: TimeMs) -> Vec<(IpAddr, TimeMs, BanReason)> {
+        self.with(|gate| {
+            gate.bans
+                .iter()
+                .filter(|(_, (until, _))| *until > now)
+                .map(|(ip, (until, why))| (*ip, *until, *why))
+                .collect()
+        })
+    }
+
+    /// Lifts a ban. Returns whether there was one.
+    #[must_use]
+    pub fn pardon(&self, ip: IpAddr) -> bool {
+        self.with(|gate| gate.bans.remove(&key(ip)).is_some())
+    }
+}
+
+/// A connection's place; given back when dropped.
+#[derive(Debug)]
+pub struct Permit {
+    gate: SharedGate,
+    ip: IpAddr,
+    authorised: bool,
+}
+
+impl Permit {
+    /// The connection has authorised: it is no unfinished handshake any more.
+    pub fn authorise(&mut self) {
+        if !self.authorised {
+            self.authorised = true;
+            self.gate.with(Gate::finish_handshake);
+        }
+    }
+
+    /// Bans the address of this connection. Returns whether bans are on.
+    #[must_use]
+    pub fn ban(&self, reason: BanReason, now: TimeMs) -> bool {
+        self.gate.with(|gate| gate.ban(self.ip, reason, now))
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.gate.with(|gate| gate.leave(self.ip, self.authorised));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate() -> SharedGate {
+        SharedGate::new(GateLimits {
+            connections_max: 5,
+            connections_per_ip_max: 3,
+            connect_rate_per_ip_max: 2,
+            handshakes_max: 4,
+            ban_ms: 1_000,
+            bans_max: 2,
+        })
+    }
+
+    fn ip(last: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, last])
+    }
+
+    fn refusal(result: Result<Permit, Refusal>) -> Refusal {
+        result.map(drop).unwrap_err()
+    }
+
+    #[test]
+    fn limits_hold_and_places_come_back() {
+        let gate = gate();
+        let mut one = gate.admit(ip(1), TimeMs(0)).unwrap();
+        let two = gate.admit(ip(1), TimeMs(0)).unwrap();
+        assert_eq!(refusal(gate.admit(ip(1), TimeMs(0))), Refusal::TooFast);
+        assert_eq!(refusal(gate.admit(ip(1), TimeMs(499))), Refusal::TooFast);
+        let three = gate.admit(ip(1), TimeMs(500)).unwrap();
+        assert_eq!(refusal(gate.admit(ip(1), TimeMs(5_000))), Refusal::PerAddress);
+        let four = gate.admit(ip(2), TimeMs(5_000)).unwrap();
+        assert_eq!(refusal(gate.admit(ip(3), TimeMs(5_000))), Refusal::Handshakes);
+        one.authorise();
+        one.authorise();
+        let five = gate.admit(ip(3), TimeMs(5_000)).unwrap();
+        assert_eq!(refusal(gate.admit(ip(4), TimeMs(5_000))), Refusal::Full);
+        assert_eq!(gate.counts(), GateCounts { connections: 5, handshakes: 4, bans: 0, refused: 5 });
+        drop((one, two, three, four, five));
+        assert_eq!(gate.counts(), GateCounts { connections: 0, handshakes: 0, bans: 0, refused: 5 });
+    }
+
+    #[test]
+    fn bans_end_and_are_bounded() {
+        let gate = gate();
+        for last in 1..=3 {
+            assert!(
+                gate.admit(ip(last), TimeMs(0)).unwrap().ban(BanReason::Malformed, TimeMs(u64::from(last)))
+            );
+        }
+        assert_eq!(gate.counts().bans, 2);
+        assert!(gate.admit(ip(1), TimeMs(500)).is_ok(), "the oldest ban made room");
+        assert_eq!(refusal(gate.admit(ip(3), TimeMs(1_002))), Refusal::Banned);
+        assert!(gate.pardon(ip(2)) && !gate.pardon(ip(2)));
+        assert_eq!(gate.bans(TimeMs(1_002)).len(), 1);
+        assert!(gate.admit(ip(3), TimeMs(1_003)).is_ok());
+    }
+
+    #[test]
+    fn an_ipv6_network_counts_as_one_address() {
+        let gate = gate();
+        let host = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 9, 9, 9, last]);
+        let _permits = [gate.admit(host(1), TimeMs(0)).unwrap(), gate.admit(host(2), TimeMs(0)).unwrap()];
+        assert_eq!(refusal(gate.admit(host(3), TimeMs(0))), Refusal::TooFast);
+        let mapped: IpAddr = "::ffff:10.0.0.9".parse().unwrap();
+        let _two = [gate.admit(mapped, TimeMs(0)).unwrap(), gate.admit(ip(9), TimeMs(0)).unwrap()];
+        assert_eq!(refusal(gate.admit(ip(9), TimeMs(0))), Refusal::Handshakes);
+    }
+
+    #[test]
+    fn the_table_of_addresses_is_bounded() {
+        let gate = gate();
+        for last in 0..=255 {
+            let _ = gate.admit(ip(last), TimeMs(u64::from(last) * 2_000));
+        }
+        assert!(gate.with(|gate| gate.addresses.len()) <= 8);
+    }
+}

@@ -1,0 +1,224 @@
+//! SessionHub: one per arbiter; owns what its sessions share and calls on them.
+//!
+//! * **receives** [`Incoming`] sockets from listeners; [`PublishJob`], [`WorkPaused`] (conflating: sessions look at the
+//!   newest when they get their turn); [`ListSessions`], [`CommandSessions`]; [`Observe`]
+//! * **sends** [`StatsTally`] twice a second; wake-ups to its sessions
+//! * **supervised by** the server: rebuilt after a panic, with the newest job; the old hub's sessions are closed, and
+//!   their miners come back
+//! * **on overload** a wake-up is a flag: a thousand jobs wake a session that has not had its turn once
+
+use std::{rc::Rc, sync::Arc, time::Duration};
+
+use actix::{Actor, AsyncContext as _, Context, Handler, Message, MessageResult};
+use pool_domain::ids::AlgorithmName;
+use serde::Serialize;
+
+use super::{
+    context::ArbiterContext,
+    gate::{GateCounts, Permit},
+    session::MinerSession,
+    settings::Shared,
+};
+use crate::{
+    messages::{
+        job::{PublishJob, WorkPaused},
+        session::{CommandSessions, ListSessions, SessionCommand},
+        stats::StatsTally,
+    },
+    runtime::{
+        observe::{Observation, Observe},
+        outbox::Credited,
+    },
+};
+
+/// How often sessions whose time has come are woken, and tallies are sent.
+const TICK: Duration = Duration::from_millis(500);
+
+/// A socket from a listener. It holds a permit of the gate, which bounds how many there are.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Incoming {
+    /// The socket, non-blocking.
+    pub stream: std::net::TcpStream,
+    /// Where it came from.
+    pub peer: std::net::SocketAddr,
+    /// Number of the listener.
+    pub listener: usize,
+    /// Its place.
+    pub permit: Permit,
+}
+
+impl Credited for Incoming {}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct SessionHub {
+    context: Rc<ArbiterContext>,
+    sessions_opened: u64,
+    jobs_published: u64,
+}
+
+/// What a hub says about itself.
+#[derive(Debug, Serialize)]
+struct State {
+    arbiter: usize,
+    connections: usize,
+    sessions_opened: u64,
+    jobs_published: u64,
+    jobs_known: usize,
+    newest_job: Option<u64>,
+    paused: Option<String>,
+    gate: GateCounts,
+}
+
+impl SessionHub {
+    /// The hub of an arbiter; it begins with the newest job that any hub knows.
+    #[must_use]
+    pub fn new(arbiter: usize, shared: Arc<Shared>) -> Self {
+        let context = ArbiterContext::new(arbiter, shared);
+        if let Some(job) = context.shared.newest_job.load_full() {
+            context.jobs.borrow_mut().publish(job, context.now(), context.shared.job_grace_ms);
+        }
+        Self { context, sessions_opened: 0, jobs_published: 0 }
+    }
+
+    /// What its sessions share; for tests and for a world that brings its own streams.
+    #[must_use]
+    pub fn context(&self) -> Rc<ArbiterContext> {
+        Rc::clone(&self.context)
+    }
+
+    fn tick(&self) {
+        let now = self.context.now();
+        self.context.for_each(|card| {
+            if card.due_at.get() <= now {
+                card.wake();
+            }
+        });
+        self.send_tally();
+    }
+
+    fn send_tally(&self) {
+        let context = &self.context;
+        metrics::gauge!(crate::metrics::CONNECTIONS, "arbiter" => context.arbiter.to_string())
+            .set(u32::try_from(context.connections()).unwrap_or(u32::MAX));
+        let algorithm = context.jobs.borrow().newest().map(|entry| entry.job.algorithm.clone());
+        let (sessions, anonymous) = context.take_news();
+        let Some(algorithm) = algorithm.or_else(|| AlgorithmName::new("none").ok()) else { return };
+        context.shared.exits.tallies.offer(StatsTally {
+            algorithm,
+            sessions,
+            anonymous,
+            connections: context.connections(),
+            arbiter: context.arbiter,
+        });
+    }
+}
+
+impl Actor for SessionHub {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.run_interval(TICK, |hub, _| hub.tick());
+    }
+}
+
+impl Drop for SessionHub {
+    fn drop(&mut self) {
+        // Nobody would call on them any more.
+        self.context.for_each(|card| card.command(SessionCommand::Close));
+    }
+}
+
+impl Handler<Incoming> for SessionHub {
+    type Result = ();
+
+    fn handle(&mut self, incoming: Incoming, _: &mut Self::Context) {
+        match tokio::net::TcpStream::from_std(incoming.stream) {
+            Ok(stream) => {
+                self.sessions_opened += 1;
+                MinerSession::open(&self.context, stream, incoming.peer, incoming.listener, incoming.permit);
+            }
+            Err(error) => tracing::warn!(%error, "a miner's socket can't be watched; it is closed"),
+        }
+    }
+}
+
+impl Handler<PublishJob> for SessionHub {
+    type Result = ();
+
+    fn handle(&mut self, PublishJob(job): PublishJob, _: &mut Self::Context) {
+        let context = &self.context;
+        context.shared.newest_job.rcu(|known| match known {
+            Some(known) if known.id >= job.id => Arc::clone(known),
+            _ => Arc::clone(&job),
+        });
+        let newer = context.jobs.borrow_mut().publish(job, context.now(), context.shared.job_grace_ms);
+        *context.paused.borrow_mut() = None;
+        if newer {
+            self.jobs_published += 1;
+        }
+        // A flag and a wake-up each: some 50 ns; the sessions render and write in turns of their own.
+        context.for_each(|card| card.offer_job());
+    }
+}
+
+impl Handler<WorkPaused> for SessionHub {
+    type Result = ();
+
+    fn handle(&mut self, paused: WorkPaused, _: &mut Self::Context) {
+        let context = &self.context;
+        let told = paused.reason.as_ref().filter(|reason| context.paused.borrow().as_deref() != Some(reason));
+        if let Some(reason) = told {
+            let text = format!("The pool has no work just now: {reason}");
+            context.for_each(|card| card.command(SessionCommand::ShowMessage(text.clone())));
+        }
+        let resumed = paused.reason.is_none();
+        *context.paused.borrow_mut() = paused.reason.map(Rc::from);
+        if resumed {
+            context.for_each(|card| card.offer_job());
+        }
+    }
+}
+
+impl Handler<ListSessions> for SessionHub {
+    type Result = MessageResult<ListSessions>;
+
+    fn handle(&mut self, _: ListSessions, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.context.cards().iter().map(|card| card.view()).collect())
+    }
+}
+
+impl Handler<CommandSessions> for SessionHub {
+    type Result = usize;
+
+    fn handle(&mut self, order: CommandSessions, _: &mut Self::Context) -> usize {
+        let cards = match order.session {
+            Some(session) => self.context.card(session).into_iter().collect(),
+            None => self.context.cards(),
+        };
+        for card in &cards {
+            card.command(order.command.clone());
+        }
+        cards.len()
+    }
+}
+
+impl Handler<Observe> for SessionHub {
+    type Result = Observation;
+
+    fn handle(&mut self, _: Observe, _: &mut Self::Context) -> Observation {
+        let context = &self.context;
+        let jobs = context.jobs.borrow();
+        Observation::of(&State {
+            arbiter: context.arbiter,
+            connections: context.connections(),
+            sessions_opened: self.sessions_opened,
+            jobs_published: self.jobs_published,
+            jobs_known: jobs.len(),
+            newest_job: jobs.newest().map(|entry| entry.job.id.0),
+            paused: context.paused.borrow().as_deref().map(str::to_owned),
+            gate: context.shared.gate.counts(),
+        })
+    }
+}

@@ -1,0 +1,178 @@
+//! The jobs that shares may be for, newest last. One book per arbiter, shared by its sessions.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use pool_domain::{
+    dedup::HeaderSpace,
+    difficulty::DifficultyScale,
+    header::{Bdag80, Bitcoin80, HeaderLayout, Kaspa80, SplitCoinbase},
+    ids::JobId,
+    job::Freshness,
+    units::TimeMs,
+};
+
+use crate::{messages::job::Job, ports::node::HeaderForm};
+
+/// Jobs kept at once; with jobs at least 250 ms apart this is more than a minute.
+const JOBS_MAX: usize = 256;
+/// How long past its grace a job's shares are still hashed, in case one is a block.
+const LATE_MS: u64 = 60_000;
+
+/// A job with what every one of its shares needs.
+#[derive(Debug)]
+pub struct JobEntry {
+    /// The job.
+    pub job: Arc<Job>,
+    /// How its headers are made, the unchanging part hashed in advance.
+    pub layout: HeaderLayout,
+    /// Which of a session's shares could be duplicates of each other.
+    pub space: HeaderSpace,
+    /// What a difficulty means for its algorithm.
+    pub scale: DifficultyScale,
+    freshness: Freshness,
+    replaced_at: Option<TimeMs>,
+}
+
+impl JobEntry {
+    /// Whether a share that comes `now` is past the job's grace.
+    #[must_use]
+    pub fn is_late(&self, now: TimeMs, job_grace_ms: u64) -> bool {
+        self.freshness.is_stale(now, job_grace_ms)
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub struct JobBook {
+    entries: VecDeque<JobEntry>,
+    /// The last job that invalidated all earlier ones.
+    last_clean: Option<JobId>,
+}
+
+/// How headers of a template are made.
+#[must_use]
+pub fn layout(form: &HeaderForm) -> (HeaderLayout, HeaderSpace) {
+    match form {
+        HeaderForm::Coinbase { previous, coinbase1, coinbase2, branches, bits, .. } => {
+            let layout = Bitcoin80 {
+                previous: *previous,
+                coinbase: SplitCoinbase::new(coinbase1, coinbase2),
+                branch: branches.clone(),
+                nbits: *bits,
+            };
+            (HeaderLayout::Bitcoin80(layout), HeaderSpace::of(previous))
+        }
+        HeaderForm::BdagMining { previous, bits, .. } => {
+            let layout = Bdag80 { previous: *previous, nbits: u32::from_be_bytes(*bits) };
+            (HeaderLayout::Bdag80(layout), HeaderSpace::of(previous))
+        }
+        HeaderForm::PrePow { pre_pow_hash, timestamp_ms } => {
+            let layout = Kaspa80 { pre_pow_hash: *pre_pow_hash, timestamp_ms: *timestamp_ms };
+            (HeaderLayout::Kaspa80(layout), HeaderSpace::of(pre_pow_hash))
+        }
+    }
+}
+
+impl JobBook {
+    /// Enters a newer job; an old one, or one that is known, changes nothing. Returns whether it was entered.
+    pub fn publish(&mut self, job: Arc<Job>, now: TimeMs, job_grace_ms: u64) -> bool {
+        if self.entries.back().is_some_and(|newest| newest.job.id >= job.id) {
+            return false;
+        }
+        for entry in self.entries.iter_mut().filter(|entry| entry.freshness != Freshness::Invalidated) {
+            if job.clean {
+                entry.freshness = Freshness::Invalidated;
+            } else if entry.freshness == Freshness::Current
+                && entry.job.template.parents != job.template.parents
+            {
+                // On the same parents an old job earns as much as a new one.
+                entry.freshness = Freshness::SupersededAt(now);
+            }
+            if entry.freshness != Freshness::Current {
+                entry.replaced_at.get_or_insert(now);
+            }
+        }
+        if job.clean {
+            self.last_clean = Some(job.id);
+        }
+        let (layout, space) = layout(job.header());
+        let scale = DifficultyScale::by_algorithm(&job.algorithm);
+        self.entries.push_back(JobEntry {
+            job,
+            layout,
+            space,
+            scale,
+            freshness: Freshness::Current,
+            replaced_at: None,
+        });
+        self.expire(now, job_grace_ms);
+        true
+    }
+
+    fn expire(&mut self, now: TimeMs, job_grace_ms: u64) {
+        let keep_ms = job_grace_ms.saturating_add(LATE_MS);
+        let newest = self.entries.back().map(|entry| entry.job.id);
+        self.entries.retain(|entry| {
+            Some(entry.job.id) == newest || entry.replaced_at.is_none_or(|at| now.since(at) <= keep_ms)
+        });
+        while self.entries.len() > JOBS_MAX {
+            self.entries.pop_front();
+        }
+    }
+
+    /// The job in force.
+    #[must_use]
+    pub fn newest(&self) -> Option<&JobEntry> {
+        self.entries.back()
+    }
+
+    /// A job by its number.
+    #[must_use]
+    pub fn find(&self, id: JobId) -> Option<&JobEntry> {
+        // Shares are mostly for the newest job.
+        if let Some(newest) = self.entries.back()
+            && newest.job.id == id
+        {
+            return Some(newest);
+        }
+        let at = self.entries.binary_search_by_key(&id, |entry| entry.job.id).ok()?;
+        self.entries.get(at)
+    }
+
+    /// The newest job older than `id`, for firmware that mixes its jobs up.
+    #[must_use]
+    pub fn before(&self, id: JobId) -> Option<&JobEntry> {
+        let at = self.entries.partition_point(|entry| entry.job.id < id);
+        self.entries.get(at.checked_sub(1)?)
+    }
+
+    /// Whether work sent up to `last` (`None`: none) was invalidated by a later job.
+    #[must_use]
+    pub fn is_clean_since(&self, last: Option<JobId>) -> bool {
+        last.is_none_or(|last| self.last_clean.is_some_and(|clean| clean > last))
+    }
+
+    /// The oldest job whose shares are still hashed.
+    #[must_use]
+    pub fn oldest(&self) -> Option<JobId> {
+        self.entries.front().map(|entry| entry.job.id)
+    }
+
+    /// Whether any job's headers could repeat those of this space.
+    #[must_use]
+    pub fn has_space(&self, space: HeaderSpace) -> bool {
+        self.entries.iter().any(|entry| entry.space == space)
+    }
+
+    /// Number of jobs.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no job.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}

@@ -1,0 +1,319 @@
+//! Everything a miner asks for apart from shares.
+
+use std::sync::Arc;
+
+use pool_domain::{
+    difficulty::{Difficulty, DifficultyScale},
+    share::RejectReason,
+    target::Target,
+    units::TimeMs,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{
+    protocol::{Authorised, End, Flow, Session},
+    work::{Pace, job_version_mask},
+};
+use crate::{
+    messages::{event::PoolEvent, share::WorkerIdentity},
+    stratum::{
+        dialect::SubscribeReply,
+        wire::{
+            CODE_BAD_PARAMS, Params, ReplyId, Request, push_display, push_error, push_hex, push_result,
+            push_string, text_of,
+        },
+    },
+};
+
+/// Longest name of a miner that is kept.
+const AGENT_LENGTH_MAX: usize = 64;
+/// Workers of one connection (proxies have several).
+const WORKERS_MAX: usize = 256;
+/// Refused authorisations after which the connection is closed.
+const FAILED_LOGINS_MAX: u8 = 5;
+/// Extensions of one `mining.configure` that are looked at.
+const EXTENSIONS_MAX: usize = 16;
+/// Version bits that may be rolled when no job says otherwise (BIP 320).
+const VERSION_MASK: u32 = 0x1fff_e000;
+
+impl Session {
+    pub(super) fn subscribe(&mut self, request: &Request<'_>, now: TimeMs, out: &mut Vec<u8>) -> Flow {
+        let Some(params) = self.params(request, out) else { return Flow::Next };
+        if !self.subscribed {
+            self.note_agent(params.text(0).as_deref());
+        }
+        if self.prefix.is_none() {
+            match self.hub.shared.allocate_prefix(self.dialect.prefix_bytes, now) {
+                Ok(prefix) => self.prefix = Some(prefix),
+                Err(error) => {
+                    tracing::error!(%error, "a miner was turned away");
+                    push_error(
+                        out,
+                        &request.id,
+                        RejectReason::Other.code(),
+                        "The pool is full: try again later",
+                    );
+                    return Flow::End(End::Closed);
+                }
+            }
+        }
+        self.subscribed = true;
+        let reply = self.subscribe_reply();
+        push_result(out, &request.id, &reply);
+        self.start_work(now, out);
+        Flow::Next
+    }
+
+    fn subscribe_reply(&self) -> Vec<u8> {
+        let mut prefix = Vec::new();
+        push_hex(&mut prefix, self.prefix.as_ref().map_or(&[], |prefix| prefix.as_slice()));
+        let (mut reply, size) = (Vec::with_capacity(96), self.dialect.extranonce2_bytes);
+        match self.variant.subscribe {
+            SubscribeReply::Subscriptions => {
+                // Never eight hexadecimal digits: some miners would take that for the extranonce.
+                let id = self.card.id.0;
+                push_display(
+                    &mut reply,
+                    format_args!(
+                        "[[[\"mining.set_difficulty\",\"s{id:x}\"],[\"mining.notify\",\"s{id:x}\"]],\""
+                    ),
+                );
+            }
+            SubscribeReply::EthereumStratum => return b"[true,\"EthereumStratum/1.0.0\"]".to_vec(),
+            SubscribeReply::Bitmain => reply.extend_from_slice(b"[null,\""),
+        }
+        reply.extend_from_slice(&prefix);
+        push_display(&mut reply, format_args!("\",{size}]"));
+        reply
+    }
+
+    fn note_agent(&mut self, agent: Option<&str>) {
+        let Some(agent) = agent else { return };
+        let agent: String = agent.chars().filter(|char| !char.is_control()).take(AGENT_LENGTH_MAX).collect();
+        self.variant = self.dialect.variant(&agent);
+        let mut facts = self.card.facts.borrow_mut();
+        facts.variant = self.variant.name;
+        facts.agent = (!agent.is_empty()).then(|| agent.into_boxed_str());
+    }
+
+    /// The answer to `client.get_version`.
+    pub(super) fn response(&mut self, result: Option<&RawValue>) {
+        if let Some(agent) = result.and_then(text_of) {
+            let agent: String =
+                agent.chars().filter(|char| !char.is_control()).take(AGENT_LENGTH_MAX).collect();
+            self.card.facts.borrow_mut().agent = Some(agent.into_boxed_str());
+        }
+    }
+
+    pub(super) fn authorize(&mut self, request: &Request<'_>, now: TimeMs, out: &mut Vec<u8>) -> Flow {
+        let Some(params) = self.params(request, out) else { return Flow::Next };
+        let Some(user) = params.text(0) else {
+            push_error(out, &request.id, CODE_BAD_PARAMS, "Invalid params: expected [user, password]");
+            return self.failed_login();
+        };
+        let password = params.text(1).unwrap_or_default();
+        if self.workers.iter().any(|worker| *worker.user == *user) {
+            push_result(out, &request.id, b"true");
+            return Flow::Next;
+        }
+        if self.workers.len() >= WORKERS_MAX {
+            push_error(
+                out,
+                &request.id,
+                RejectReason::Unauthorized.code(),
+                "Too many workers on one connection",
+            );
+            return Flow::Next;
+        }
+        match (self.hub.shared.accounts)(&self.login_name(&user, &password)) {
+            Ok((account, worker)) => {
+                push_result(out, &request.id, b"true");
+                self.enrol(&user, WorkerIdentity { account, worker });
+                self.read_options(&password);
+                self.start_work(now, out);
+                Flow::Next
+            }
+            Err(why) => {
+                push_error(
+                    out,
+                    &request.id,
+                    RejectReason::Unauthorized.code(),
+                    &format!("Unauthorized worker: {why}"),
+                );
+                self.failed_login()
+            }
+        }
+    }
+
+    fn failed_login(&mut self) -> Flow {
+        self.failed_logins = self.failed_logins.saturating_add(1);
+        if self.failed_logins >= FAILED_LOGINS_MAX { Flow::End(End::Closed) } else { Flow::Next }
+    }
+
+    fn enrol(&mut self, user: &str, identity: WorkerIdentity) {
+        let identity = Arc::new(identity);
+        let first = self.workers.is_empty();
+        self.workers.push(Authorised { user: user.into(), identity: Arc::clone(&identity) });
+        if first {
+            self.permit.authorise();
+            self.card.facts.borrow_mut().identity = Some(identity);
+            self.hub.shared.publish(PoolEvent::MinerConnected(self.card.seen()));
+        }
+    }
+
+    /// Options in the password: `d=512`, `difficulty=0.5`, `diff=1`, apart by commas, semicolons or spaces.
+    fn read_options(&mut self, password: &str) {
+        if self.pace.is_some() {
+            return;
+        }
+        for option in password.split([',', ';', ' ']) {
+            let Some((key, value)) = option.split_once('=') else { continue };
+            if matches!(key.trim().to_ascii_lowercase().as_str(), "d" | "diff" | "difficulty")
+                && let Ok(difficulty) = Difficulty::parse(value.trim())
+            {
+                self.suggested = Some(self.hub.shared.admissible(self.card.listener, difficulty));
+            }
+        }
+    }
+
+    pub(super) fn suggest_difficulty(&mut self, request: &Request<'_>, now: TimeMs, out: &mut Vec<u8>) {
+        let Some(params) = self.params(request, out) else { return };
+        match params.scalar(0).map(|text| Difficulty::parse(&text)) {
+            Some(Ok(difficulty)) => self.suggest(difficulty, &request.id, now, out),
+            Some(Err(error)) => {
+                push_error(out, &request.id, CODE_BAD_PARAMS, &format!("Invalid params: {error}"))
+            }
+            None => push_error(out, &request.id, CODE_BAD_PARAMS, "Invalid params: expected [difficulty]"),
+        }
+    }
+
+    pub(super) fn suggest_target(&mut self, request: &Request<'_>, now: TimeMs, out: &mut Vec<u8>) {
+        let Some(params) = self.params(request, out) else { return };
+        let target = params.text(0).and_then(|text| Target::from_be_hex(&text).ok());
+        let Some(target) = target else {
+            push_error(out, &request.id, CODE_BAD_PARAMS, "Invalid params: expected [64 hexadecimal digits]");
+            return;
+        };
+        let scale = self.hub.jobs.borrow().newest().map_or(DifficultyScale::SHA256D, |entry| entry.scale);
+        self.suggest(scale.difficulty_of(target), &request.id, now, out);
+    }
+
+    fn suggest(&mut self, difficulty: Difficulty, id: &ReplyId, now: TimeMs, out: &mut Vec<u8>) {
+        push_result(out, id, b"true");
+        let difficulty = self.hub.shared.admissible(self.card.listener, difficulty);
+        let fixed = self.listener().fixed;
+        let changed = match &mut self.pace {
+            Some(Pace::Vardiff(vardiff)) => vardiff.suggest(difficulty, now).is_some(),
+            Some(Pace::Fixed(current)) if !fixed => std::mem::replace(current, difficulty) != difficulty,
+            Some(Pace::Fixed(_)) => false,
+            None => {
+                self.suggested = Some(difficulty);
+                false
+            }
+        };
+        if changed {
+            self.offer_again(now, out);
+        }
+    }
+
+    /// BIP 310.
+    pub(super) fn configure(&mut self, request: &Request<'_>, now: TimeMs, out: &mut Vec<u8>) {
+        let Some(params) = self.params(request, out) else { return };
+        let extensions = Params::parse(params.raw(0)).filter(|_| params.raw(0).is_some());
+        let Some(extensions) = extensions else {
+            push_error(
+                out,
+                &request.id,
+                CODE_BAD_PARAMS,
+                "Invalid params: expected [[extensions], {options}]",
+            );
+            return;
+        };
+        let options: Options<'_> =
+            params.raw(1).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        let mut reply = vec![b'{'];
+        for index in 0..extensions.len().min(EXTENSIONS_MAX) {
+            let Some(name) = extensions.text(index) else { continue };
+            if reply.len() > 1 {
+                reply.push(b',');
+            }
+            push_string(&mut reply, &name);
+            reply.push(b':');
+            match &*name {
+                "version-rolling" => self.configure_version_rolling(&options, &mut reply),
+                "minimum-difficulty" => self.configure_minimum(&options, now, &mut reply),
+                "subscribe-extranonce" => {
+                    self.takes_extranonce = true;
+                    reply.extend_from_slice(b"true");
+                }
+                "info" => {
+                    if let Some(agent) = options.software.and_then(text_of) {
+                        self.note_agent(Some(&agent));
+                    }
+                    reply.extend_from_slice(b"true");
+                }
+                _ => reply.extend_from_slice(b"false"),
+            }
+        }
+        reply.push(b'}');
+        push_result(out, &request.id, &reply);
+    }
+
+    fn configure_version_rolling(&mut self, options: &Options<'_>, reply: &mut Vec<u8>) {
+        let wanted = match options.mask.and_then(text_of) {
+            None => Some(u32::MAX),
+            Some(text) if text.len() <= 8 && !text.starts_with('+') => u32::from_str_radix(&text, 16).ok(),
+            Some(_) => None,
+        };
+        let allowed = self
+            .hub
+            .jobs
+            .borrow()
+            .newest()
+            .map_or(VERSION_MASK, |entry| job_version_mask(entry.job.header()));
+        match wanted.map(|wanted| wanted & allowed) {
+            Some(mask) if mask != 0 => {
+                // Only what later jobs allow of it counts; the miner is told with its work.
+                self.version_mask = wanted.unwrap_or(0);
+                self.version_mask_sent = None;
+                push_display(reply, format_args!("true,\"version-rolling.mask\":\"{mask:08x}\""));
+            }
+            _ => reply.extend_from_slice(b"false"),
+        }
+    }
+
+    fn configure_minimum(&mut self, options: &Options<'_>, now: TimeMs, reply: &mut Vec<u8>) {
+        let value = options.minimum.and_then(|raw| Difficulty::parse(raw.get()).ok());
+        reply.extend_from_slice(if value.is_some() { b"true" } else { b"false" });
+        let Some(minimum) = value else { return };
+        let minimum = self.hub.shared.admissible(self.card.listener, minimum);
+        match &mut self.pace {
+            // The change goes out with the next job.
+            Some(Pace::Vardiff(vardiff)) => {
+                vardiff.set_minimum(minimum, now);
+            }
+            Some(Pace::Fixed(_)) => {}
+            None => self.minimum = Some(minimum),
+        }
+    }
+
+    /// The parameters, or the error that says why there are none.
+    pub(super) fn params<'a>(&mut self, request: &Request<'a>, out: &mut Vec<u8>) -> Option<Params<'a>> {
+        let params = Params::parse(request.params);
+        if params.is_none() {
+            push_error(out, &request.id, CODE_BAD_PARAMS, "Invalid params: expected a list");
+        }
+        params
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Options<'a> {
+    #[serde(borrow, default, rename = "version-rolling.mask")]
+    mask: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "minimum-difficulty.value")]
+    minimum: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "info.sw")]
+    software: Option<&'a RawValue>,
+}

@@ -1,0 +1,342 @@
+//! Shares: judged here by everything but their hash, then by their validator, then answered.
+
+use std::{rc::Rc, sync::Arc};
+
+use pool_domain::{
+    dedup::Seen,
+    ids::JobId,
+    share::{RejectCause, RejectReason, Solution, Verdict},
+    units::TimeMs,
+};
+
+use super::{
+    Batches,
+    pending::{Guess, Pending},
+    protocol::{End, Flow, Session},
+    work::{Pace, job_version_mask},
+};
+use crate::{
+    messages::{share::Share, stats::ShareCounts},
+    runtime::ticket::{Resolved, Verdicts},
+    stratum::{
+        context::Bound,
+        dialect::{
+            submit::{SessionPart, job_number, solution},
+            wire_id,
+        },
+        gate::BanReason,
+        jobs::{JobBook, JobEntry},
+        wire::{CODE_BAD_PARAMS, Params, ReplyId, Request, push_error, push_result},
+    },
+};
+
+/// Why a share is answered at once.
+enum Refused {
+    /// With the reason's own words.
+    Reason(RejectReason),
+    /// Code 20, in other words.
+    Words(String),
+    /// No credit: not now.
+    Stall,
+}
+
+/// A share on its way to a validator.
+struct Candidate {
+    id: ReplyId,
+    worker: u16,
+    guess: Option<Box<Guess>>,
+    solution: Solution,
+    received_at: TimeMs,
+}
+
+impl Session {
+    pub(super) fn submit(
+        &mut self,
+        request: &Request<'_>,
+        now: TimeMs,
+        out: &mut Vec<u8>,
+        batches: &mut Batches,
+    ) -> Flow {
+        let Some(params) = Params::parse(request.params) else {
+            push_error(out, &request.id, CODE_BAD_PARAMS, "Invalid params: expected a list");
+            return self.note_malformed(now).map_or(Flow::Next, Flow::End);
+        };
+        match self.try_submit(&request.id, &params, now, batches) {
+            Ok(()) => Flow::Next,
+            Err(Refused::Stall) => Flow::Stall,
+            Err(Refused::Reason(reason)) => self.refuse(&request.id, reason, reason.message(), now, out),
+            Err(Refused::Words(words)) => self.refuse(&request.id, RejectReason::Other, &words, now, out),
+        }
+    }
+
+    fn try_submit(
+        &mut self,
+        id: &ReplyId,
+        params: &Params<'_>,
+        now: TimeMs,
+        batches: &mut Batches,
+    ) -> Result<(), Refused> {
+        if !self.subscribed {
+            return Err(Refused::Reason(RejectReason::NotSubscribed));
+        }
+        let user = params.text(0).ok_or(Refused::Reason(RejectReason::Unauthorized))?;
+        let worker = self.workers.iter().position(|worker| *worker.user == *user);
+        let worker = worker.ok_or(Refused::Reason(RejectReason::Unauthorized))?;
+        let worker = u16::try_from(worker).map_err(|_| Refused::Reason(RejectReason::Unauthorized))?;
+        let hub = Rc::clone(&self.hub);
+        let jobs = hub.jobs.borrow();
+        let number = job_number(self.variant, params);
+        let (entry, number) = self.named_job(&jobs, number).ok_or(Refused::Reason(RejectReason::StaleJob))?;
+        let terms = self.terms_of(number).ok_or(Refused::Reason(RejectReason::StaleJob))?;
+        let part = SessionPart {
+            prefix: terms.prefix.as_slice(),
+            extranonce2_bytes: self.dialect.extranonce2_bytes,
+            version_mask: self.version_mask & job_version_mask(entry.job.header()),
+            now,
+        };
+        let solution = solution(self.variant.submit, params, entry.job.header(), &part)
+            .map_err(|malformed| Refused::Words(malformed.to_string()))?;
+        let guess = (self.variant.recent_jobs_tried > 0).then(|| {
+            let left = self.variant.recent_jobs_tried;
+            Box::new(Guess { solution, named: entry.job.id, tried: None, left })
+        });
+        let bound = self.bound_for(number, entry).ok_or(Refused::Reason(RejectReason::StaleJob))?;
+        let candidate = Candidate { id: id.clone(), worker, guess, solution, received_at: now };
+        self.forward(entry, bound, candidate, now, batches).map_err(|(refused, _)| refused)
+    }
+
+    /// The job that a share names, with the number under which its terms are known. Firmware that names wrong jobs is
+    /// given the newest one.
+    fn named_job<'a>(&self, jobs: &'a JobBook, number: Option<u64>) -> Option<(&'a JobEntry, u64)> {
+        let named = number.and_then(|number| {
+            let entry = jobs.find(wire_id::split(number).0)?;
+            self.terms_of(number).map(|_| (entry, number))
+        });
+        if named.is_some() || self.variant.recent_jobs_tried == 0 {
+            return named;
+        }
+        let entry = jobs.newest()?;
+        Some((entry, wire_id::first(entry.job.id)))
+    }
+
+    fn bound_for(&self, number: u64, entry: &JobEntry) -> Option<Rc<Bound>> {
+        let bound = &self.terms_of(number)?.bound;
+        // A job that this session skipped may be of another algorithm.
+        Some(if bound.scale == entry.scale {
+            Rc::clone(bound)
+        } else {
+            self.hub.bound(bound.difficulty, entry.scale)
+        })
+    }
+
+    /// Duplicate check, ticket, batch.
+    fn forward(
+        &mut self,
+        entry: &JobEntry,
+        bound: Rc<Bound>,
+        candidate: Candidate,
+        now: TimeMs,
+        batches: &mut Batches,
+    ) -> Result<(), (Refused, ReplyId)> {
+        if self.office.credit() == 0 {
+            return Err((Refused::Stall, candidate.id));
+        }
+        let header = entry.layout.assemble(&candidate.solution);
+        match self.seen.check(entry.space, &header) {
+            Seen::New => {}
+            Seen::Duplicate => return Err((Refused::Reason(RejectReason::Duplicate), candidate.id)),
+            Seen::Full => {
+                let words = "Too many shares on one block: wait for a higher difficulty".to_owned();
+                return Err((Refused::Words(words), candidate.id));
+            }
+        }
+        let Candidate { id, worker, guess, solution, received_at } = candidate;
+        let (target, work) = (bound.target, bound.work);
+        let token = self.pending.insert(Pending { id, bound, received_at, worker, guess });
+        let Some(ticket) = self.office.issue(token) else {
+            let id = self.pending.take(token).map_or_else(ReplyId::null, |pending| pending.id);
+            return Err((Refused::Stall, id));
+        };
+        let share = Share {
+            ticket,
+            header,
+            job: Arc::clone(&entry.job),
+            target,
+            work,
+            worker: Arc::clone(&self.workers[usize::from(worker)].identity),
+            solution,
+            late: entry.is_late(now, self.hub.shared.job_grace_ms),
+            received_at,
+            validations: 0,
+        };
+        let route = entry.job.route;
+        match batches.iter_mut().find(|(known, _)| *known == route) {
+            Some((_, shares)) => shares.push(share),
+            None => batches.push((route, vec![share])),
+        }
+        Ok(())
+    }
+
+    /// Answers the shares that were judged.
+    pub fn verdicts(
+        &mut self,
+        verdicts: Verdicts,
+        now: TimeMs,
+        caught_up: bool,
+        out: &mut Vec<u8>,
+        batches: &mut Batches,
+    ) -> Option<End> {
+        let mut retarget = false;
+        let mut end = None;
+        for Resolved { token, verdict } in verdicts.0 {
+            let Some(mut pending) = self.pending.take(token) else { continue };
+            match verdict {
+                Verdict::Accepted => {
+                    push_result(out, &pending.id, b"true");
+                    retarget |= self.credit(&pending, now);
+                }
+                Verdict::Rejected(RejectReason::LowDifficulty) if pending.guess.is_some() => {
+                    let id = pending.id.clone();
+                    if let Err(reason) = self.guess_again(&mut pending, now, batches) {
+                        end = end.or(self.refuse_judged(&id, reason, now, out));
+                    }
+                }
+                Verdict::Rejected(reason) => end = end.or(self.refuse_judged(&pending.id, reason, now, out)),
+                Verdict::Lost(reason) => {
+                    self.count_reject(RejectCause::Invalid);
+                    push_error(out, &pending.id, RejectReason::Other.code(), &reason.to_string());
+                }
+            }
+            // One value per message: what came together was acknowledged together.
+            if verdict.is_accepted() {
+                self.hub.ack_seconds.0.record(seconds(now.since(pending.received_at)));
+            }
+        }
+        if retarget && caught_up {
+            self.offer_again(now, out);
+        }
+        end
+    }
+
+    /// Books an accepted share. True if the difficulty is to change.
+    fn credit(&mut self, pending: &Pending, now: TimeMs) -> bool {
+        self.judged += 1;
+        self.forgive();
+        self.hub.count(&self.card, |tally| {
+            tally.counts.accepted += 1;
+            tally.work = tally.work.saturating_add(pending.bound.work);
+            tally.last_share_at = now;
+        });
+        match &mut self.pace {
+            Some(Pace::Vardiff(vardiff)) => vardiff.on_share(now, pending.bound.difficulty).is_some(),
+            _ => false,
+        }
+    }
+
+    /// Tries the next recent job with the same nonce.
+    fn guess_again(
+        &mut self,
+        pending: &mut Pending,
+        now: TimeMs,
+        batches: &mut Batches,
+    ) -> Result<(), RejectReason> {
+        let hub = Rc::clone(&self.hub);
+        let jobs = hub.jobs.borrow();
+        let Some(mut guess) = pending.guess.take() else { return Err(RejectReason::LowDifficulty) };
+        let next = |tried: Option<JobId>| match tried {
+            None => jobs.newest(),
+            Some(tried) => jobs.before(tried),
+        };
+        let mut entry = next(guess.tried);
+        if entry.is_some_and(|entry| entry.job.id == guess.named) {
+            entry = next(Some(guess.named));
+        }
+        let Some(entry) = entry.filter(|_| guess.left > 0) else { return Err(RejectReason::LowDifficulty) };
+        guess.left -= 1;
+        guess.tried = Some(entry.job.id);
+        let bound = self.bound_for(wire_id::first(entry.job.id), entry).ok_or(RejectReason::LowDifficulty)?;
+        let solution = guess.solution;
+        let candidate = Candidate {
+            id: pending.id.clone(),
+            worker: pending.worker,
+            guess: Some(guess),
+            solution,
+            received_at: pending.received_at,
+        };
+        self.forward(entry, bound, candidate, now, batches).map_err(|(refused, _)| match refused {
+            Refused::Reason(reason) => reason,
+            Refused::Words(_) | Refused::Stall => RejectReason::LowDifficulty,
+        })
+    }
+
+    fn refuse(
+        &mut self,
+        id: &ReplyId,
+        reason: RejectReason,
+        words: &str,
+        now: TimeMs,
+        out: &mut Vec<u8>,
+    ) -> Flow {
+        push_error(out, id, reason.code(), words);
+        self.count_reject(reason.cause());
+        self.suspect(reason, now).map_or(Flow::Next, Flow::End)
+    }
+
+    fn refuse_judged(
+        &mut self,
+        id: &ReplyId,
+        reason: RejectReason,
+        now: TimeMs,
+        out: &mut Vec<u8>,
+    ) -> Option<End> {
+        push_error(out, id, reason.code(), reason.message());
+        self.count_reject(reason.cause());
+        self.suspect(reason, now)
+    }
+
+    /// Bans who sends little but invalid shares. Late ones are no offence.
+    fn suspect(&mut self, reason: RejectReason, now: TimeMs) -> Option<End> {
+        if reason == RejectReason::StaleJob {
+            return None;
+        }
+        self.judged += 1;
+        self.invalid += 1;
+        let banning = &self.hub.shared.banning;
+        let guilty = self.judged >= banning.invalid_min.max(1)
+            && u64::from(self.invalid) * 10_000
+                > u64::from(self.judged) * u64::from(banning.invalid_basis_points_max);
+        self.forgive();
+        guilty.then(|| self.ban(BanReason::InvalidShares, now))
+    }
+
+    /// The rule looks at windows, not at all of a session's life.
+    fn forgive(&mut self) {
+        if self.judged >= self.hub.shared.banning.invalid_min.max(1) {
+            (self.judged, self.invalid) = (0, 0);
+        }
+    }
+
+    fn count_reject(&self, cause: RejectCause) {
+        let add = |counts: &mut ShareCounts| {
+            counts.rejected += 1;
+            match cause {
+                RejectCause::Stale => counts.stale += 1,
+                RejectCause::Duplicate => counts.duplicate += 1,
+                RejectCause::LowDifficulty => counts.low_difficulty += 1,
+                RejectCause::Invalid => counts.invalid += 1,
+            }
+        };
+        if self.authorised() {
+            self.hub.count(&self.card, |tally| add(&mut tally.counts));
+        } else {
+            let mut counts = ShareCounts::default();
+            add(&mut counts);
+            self.hub.count_anonymous(&counts);
+        }
+    }
+}
+
+/// Milliseconds as a metric wants them.
+fn seconds(ms: u64) -> f64 {
+    std::time::Duration::from_millis(ms).as_secs_f64()
+}

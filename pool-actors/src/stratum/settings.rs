@@ -1,0 +1,224 @@
+//! What all sessions of all arbiters share: settings, the clock, the gate, extranonces, and the ways out.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use arc_swap::ArcSwapOption;
+use pool_domain::{
+    difficulty::Difficulty,
+    extranonce::{ExtranonceAllocator, ExtranonceError, ExtranonceLayout, ExtranoncePrefix},
+    ids::{Account, SessionId, WorkerName},
+    units::{BasisPoints, TimeMs},
+    vardiff::VardiffSettings,
+};
+
+use super::{
+    dialect::Dialect,
+    gate::{GateLimits, SharedGate},
+};
+use crate::{
+    config::{Banning, Listener, Stratum, Vardiff},
+    error::{Code, Failure},
+    messages::{
+        event::{PoolEvent, Publish},
+        job::Job,
+        route::RouteTable,
+        stats::{SessionEnded, StatsTally},
+    },
+    ports::clock::SharedClock,
+    runtime::{outbox::Outbox, watch::Watched},
+};
+
+/// Reads `account.worker`: the chain's address check and the canonical form. The error is told to the miner.
+pub type AccountCheck = Arc<dyn Fn(&str) -> Result<(Account, WorkerName), String> + Send + Sync>;
+
+/// Where sessions and hubs send to.
+#[derive(Debug, Clone)]
+pub struct Exits {
+    /// Followers of events.
+    pub events: Outbox<Publish>,
+    /// The StatsAggregator, on counters.
+    pub tallies: Outbox<StatsTally>,
+    /// The StatsAggregator, on ended sessions.
+    pub ended: Outbox<SessionEnded>,
+    /// Validators by route.
+    pub routes: Watched<RouteTable>,
+}
+
+/// What the server is made of.
+pub struct Parts {
+    /// `[stratum]` with its listeners.
+    pub settings: Stratum,
+    /// `[vardiff]`.
+    pub vardiff: Vardiff,
+    /// `[banning]`.
+    pub banning: Banning,
+    /// Time for which a replaced job's shares earn credit, milliseconds.
+    pub job_grace_ms: u64,
+    /// Number of this start, persisted and greater than any before: extranonce prefixes begin with it.
+    pub extranonce_epoch: u64,
+    /// The clock.
+    pub clock: SharedClock,
+    /// The profile's address check.
+    pub accounts: AccountCheck,
+    /// Ways out.
+    pub exits: Exits,
+}
+
+/// A listener as its sessions see it.
+#[derive(Debug, Clone)]
+pub struct ListenerProfile {
+    /// What its miners speak.
+    pub dialect: &'static Dialect,
+    /// Limits and start of the difficulty.
+    pub vardiff: VardiffSettings,
+    /// No vardiff.
+    pub fixed: bool,
+}
+
+/// See the module's documentation.
+pub struct Shared {
+    /// `[stratum]`.
+    pub settings: Stratum,
+    /// `[banning]`.
+    pub banning: Banning,
+    /// By number.
+    pub listeners: Vec<ListenerProfile>,
+    /// See [`Parts::job_grace_ms`].
+    pub job_grace_ms: u64,
+    /// The clock.
+    pub clock: SharedClock,
+    /// The profile's address check.
+    pub accounts: AccountCheck,
+    /// Ways out.
+    pub exits: Exits,
+    /// Who may connect.
+    pub gate: SharedGate,
+    /// The newest job that any hub received: where a restarted hub begins.
+    pub newest_job: ArcSwapOption<Job>,
+    /// By length of the prefix.
+    extranonces: BTreeMap<usize, Mutex<ExtranonceAllocator>>,
+    sessions: AtomicU64,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("listeners", &self.listeners).finish_non_exhaustive()
+    }
+}
+
+fn profile(listener: &Listener, vardiff: &Vardiff) -> Result<ListenerProfile, Failure> {
+    let dialect = Dialect::by_name(&listener.dialect).ok_or_else(|| {
+        Failure::new(
+            Code::ConfigInvalid,
+            format!("stratum listener {}: there is no dialect {:?}", listener.address, listener.dialect),
+            "use \"standard\", \"kaspa\" or \"bdag\"",
+        )
+    })?;
+    let vardiff = VardiffSettings {
+        target_interval_ms: vardiff.target_interval_ms,
+        deadband: BasisPoints(vardiff.deadband_basis_points),
+        initial: listener.difficulty.quantise(),
+        minimum: listener.difficulty_min,
+        maximum: listener.difficulty_max.max(listener.difficulty_min),
+    };
+    Ok(ListenerProfile { dialect, vardiff, fixed: listener.fixed })
+}
+
+impl Shared {
+    /// Checks and prepares.
+    ///
+    /// # Errors
+    /// When a listener names a dialect that does not exist.
+    pub fn new(parts: Parts) -> Result<Self, Failure> {
+        let Parts { settings, vardiff, banning, job_grace_ms, extranonce_epoch, clock, accounts, exits } =
+            parts;
+        let listeners = settings
+            .listener
+            .iter()
+            .map(|listener| profile(listener, &vardiff))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut extranonces = BTreeMap::new();
+        for bytes in listeners.iter().map(|listener| listener.dialect.prefix_bytes) {
+            let layout = u8::try_from(bytes)
+                .map_err(|_| ExtranonceError::Exhausted(0))
+                .and_then(ExtranonceLayout::new);
+            let layout = layout.map_err(|error| {
+                Failure::new(
+                    Code::ConfigInvalid,
+                    format!("stratum: {error}"),
+                    "report this, a dialect's table is wrong",
+                )
+            })?;
+            extranonces.entry(bytes).or_insert_with(|| {
+                Mutex::new(ExtranonceAllocator::new(
+                    layout,
+                    extranonce_epoch,
+                    settings.extranonce_quarantine_ms,
+                ))
+            });
+        }
+        let gate = SharedGate::new(GateLimits {
+            connections_max: settings.connections_max,
+            connections_per_ip_max: settings.connections_per_ip_max,
+            connect_rate_per_ip_max: settings.connect_rate_per_ip_max,
+            handshakes_max: settings.handshakes_max,
+            ban_ms: if banning.enabled { banning.duration_s.saturating_mul(1_000) } else { 0 },
+            bans_max: banning.entries_max,
+        });
+        Ok(Self {
+            settings,
+            banning,
+            listeners,
+            job_grace_ms,
+            clock,
+            accounts,
+            exits,
+            gate,
+            newest_job: ArcSwapOption::empty(),
+            extranonces,
+            sessions: AtomicU64::new(1),
+        })
+    }
+
+    /// A number that no session of this process had.
+    #[must_use]
+    pub fn next_session(&self) -> SessionId {
+        SessionId(self.sessions.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A prefix of that length which nobody else has.
+    ///
+    /// # Errors
+    /// When all are in use or in quarantine.
+    pub fn allocate_prefix(&self, bytes: usize, now: TimeMs) -> Result<ExtranoncePrefix, ExtranonceError> {
+        let pool = self.extranonces.get(&bytes).ok_or(ExtranonceError::Exhausted(0))?;
+        pool.lock().unwrap_or_else(PoisonError::into_inner).allocate(now)
+    }
+
+    /// Takes a prefix back; it rests before somebody else gets it.
+    pub fn release_prefix(&self, prefix: ExtranoncePrefix, now: TimeMs) {
+        if let Some(pool) = self.extranonces.get(&prefix.as_slice().len()) {
+            let released = pool.lock().unwrap_or_else(PoisonError::into_inner).release(prefix, now);
+            debug_assert!(released, "a session holds its prefix until it gives it back, once");
+        }
+    }
+
+    /// Tells whoever follows events; lossy, and counted by the outbox.
+    pub fn publish(&self, event: PoolEvent) {
+        self.exits.events.offer(Publish { at: self.clock.now(), event });
+    }
+
+    /// A difficulty that a miner asks for, as the wire and the listener's limits allow it.
+    #[must_use]
+    pub fn admissible(&self, listener: usize, wanted: Difficulty) -> Difficulty {
+        let limits = &self.listeners[listener].vardiff;
+        wanted.clamp(limits.minimum, limits.maximum).quantise()
+    }
+}

@@ -1,0 +1,438 @@
+//! Stratum's lines: requests are borrowed from the read buffer, replies are written straight into the output buffer.
+//!
+//! Some miners scan for substrings instead of parsing, so what we send is compact, with the keys in the order
+//! `id, method, params` and `id, result, error`; ids are echoed byte for byte.
+
+use std::borrow::Cow;
+
+use serde::{
+    Deserialize,
+    de::{self, IgnoredAny, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use smallvec::SmallVec;
+
+/// Longest id that is echoed, in bytes.
+pub const ID_LENGTH_MAX: usize = 64;
+/// Parameters that are looked at; further ones are skipped.
+pub const PARAMS_MAX: usize = 8;
+
+/// JSON-RPC: not JSON.
+pub const CODE_PARSE: i32 = -32700;
+/// JSON-RPC: JSON, but no request.
+pub const CODE_INVALID_REQUEST: i32 = -32600;
+/// JSON-RPC: a method that the pool does not know.
+pub const CODE_UNKNOWN_METHOD: i32 = -32601;
+/// JSON-RPC: parameters of the wrong number or type.
+pub const CODE_BAD_PARAMS: i32 = -32602;
+
+/// A request's id as it stands in the line, kept until the reply. Numbers, strings and `null` only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyId(SmallVec<[u8; 16]>);
+
+impl ReplyId {
+    /// The id of replies to lines whose own id can't be told.
+    #[must_use]
+    pub fn null() -> Self {
+        Self(SmallVec::from_slice(b"null"))
+    }
+
+    /// The JSON text.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn parse(raw: Option<&RawValue>) -> Result<Self, LineError> {
+        let Some(raw) = raw else { return Ok(Self::null()) };
+        let text = raw.get().as_bytes();
+        let plain = matches!(text.first(), Some(b'"' | b'-' | b'0'..=b'9')) || text == b"null";
+        if plain && text.len() <= ID_LENGTH_MAX {
+            Ok(Self(SmallVec::from_slice(text)))
+        } else {
+            Err(LineError::InvalidRequest("id must be a number, a short string or null"))
+        }
+    }
+}
+
+/// What a line asks.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// To be echoed.
+    pub id: ReplyId,
+    /// Method name.
+    pub method: Cow<'a, str>,
+    /// Parameters, not looked at yet.
+    pub params: Option<&'a RawValue>,
+}
+
+/// What a line is.
+#[derive(Debug)]
+pub enum Line<'a> {
+    /// A request (or notification).
+    Request(Request<'a>),
+    /// An answer to something that we asked (`client.get_version`).
+    Response {
+        /// The result, if there is one.
+        result: Option<&'a RawValue>,
+    },
+}
+
+/// A line that is no request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LineError {
+    /// Not JSON (or nested absurdly).
+    #[error("Parse error: not a JSON object")]
+    Parse,
+    /// JSON of another shape.
+    #[error("Invalid request: {0}")]
+    InvalidRequest(&'static str),
+}
+
+impl LineError {
+    /// Its code on the wire.
+    #[must_use]
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::Parse => CODE_PARSE,
+            Self::InvalidRequest(_) => CODE_INVALID_REQUEST,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    method: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    params: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    result: Option<&'a RawValue>,
+}
+
+/// Reads one line (without its newline), nested at most `depth_max` deep.
+///
+/// # Errors
+/// [`LineError`].
+pub fn parse_line(line: &[u8], depth_max: usize) -> Result<Line<'_>, LineError> {
+    // serde would also take an array for the envelope.
+    if line.first() != Some(&b'{') {
+        return Err(LineError::Parse);
+    }
+    let envelope: Envelope<'_> = serde_json::from_slice(line).map_err(|_| LineError::Parse)?;
+    let id = ReplyId::parse(envelope.id)?;
+    let Some(method) = envelope.method else {
+        return Ok(Line::Response { result: envelope.result });
+    };
+    let method = text_of(method).ok_or(LineError::InvalidRequest("method must be a string"))?;
+    // The share path can't nest (its parameters are scalars), so only the others pay for this.
+    if method != "mining.submit" && !nesting_within(line, depth_max) {
+        return Err(LineError::InvalidRequest("nested too deeply"));
+    }
+    Ok(Line::Request(Request { id, method, params: envelope.params }))
+}
+
+/// Whether brackets outside of strings nest at most `max` deep. The line is known to be JSON.
+fn nesting_within(line: &[u8], max: usize) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
+    for byte in line {
+        match (in_string, byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => in_string = !in_string,
+            (false, b'[' | b'{') => {
+                depth += 1;
+                if depth > max {
+                    return false;
+                }
+            }
+            (false, b']' | b'}') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    true
+}
+
+/// The text of a JSON string; borrowed unless it holds escapes.
+#[must_use]
+pub fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+        return Some(Cow::Borrowed(inner));
+    }
+    serde_json::from_str::<String>(raw.get()).ok().map(Cow::Owned)
+}
+
+/// Positional parameters of a request.
+#[derive(Debug, Default)]
+pub struct Params<'a> {
+    items: [Option<&'a RawValue>; PARAMS_MAX],
+    length: usize,
+}
+
+impl<'a> Params<'a> {
+    /// Reads the parameters; a missing or `null` list is an empty one. `None` when they are no list.
+    #[must_use]
+    pub fn parse(raw: Option<&'a RawValue>) -> Option<Self> {
+        match raw {
+            None => Some(Self::default()),
+            Some(raw) if raw.get().starts_with('[') => serde_json::from_str(raw.get()).ok(),
+            Some(_) => None,
+        }
+    }
+
+    /// How many there are, at most [`PARAMS_MAX`].
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn raw(&self, index: usize) -> Option<&'a RawValue> {
+        self.items.get(index).copied().flatten()
+    }
+
+    /// One of them, if it is a string.
+    #[must_use]
+    pub fn text(&self, index: usize) -> Option<Cow<'a, str>> {
+        self.raw(index).and_then(text_of)
+    }
+
+    /// The text of a string or of a number.
+    #[must_use]
+    pub fn scalar(&self, index: usize) -> Option<Cow<'a, str>> {
+        let raw = self.raw(index)?;
+        match raw.get().as_bytes().first() {
+            Some(b'-' | b'0'..=b'9') => Some(Cow::Borrowed(raw.get())),
+            _ => text_of(raw),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Params<'a> {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Params<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of parameters")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut params = Params::default();
+                while params.length < PARAMS_MAX {
+                    let Some(raw) = list.next_element::<&'de RawValue>()? else { return Ok(params) };
+                    params.items[params.length] = Some(raw);
+                    params.length += 1;
+                }
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(params)
+            }
+        }
+        deserializer.deserialize_seq(List)
+    }
+}
+
+/// Appends `{"id":ID,"result":RESULT,"error":null}`; `result` is JSON text.
+pub fn push_result(out: &mut Vec<u8>, id: &ReplyId, result: &[u8]) {
+    out.extend_from_slice(b"{\"id\":");
+    out.extend_from_slice(id.as_bytes());
+    out.extend_from_slice(b",\"result\":");
+    out.extend_from_slice(result);
+    out.extend_from_slice(b",\"error\":null}\n");
+}
+
+/// Appends `{"id":ID,"result":null,"error":[CODE,"MESSAGE",null]}`.
+pub fn push_error(out: &mut Vec<u8>, id: &ReplyId, code: i32, message: &str) {
+    out.extend_from_slice(b"{\"id\":");
+    out.extend_from_slice(id.as_bytes());
+    out.extend_from_slice(b",\"result\":null,\"error\":[");
+    push_display(out, code);
+    out.push(b',');
+    push_string(out, message);
+    out.extend_from_slice(b",null]}\n");
+}
+
+/// Appends `{"id":null,"method":"METHOD","params":PARAMS}`; `params` is JSON text, `method` a plain name of ours.
+pub fn push_notification(out: &mut Vec<u8>, method: &str, params: &[u8]) {
+    push_call(out, b"null", method, params);
+}
+
+/// Appends a request of ours, which wants an answer.
+pub fn push_call(out: &mut Vec<u8>, id: &[u8], method: &str, params: &[u8]) {
+    out.extend_from_slice(b"{\"id\":");
+    out.extend_from_slice(id);
+    out.extend_from_slice(b",\"method\":\"");
+    out.extend_from_slice(method.as_bytes());
+    out.extend_from_slice(b"\",\"params\":");
+    out.extend_from_slice(params);
+    out.extend_from_slice(b"}\n");
+}
+
+/// Appends a JSON string.
+pub fn push_string(out: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(out, text).expect("a string always serialises into memory");
+}
+
+/// Appends what `Display` shows (numbers).
+pub fn push_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
+    use std::io::Write as _;
+    write!(out, "{value}").expect("writing into memory does not fail");
+}
+
+/// Appends lower-case hexadecimal digits.
+pub fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.reserve(bytes.len() * 2);
+    for byte in bytes {
+        out.push(DIGITS[usize::from(byte >> 4)]);
+        out.push(DIGITS[usize::from(byte & 15)]);
+    }
+}
+
+/// Decodes exactly `N` bytes of hexadecimal digits (either case); anything else is `None`.
+#[must_use]
+pub fn hex_exact<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    hex::decode_to_slice(text, &mut bytes).ok()?;
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn request(line: &str) -> Request<'_> {
+        match parse_line(line.as_bytes(), 8) {
+            Ok(Line::Request(request)) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn ids_are_echoed_as_they_came() {
+        for id in ["1", "-7", "1.50", "\"a\"", "null", "\"\\u0041\"", "12345678901234567890123456789"] {
+            let line = format!("{{\"method\":\"mining.ping\",\"id\": {id} ,\"params\":[]}}");
+            let mut out = Vec::new();
+            push_result(&mut out, &request(&line).id, b"true");
+            assert_eq!(
+                String::from_utf8(out).unwrap(),
+                format!("{{\"id\":{id},\"result\":true,\"error\":null}}\n")
+            );
+        }
+        for id in ["true", "[1]", "{}", &format!("\"{}\"", "x".repeat(80))] {
+            let line = format!("{{\"method\":\"mining.ping\",\"id\":{id}}}");
+            let error = parse_line(line.as_bytes(), 8).unwrap_err();
+            assert_eq!(error.code(), CODE_INVALID_REQUEST, "{id}");
+        }
+    }
+
+    #[test]
+    fn errors_are_arrays() {
+        let mut out = Vec::new();
+        push_error(&mut out, &ReplyId::null(), 20, "a \"quoted\"\nword");
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "{\"id\":null,\"result\":null,\"error\":[20,\"a \\\"quoted\\\"\\nword\",null]}\n"
+        );
+    }
+
+    #[test]
+    fn a_share_is_read_without_a_copy() {
+        let line =
+            r#"{"params":["a.b","1f","00000000","6a447f30","01000000"],"id":4,"method":"mining.submit"}"#;
+        let request = request(line);
+        assert!(matches!(request.method, Cow::Borrowed("mining.submit")));
+        let params = Params::parse(request.params).unwrap();
+        assert_eq!(params.len(), 5);
+        assert!(matches!(params.text(0), Some(Cow::Borrowed("a.b"))));
+        assert_eq!(params.text(5), None);
+    }
+
+    #[test]
+    fn parameters_of_any_type_are_told_apart() {
+        let line = r#"{"id":1,"method":"m","params":["x",7,null,[1,[2]],{"a":1},"\u0041",-1.5,true,9,10]}"#;
+        let params = Params::parse(request(line).params).unwrap();
+        assert_eq!(params.len(), PARAMS_MAX);
+        assert_eq!(params.text(1), None);
+        assert_eq!(params.scalar(1).as_deref(), Some("7"));
+        assert_eq!(params.text(5).as_deref(), Some("A"));
+        assert_eq!(params.scalar(6).as_deref(), Some("-1.5"));
+        assert_eq!(params.scalar(3), None);
+        assert!(Params::parse(request(r#"{"method":"m","params":null}"#).params).unwrap().is_empty());
+        assert!(Params::parse(request(r#"{"method":"m","params":{"a":1}}"#).params).is_none());
+        assert!(Params::parse(request(r#"{"method":"m"}"#).params).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_no_request_is_named() {
+        for line in [
+            "",
+            "[]",
+            "x",
+            "{",
+            "{\"id\":1,\"id\":2,\"method\":\"m\"}",
+            "{\"id\":1}x",
+            "{\"method\":\"\u{1}\"}",
+        ] {
+            assert_eq!(parse_line(line.as_bytes(), 8).unwrap_err(), LineError::Parse, "{line:?}");
+        }
+        assert_eq!(parse_line(b"{\"method\":\"\xff\"}", 8).unwrap_err(), LineError::Parse);
+        assert!(matches!(parse_line(br#"{"id":1,"method":7}"#, 8), Err(LineError::InvalidRequest(_))));
+        assert!(matches!(
+            parse_line(br#"{"id":1,"result":"x","error":null}"#, 8),
+            Ok(Line::Response { result: Some(_) })
+        ));
+        let deep =
+            format!(r#"{{"id":1,"method":"m","params":{}{}}}"#, "[".repeat(20_000), "]".repeat(20_000));
+        assert!(matches!(parse_line(deep.as_bytes(), 8), Err(LineError::InvalidRequest(_))));
+        let quoted = format!(r#"{{"id":1,"method":"m","params":["{}\""]}}"#, "[".repeat(100));
+        assert!(parse_line(quoted.as_bytes(), 8).is_ok());
+    }
+
+    #[test]
+    fn hex_takes_exact_lengths_only() {
+        assert_eq!(hex_exact::<4>("0a0B0c0D"), Some([10, 11, 12, 13]));
+        for text in ["0a0b0c", "0a0b0c0d0e", "0x0b0c0d", "0a0b0c0g", "", " a0b0c0d"] {
+            assert_eq!(hex_exact::<4>(text), None, "{text}");
+        }
+        let mut out = Vec::new();
+        push_hex(&mut out, &[0, 255, 0x1a]);
+        assert_eq!(out, b"00ff1a");
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_panics(line in prop::collection::vec(any::<u8>(), 0..300)) {
+            if let Ok(Line::Request(request)) = parse_line(&line, 8) {
+                let _ = Params::parse(request.params);
+            }
+        }
+
+        #[test]
+        fn no_json_panics(text in r#"\{("(id|method|params|result|x)":(null|-?[0-9]{1,400}|"[^"\\]{0,9}"|\[(1|"a"|\[\[\]\]|,){0,9}\]|\{\}|1e999999)[,]?){0,6}\}"#) {
+            if let Ok(Line::Request(request)) = parse_line(text.as_bytes(), 8) {
+                if let Some(params) = Params::parse(request.params) {
+                    for index in 0..PARAMS_MAX + 2 {
+                        let _ = (params.text(index), params.scalar(index));
+                    }
+                }
+                let mut out = Vec::new();
+                push_error(&mut out, &request.id, 20, &request.method);
+                prop_assert!(serde_json::from_slice::<serde_json::Value>(&out).is_ok());
+            }
+        }
+    }
+}
