@@ -206,6 +206,12 @@ impl BlockLife {
         self.reward
     }
 
+    /// The credit that is pending: its revision and reward.
+    #[must_use]
+    pub fn credited(&self) -> Option<(u32, Amount)> {
+        self.credited.map(|reward| (self.revision, reward))
+    }
+
     /// The node's words, if it was refused.
     #[must_use]
     pub fn reject_reason(&self) -> Option<&str> {

@@ -5,6 +5,7 @@ pub mod block;
 pub mod event;
 pub mod job;
 pub mod journal;
+pub mod ledger;
 pub mod route;
 pub mod session;
 pub mod share;

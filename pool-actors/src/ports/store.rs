@@ -5,12 +5,13 @@
 //! feed goes on where it stands. Names (accounts, hashes), never database keys, cross this port: a payout worker or an
 //! audit on another database can use the same types.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use pool_domain::{
+    accounting::Transaction,
     ids::{Account, AlgorithmName, BlockHash, ShareSeq, WorkerName},
-    maturity::{BlockStatus, Color},
+    maturity::{BlockLife, BlockStatus, Color},
     units::{Amount, BasisPoints, TimeMs, Work},
 };
 use serde::Serialize;
@@ -59,91 +60,15 @@ pub struct Position {
     pub commits: u64,
 }
 
-/// A kind of ledger account. A miner's or the fee's balance is positive; what the chain owes us stands against it,
-/// negative.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Book {
-    /// Rewards that are not mature yet (the chain's side).
-    ChainPending,
-    /// Mature rewards (the chain's side).
-    ChainConfirmed,
-    /// A miner's part of rewards that are not mature yet.
-    MinerPending,
-    /// A miner's balance.
-    MinerConfirmed,
-    /// Reserved by a payout on its way.
-    MinerReserved,
-    /// Paid out.
-    MinerPaid,
-    /// The pool's fee from rewards that are not mature yet.
-    FeePending,
-    /// The pool's fee.
-    FeeConfirmed,
-    /// Corrections by an operator, with author and reason in the reference.
-    Adjustment,
-}
-
-impl Book {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::ChainPending,
-        Self::ChainConfirmed,
-        Self::MinerPending,
-        Self::MinerConfirmed,
-        Self::MinerReserved,
-        Self::MinerPaid,
-        Self::FeePending,
-        Self::FeeConfirmed,
-        Self::Adjustment,
-    ];
-
-    /// Its name in the database.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ChainPending => "chain_pending",
-            Self::ChainConfirmed => "chain_confirmed",
-            Self::MinerPending => "miner_pending",
-            Self::MinerConfirmed => "miner_confirmed",
-            Self::MinerReserved => "miner_reserved",
-            Self::MinerPaid => "miner_paid",
-            Self::FeePending => "fee_pending",
-            Self::FeeConfirmed => "fee_confirmed",
-            Self::Adjustment => "adjustment",
-        }
-    }
-
-    /// The book of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|book| book.as_str() == name)
-    }
-}
-
-/// One line of a posting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Kind of account.
-    pub book: Book,
-    /// Whose; `None` is the pool.
-    pub account: Option<Account>,
-    /// Signed; the lines of a posting sum to zero.
-    pub amount: Amount,
-}
-
-/// A balanced set of entries with its cause.
+/// A movement of money; its cause's key is unique, so that the same posting can't be made twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posting {
-    /// Unique name of the cause: the same posting can't be made twice.
-    pub reference: String,
-    /// What it does, such as `reward_pending`.
-    pub kind: &'static str,
+    /// Cause and entries.
+    pub transaction: Transaction,
     /// The block it is about.
     pub block: Option<BlockHash>,
     /// When.
     pub at: TimeMs,
-    /// At least two, summing to zero.
-    pub entries: Vec<Entry>,
 }
 
 /// Accepted shares of one worker in one batch.
@@ -176,6 +101,8 @@ pub struct BlockRow {
     pub candidate_seq: ShareSeq,
     /// The winning share; `None` until it was read (or given up, see the ledger).
     pub anchor: Option<ShareSeq>,
+    /// The newest share before the candidate's record, should its own share never come; 0 if there was none.
+    pub fallback: ShareSeq,
     /// Proof-of-work function.
     pub algorithm: AlgorithmName,
     /// Measure of its window.
@@ -190,24 +117,14 @@ pub struct BlockRow {
     pub worker: WorkerName,
     /// When.
     pub found_at: TimeMs,
-    /// Stage of its life.
-    pub status: BlockStatus,
-    /// Provisional until matured.
-    pub color: Color,
+    /// Its stage, colour and reward, and what the ledger has done about them.
+    pub life: BlockLife,
+    /// The same for its income from merging red blocks, which is booked by itself.
+    pub income: BlockLife,
     /// Depth in the chain's measure.
     pub confirmations: u64,
-    /// Reward as last observed.
-    pub reward: Option<Amount>,
-    /// Income for merged reds as last observed.
-    pub income: Option<Amount>,
     /// The block that merged (and pays) it.
     pub merging_block: Option<BlockHash>,
-    /// Reward that is pending in the ledger now.
-    pub booked_reward: Amount,
-    /// Income that is pending in the ledger now.
-    pub booked_income: Amount,
-    /// Postings this block has caused so far: numbers their references.
-    pub postings: u64,
     /// Why it was rejected or void.
     pub reason: Option<String>,
 }
@@ -376,22 +293,22 @@ pub struct Totals {
     pub accepted: u64,
     /// Blocks by stage and colour.
     pub blocks: Vec<(BlockStatus, Color, u64)>,
-    /// Sum of balances by book.
-    pub books: BTreeMap<Book, Amount>,
+    /// Sum of balances by kind of ledger account (see [`pool_domain::accounting::LedgerAccount::kind`]).
+    pub balances: BTreeMap<String, Amount>,
 }
 
 impl Totals {
-    /// Sum of one book.
+    /// Sum over one kind of ledger account.
     #[must_use]
-    pub fn book(&self, book: Book) -> Amount {
-        self.books.get(&book).copied().unwrap_or_default()
+    pub fn of(&self, kind: &str) -> Amount {
+        self.balances.get(kind).copied().unwrap_or_default()
     }
 
-    /// Sum of all books: zero, or the ledger is broken.
+    /// Sum of all balances: zero, or the ledger is broken.
     #[must_use]
     pub fn imbalance(&self) -> Amount {
         // Overflow would itself be an imbalance beyond all measure.
-        Amount::checked_sum(self.books.values().copied()).unwrap_or(Amount(i128::MAX))
+        Amount::checked_sum(self.balances.values().copied()).unwrap_or(Amount(i128::MAX))
     }
 }
 
@@ -468,9 +385,3 @@ pub trait StorePort: Send + Sync + 'static {
 
 /// A store shared by ledger and API.
 pub type SharedStore = Arc<dyn StorePort>;
-
-impl fmt::Display for Book {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}

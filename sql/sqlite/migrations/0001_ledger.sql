@@ -62,6 +62,7 @@ CREATE TABLE blocks (
   candidate      INTEGER NOT NULL,
   candidate_seq  INTEGER NOT NULL,
   anchor_seq     INTEGER,
+  fallback_seq   INTEGER NOT NULL,
   algorithm      TEXT    NOT NULL,
   network_work_hi   INTEGER NOT NULL,
   network_work_mid  INTEGER NOT NULL CHECK (network_work_mid BETWEEN 0 AND 9999999999),
@@ -79,14 +80,9 @@ CREATE TABLE blocks (
   income_mid     INTEGER CHECK (income_mid BETWEEN 0 AND 9999999999),
   income_lo      INTEGER CHECK (income_lo BETWEEN 0 AND 9999999999),
   merging_block  BLOB,
-  -- What of reward and income is pending in the ledger now, and how many postings this block has caused.
-  booked_reward_hi   INTEGER NOT NULL DEFAULT 0,
-  booked_reward_mid  INTEGER NOT NULL DEFAULT 0,
-  booked_reward_lo   INTEGER NOT NULL DEFAULT 0,
-  booked_income_hi   INTEGER NOT NULL DEFAULT 0,
-  booked_income_mid  INTEGER NOT NULL DEFAULT 0,
-  booked_income_lo   INTEGER NOT NULL DEFAULT 0,
-  postings       INTEGER NOT NULL DEFAULT 0,
+  -- The state machines behind the columns above (pool_domain::maturity), as JSON: what was credited, and how often.
+  life           TEXT    NOT NULL CHECK (json_valid(life)),
+  income_life    TEXT    NOT NULL CHECK (json_valid(income_life)),
   reason         TEXT,
   updated_at     INTEGER NOT NULL,
   UNIQUE (node, candidate_seq)
@@ -134,7 +130,9 @@ BEGIN SELECT RAISE(ABORT, 'block_history is append-only'); END;
 CREATE TABLE ledger_entries (
   transaction_id  INTEGER NOT NULL REFERENCES ledger_transactions (id) DEFERRABLE INITIALLY DEFERRED,
   line            INTEGER NOT NULL,
-  book            TEXT    NOT NULL CHECK (book IN ('chain_pending', 'chain_confirmed', 'miner_pending', 'miner_confirmed', 'miner_reserved', 'miner_paid', 'fee_pending', 'fee_confirmed', 'adjustment')),
+  kind            TEXT    NOT NULL CHECK (kind IN (
+    'miner_pending', 'miner_confirmed', 'miner_reserved', 'fee_pending', 'fee_confirmed', 'chain_pending', 'chain_income',
+    'red_merge_income', 'payouts_sent', 'network_fees', 'adjustments')),
   account_id      INTEGER NOT NULL REFERENCES accounts (id),
   amount_hi       INTEGER NOT NULL,
   amount_mid      INTEGER NOT NULL CHECK (amount_mid BETWEEN 0 AND 9999999999),
@@ -176,10 +174,10 @@ BEGIN SELECT RAISE(ABORT, 'ledger transaction does not sum to zero'); END;
 
 -- Cached sums of the entries, kept in the same transaction and checked against them (sql/checks).
 CREATE TABLE balances (
-  book        TEXT    NOT NULL,
+  kind        TEXT    NOT NULL,
   account_id  INTEGER NOT NULL REFERENCES accounts (id),
   amount_hi   INTEGER NOT NULL,
   amount_mid  INTEGER NOT NULL CHECK (amount_mid BETWEEN 0 AND 9999999999),
   amount_lo   INTEGER NOT NULL CHECK (amount_lo BETWEEN 0 AND 9999999999),
-  PRIMARY KEY (account_id, book)
+  PRIMARY KEY (account_id, kind)
 ) STRICT, WITHOUT ROWID;

@@ -1,1 +1,1 @@
-SELECT book, amount_hi, amount_mid, amount_lo FROM balances WHERE account_id = :account_id ORDER BY book
+SELECT kind, amount_hi, amount_mid, amount_lo FROM balances WHERE account_id = :account_id ORDER BY kind

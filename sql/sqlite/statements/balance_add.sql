@@ -1,6 +1,6 @@
-INSERT INTO balances (book, account_id, amount_hi, amount_mid, amount_lo)
-VALUES (:book, :account_id, :amount_hi, :amount_mid, :amount_lo)
-ON CONFLICT (account_id, book) DO UPDATE SET
+INSERT INTO balances (kind, account_id, amount_hi, amount_mid, amount_lo)
+VALUES (:kind, :account_id, :amount_hi, :amount_mid, :amount_lo)
+ON CONFLICT (account_id, kind) DO UPDATE SET
   amount_hi  = amount_hi + excluded.amount_hi + (amount_mid + excluded.amount_mid + (amount_lo + excluded.amount_lo) / 10000000000) / 10000000000,
   amount_mid = (amount_mid + excluded.amount_mid + (amount_lo + excluded.amount_lo) / 10000000000) % 10000000000,
   amount_lo  = (amount_lo + excluded.amount_lo) % 10000000000

@@ -1,2 +1,2 @@
-INSERT INTO ledger_entries (transaction_id, line, book, account_id, amount_hi, amount_mid, amount_lo)
-VALUES (:transaction_id, :line, :book, :account_id, :amount_hi, :amount_mid, :amount_lo)
+INSERT INTO ledger_entries (transaction_id, line, kind, account_id, amount_hi, amount_mid, amount_lo)
+VALUES (:transaction_id, :line, :kind, :account_id, :amount_hi, :amount_mid, :amount_lo)

@@ -11,8 +11,8 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, types::ToSql};
 
 use super::{limbs::Limbs, statements as sql, unavailable, weights};
 use crate::ports::store::{
-    AccountRow, Anchor, Balance, BlockQuery, BlockRow, BlockStep, Book, Finding, LedgerState, Position,
-    Split, StoreError, Totals, WindowMark, WorkerShares,
+    AccountRow, Anchor, Balance, BlockQuery, BlockRow, BlockStep, Finding, LedgerState, Position, Split,
+    StoreError, Totals, WindowMark, WorkerShares,
 };
 
 pub(super) fn corrupt(what: impl Into<String>) -> StoreError {
@@ -59,13 +59,6 @@ fn limbs(row: &Row<'_>, first: usize) -> Result<Limbs, StoreError> {
 
 fn amount(row: &Row<'_>, first: usize) -> Result<Amount, StoreError> {
     Amount::try_from(limbs(row, first)?).map_err(|_| corrupt("an amount is beyond 128 bits"))
-}
-
-fn amount_if_known(row: &Row<'_>, first: usize) -> Result<Option<Amount>, StoreError> {
-    match column::<Option<i64>>(row, first)? {
-        Some(_) => amount(row, first).map(Some),
-        None => Ok(None),
-    }
 }
 
 fn work(row: &Row<'_>, first: usize) -> Result<Work, StoreError> {
@@ -125,6 +118,7 @@ fn block_row(row: &Row<'_>) -> Result<BlockRow, StoreError> {
         candidate: column::<i64>(row, 2)?.cast_unsigned(),
         candidate_seq: ShareSeq(count(row, 3)?),
         anchor: column::<Option<i64>>(row, 4)?.map(unsigned).transpose()?.map(ShareSeq),
+        fallback: ShareSeq(count(row, 16)?),
         algorithm: text(row, 5, |name| AlgorithmName::new(name).ok())?,
         network_work: work(row, 6)?,
         height: column::<Option<i64>>(row, 9)?.map(unsigned).transpose()?,
@@ -132,16 +126,11 @@ fn block_row(row: &Row<'_>) -> Result<BlockRow, StoreError> {
         account: text(row, 10, |name| Account::new(name).ok())?,
         worker: text(row, 11, |name| WorkerName::new(name).ok())?,
         found_at: TimeMs(count(row, 12)?),
-        status: text(row, 13, status)?,
-        color: text(row, 14, color)?,
-        confirmations: count(row, 15)?,
-        reward: amount_if_known(row, 16)?,
-        income: amount_if_known(row, 19)?,
-        merging_block: column::<Option<[u8; 32]>>(row, 22)?.map(BlockHash),
-        booked_reward: amount(row, 23)?,
-        booked_income: amount(row, 26)?,
-        postings: count(row, 29)?,
-        reason: column(row, 30)?,
+        life: text(row, 17, |stored| serde_json::from_str(stored).ok())?,
+        income: text(row, 18, |stored| serde_json::from_str(stored).ok())?,
+        confirmations: count(row, 13)?,
+        merging_block: column::<Option<[u8; 32]>>(row, 14)?.map(BlockHash),
+        reason: column(row, 15)?,
     })
 }
 
@@ -219,14 +208,13 @@ fn account_row(db: &Connection, id: i64, account: Account) -> Result<AccountRow,
         })
     })?;
     let mut balance = Balance::default();
-    let books = rows(db, sql::ACCOUNT_BALANCES, named_params! { ":account_id": id }, |row| {
-        Ok((text(row, 0, Book::from_name)?, amount(row, 1)?))
+    let balances = rows(db, sql::ACCOUNT_BALANCES, named_params! { ":account_id": id }, |row| {
+        Ok((column::<String>(row, 0)?, amount(row, 1)?))
     })?;
-    for (book, amount) in books {
-        match book {
-            Book::MinerPending => balance.pending = amount,
-            Book::MinerConfirmed => balance.confirmed = amount,
-            Book::MinerPaid => balance.paid = amount,
+    for (kind, amount) in balances {
+        match kind.as_str() {
+            "miner_pending" => balance.pending = amount,
+            "miner_confirmed" => balance.confirmed = amount,
             _ => {}
         }
     }
@@ -280,8 +268,9 @@ pub(super) fn totals(db: &Connection) -> Result<Totals, StoreError> {
     let blocks = rows(db, sql::BLOCK_COUNTS, &[], |row| {
         Ok((text(row, 0, status)?, text(row, 1, color)?, count(row, 2)?))
     })?;
-    let books = rows(db, sql::BOOK_TOTALS, &[], |row| Ok((text(row, 0, Book::from_name)?, amount(row, 1)?)))?;
-    Ok(Totals { accounts, workers, accepted, blocks, books: books.into_iter().collect() })
+    let balances =
+        rows(db, sql::BALANCE_TOTALS, &[], |row| Ok((column::<String>(row, 0)?, amount(row, 1)?)))?;
+    Ok(Totals { accounts, workers, accepted, blocks, balances: balances.into_iter().collect() })
 }
 
 pub(super) fn check(db: &Connection) -> Result<Vec<Finding>, StoreError> {

@@ -3,8 +3,9 @@
 use std::{sync::Arc, thread};
 
 use pool_domain::{
-    ids::{Account, AlgorithmName, BlockHash, ShareSeq, WorkerName},
-    maturity::{BlockStatus, Color},
+    accounting::{Cause, LedgerAccount, Transaction},
+    ids::{Account, AdjustmentId, AlgorithmName, BlockHash, ShareSeq, WorkerName},
+    maturity::{BlockEvent, BlockLife, BlockStatus, Color},
     units::{Amount, BasisPoints, TimeMs, Work},
 };
 use proptest::prelude::*;
@@ -13,8 +14,8 @@ use tempfile::TempDir;
 
 use super::{SqliteStore, statements};
 use crate::ports::store::{
-    Anchor, BlockChange, BlockQuery, BlockRow, BlockStep, Book, Entry, LedgerCommit, Position, Posting,
-    ShareDelta, Split, StoreError, StorePort, WindowMark,
+    Anchor, BlockChange, BlockQuery, BlockRow, BlockStep, LedgerCommit, Position, Posting, ShareDelta, Split,
+    StoreError, StorePort, WindowMark,
 };
 
 fn store(folder: &TempDir) -> SqliteStore {
@@ -35,12 +36,15 @@ fn account(name: &str) -> Account {
     Account::new(name).unwrap()
 }
 
-fn entry(book: Book, name: Option<&str>, amount: i128) -> Entry {
-    Entry { book, account: name.map(account), amount: Amount(amount) }
+/// A correction with this number: what the chain gives (`None`) or a miner gets.
+fn posting(number: u64, entries: &[(LedgerAccount, i128)]) -> Posting {
+    let cause = Cause::Adjustment { id: AdjustmentId(number), author: "test".into(), reason: "test".into() };
+    let entries = entries.iter().map(|(account, amount)| (account.clone(), Amount(*amount)));
+    Posting { transaction: Transaction::new(cause, entries).unwrap(), block: None, at: TimeMs(5) }
 }
 
-fn posting(reference: &str, entries: Vec<Entry>) -> Posting {
-    Posting { reference: reference.into(), kind: "test", block: None, at: TimeMs(5), entries }
+fn balanced(number: u64) -> Posting {
+    posting(number, &[(LedgerAccount::ChainPending, -5), (LedgerAccount::FeePending, 5)])
 }
 
 fn commit(expected: Position, seq: u64) -> LedgerCommit {
@@ -54,6 +58,7 @@ fn block(hash: u8) -> BlockRow {
         candidate: u64::MAX - u64::from(hash),
         candidate_seq: ShareSeq(u64::from(hash)),
         anchor: None,
+        fallback: ShareSeq(5),
         algorithm: AlgorithmName::new("blake2s").unwrap(),
         network_work: Work(u128::MAX),
         height: Some(9),
@@ -61,21 +66,21 @@ fn block(hash: u8) -> BlockRow {
         account: account("alice"),
         worker: WorkerName::new("rig").unwrap(),
         found_at: TimeMs(3),
-        status: BlockStatus::Candidate,
-        color: Color::Unknown,
+        life: BlockLife::new(),
+        income: BlockLife::new(),
         confirmations: 0,
-        reward: None,
-        income: None,
         merging_block: None,
-        booked_reward: Amount::ZERO,
-        booked_income: Amount::ZERO,
-        postings: 0,
         reason: None,
     }
 }
 
 fn change(row: BlockRow) -> BlockChange {
-    let step = BlockStep { at: TimeMs(7), status: row.status, color: row.color, reason: row.reason.clone() };
+    let step = BlockStep {
+        at: TimeMs(7),
+        status: row.life.stage(),
+        color: row.life.color(),
+        reason: row.reason.clone(),
+    };
     BlockChange { row, split: None, steps: vec![step], parents_changed: true }
 }
 
@@ -109,11 +114,11 @@ async fn a_commit_is_applied_once_and_as_a_whole() {
     };
     first.blocks = vec![BlockChange { split: Some(split.clone()), ..change(block(7)) }];
     first.postings = vec![posting(
-        "reward/1",
-        vec![
-            entry(Book::ChainPending, None, -1_000_000_000_000_000_000_000),
-            entry(Book::MinerPending, Some("alice"), 999_999_999_999_999_999_999),
-            entry(Book::FeePending, None, 1),
+        1,
+        &[
+            (LedgerAccount::ChainPending, -1_000_000_000_000_000_000_000),
+            (LedgerAccount::MinerPending(account("alice")), 999_999_999_999_999_999_999),
+            (LedgerAccount::FeePending, 1),
         ],
     )];
     let first = Arc::new(first);
@@ -139,13 +144,9 @@ async fn a_commit_is_applied_once_and_as_a_whole() {
     // Half of a commit that fails is not there.
     let mut broken = commit(after, 20);
     broken.shares = vec![delta];
-    broken.postings =
-        vec![posting("x", vec![entry(Book::ChainPending, None, -5), entry(Book::FeePending, None, 4)])];
+    broken.postings = vec![balanced(2), balanced(2)];
     let refused = store.commit(Arc::new(broken)).await.unwrap_err();
-    assert!(
-        matches!(&refused, StoreError::Corrupt { what } if what.contains("does not sum to zero")),
-        "{refused}"
-    );
+    assert!(matches!(&refused, StoreError::Corrupt { what } if what.contains("UNIQUE")), "{refused}");
     assert_eq!(store.load("n1").await.unwrap().position, after);
     assert_eq!(store.account(account("alice")).await.unwrap().unwrap(), alice);
 }
@@ -154,14 +155,13 @@ async fn a_commit_is_applied_once_and_as_a_whole() {
 async fn a_second_writer_and_a_second_posting_are_refused() {
     let folder = TempDir::new().unwrap();
     let store = store(&folder);
-    let balanced = || vec![entry(Book::ChainPending, None, -5), entry(Book::FeePending, None, 5)];
     let mut first = commit(Position::default(), 1);
-    first.postings = vec![posting("same", balanced())];
+    first.postings = vec![balanced(1)];
     let after = store.commit(Arc::new(first)).await.unwrap();
     let other = store.commit(Arc::new(commit(Position::default(), 2))).await.unwrap_err();
     assert_eq!(other, StoreError::Conflict { node: "n1".into(), expected: 0, found: 1 });
     let mut twice = commit(after, 2);
-    twice.postings = vec![posting("same", balanced())];
+    twice.postings = vec![balanced(1)];
     assert!(matches!(store.commit(Arc::new(twice)).await, Err(StoreError::Corrupt { .. })));
     let backwards = store.commit(Arc::new(commit(after, 0))).await;
     assert!(matches!(backwards, Err(StoreError::Conflict { .. })), "the journal position never goes back");
@@ -175,14 +175,20 @@ async fn blocks_change_while_their_history_stays() {
     first.blocks = vec![change(block(7)), change(block(8))];
     let after = store.commit(Arc::new(first)).await.unwrap();
     let mut second = commit(after, 1);
+    let mut life = BlockLife::new();
+    let red = BlockEvent::Colored { color: Color::Red, reward: None };
+    for event in [BlockEvent::Submitted, BlockEvent::Accepted, red, BlockEvent::Matured, BlockEvent::Closed] {
+        life.apply(event).unwrap();
+    }
+    let mut income = BlockLife::new();
+    let blue = BlockEvent::Colored { color: Color::Blue, reward: Some(Amount(i128::MAX)) };
+    for event in [BlockEvent::Submitted, BlockEvent::Accepted, blue] {
+        income.apply(event).unwrap();
+    }
     let red = BlockRow {
-        status: BlockStatus::Void,
-        color: Color::Red,
-        reward: Some(Amount(-3)),
-        income: Some(Amount(i128::MAX)),
+        life,
+        income,
         merging_block: Some(BlockHash([4; 32])),
-        booked_reward: Amount(i128::MIN),
-        postings: 2,
         confirmations: 100,
         reason: Some("red at maturity".into()),
         ..block(7)
@@ -218,8 +224,7 @@ async fn the_database_itself_refuses_to_forget() {
     let store = store(&folder);
     let mut first = commit(Position::default(), 1);
     first.blocks = vec![change(block(7))];
-    first.postings =
-        vec![posting("a", vec![entry(Book::ChainPending, None, -5), entry(Book::FeePending, None, 5)])];
+    first.postings = vec![balanced(1)];
     store.commit(Arc::new(first)).await.unwrap();
     let db = Connection::open(folder.path().join("pool.db")).unwrap();
     for (tampering, words) in [
@@ -237,7 +242,7 @@ async fn the_database_itself_refuses_to_forget() {
         assert!(refused.contains(words), "{tampering}: {refused}");
     }
     // What the triggers can't see, the audits do.
-    db.execute("UPDATE balances SET amount_lo = amount_lo + 1 WHERE book = 'fee_pending'", []).unwrap();
+    db.execute("UPDATE balances SET amount_lo = amount_lo + 1 WHERE kind = 'fee_pending'", []).unwrap();
     let findings = store.check().await.unwrap();
     assert_eq!(findings.iter().map(|finding| finding.check).collect::<Vec<_>>(), ["balances_match_entries"]);
     assert_eq!(store.totals().await.unwrap().imbalance(), Amount(1));
@@ -283,10 +288,11 @@ proptest! {
                 let mut next = commit(position, number as u64);
                 for (index, (who, amount)) in batch.iter().enumerate() {
                     expected[*who] += amount;
-                    next.postings.push(posting(
-                        &format!("{number}/{index}"),
-                        vec![entry(Book::MinerConfirmed, Some(names[*who]), *amount), entry(Book::Adjustment, None, -amount)],
-                    ));
+                    if *amount != 0 {
+                        let miner = LedgerAccount::MinerConfirmed(account(names[*who]));
+                        let entries = [(miner, *amount), (LedgerAccount::Adjustments, -amount)];
+                        next.postings.push(posting((number * 100 + index) as u64, &entries));
+                    }
                 }
                 position = store.commit(Arc::new(next)).await.unwrap();
             }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use pool_domain::{
     ids::{Account, WorkerName},
+    maturity::BlockLife,
     units::{Amount, TimeMs},
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, named_params, types::ToSql};
@@ -13,9 +14,7 @@ use super::{
     read::{self, corrupt, signed},
     statements as sql, unavailable, weights,
 };
-use crate::ports::store::{
-    BlockChange, Book, LedgerCommit, Position, Posting, ShareDelta, Split, StoreError,
-};
+use crate::ports::store::{BlockChange, LedgerCommit, Position, Posting, ShareDelta, Split, StoreError};
 
 /// Keys remembered; past it they are looked up again.
 const KEYS_KEPT: usize = 1_000_000;
@@ -106,6 +105,13 @@ fn key(
         .and_then(|mut prepared| prepared.query_row(parameters, |row| row.get(0)).optional())
         .map_err(unavailable)
 }
+
+fn json(life: &BlockLife) -> Result<String, StoreError> {
+    serde_json::to_string(life).map_err(|error| corrupt(format!("a block's life has no JSON form: {error}")))
+}
+
+/// What a commit adds to balances, by account and kind.
+type Moved = BTreeMap<(i64, &'static str), Amount>;
 
 /// A commit while it is being applied.
 struct Step<'a> {
@@ -205,9 +211,8 @@ impl Step<'_> {
         let row = &change.row;
         let worker_id = self.worker(&row.account, &row.worker)?;
         let network_work = Limbs::from(row.network_work);
-        let reward = row.reward.map(Limbs::from);
-        let income = row.income.map(Limbs::from);
-        let (booked_reward, booked_income) = (Limbs::from(row.booked_reward), Limbs::from(row.booked_income));
+        let reward = row.life.reward().map(Limbs::from);
+        let income = row.income.reward().map(Limbs::from);
         let number = key(
             self.tx,
             sql::BLOCK_PUT,
@@ -217,25 +222,23 @@ impl Step<'_> {
                 ":candidate": row.candidate.cast_signed(),
                 ":candidate_seq": signed(row.candidate_seq.0)?,
                 ":anchor_seq": row.anchor.map(|seq| signed(seq.0)).transpose()?,
+                ":fallback_seq": signed(row.fallback.0)?,
                 ":algorithm": row.algorithm.as_str(),
                 ":network_work_hi": network_work.hi, ":network_work_mid": network_work.mid,
                 ":network_work_lo": network_work.lo,
                 ":height": row.height.map(signed).transpose()?,
                 ":worker_id": worker_id,
                 ":found_at": signed(row.found_at.0)?,
-                ":status": row.status.as_str(),
-                ":color": row.color.as_str(),
+                ":status": row.life.stage().as_str(),
+                ":color": row.life.color().as_str(),
                 ":confirmations": signed(row.confirmations)?,
                 ":reward_hi": reward.map(|limbs| limbs.hi), ":reward_mid": reward.map(|limbs| limbs.mid),
                 ":reward_lo": reward.map(|limbs| limbs.lo),
                 ":income_hi": income.map(|limbs| limbs.hi), ":income_mid": income.map(|limbs| limbs.mid),
                 ":income_lo": income.map(|limbs| limbs.lo),
                 ":merging_block": row.merging_block.as_ref().map(|hash| hash.0.as_slice()),
-                ":booked_reward_hi": booked_reward.hi, ":booked_reward_mid": booked_reward.mid,
-                ":booked_reward_lo": booked_reward.lo,
-                ":booked_income_hi": booked_income.hi, ":booked_income_mid": booked_income.mid,
-                ":booked_income_lo": booked_income.lo,
-                ":postings": signed(row.postings)?,
+                ":life": json(&row.life)?,
+                ":income_life": json(&row.income)?,
                 ":reason": row.reason,
                 ":updated_at": signed(self.at.0)?,
             },
@@ -302,15 +305,15 @@ impl Step<'_> {
         }
         let next =
             key(self.tx, sql::TRANSACTION_NEXT_ID, &[])?.ok_or_else(|| corrupt("no next transaction"))?;
-        let mut moved: BTreeMap<(i64, Book), Amount> = BTreeMap::new();
+        let mut moved = Moved::new();
         for (id, posting) in (next..).zip(postings) {
             self.post_one(id, posting, &mut moved)?;
         }
         let mut add = self.tx.prepare_cached(sql::BALANCE_ADD).map_err(unavailable)?;
-        for ((account_id, book), amount) in moved {
+        for ((account_id, kind), amount) in moved {
             let limbs = Limbs::from(amount);
             add.execute(named_params! {
-                ":book": book.as_str(), ":account_id": account_id,
+                ":kind": kind, ":account_id": account_id,
                 ":amount_hi": limbs.hi, ":amount_mid": limbs.mid, ":amount_lo": limbs.lo,
             })
             .map_err(unavailable)?;
@@ -318,25 +321,20 @@ impl Step<'_> {
         Ok(())
     }
 
-    fn post_one(
-        &mut self,
-        id: i64,
-        posting: &Posting,
-        moved: &mut BTreeMap<(i64, Book), Amount>,
-    ) -> Result<(), StoreError> {
+    fn post_one(&mut self, id: i64, posting: &Posting, moved: &mut Moved) -> Result<(), StoreError> {
         let mut add = self.tx.prepare_cached(sql::ENTRY_ADD).map_err(unavailable)?;
-        for (line, entry) in (0_i64..).zip(&posting.entries) {
-            let account_id = match &entry.account {
+        for (line, entry) in (0_i64..).zip(posting.transaction.entries()) {
+            let account_id = match entry.account.owner() {
                 Some(account) => self.account(account)?,
                 None => POOL,
             };
-            let limbs = Limbs::from(entry.amount);
+            let (kind, limbs) = (entry.account.kind(), Limbs::from(entry.amount));
             add.execute(named_params! {
-                ":transaction_id": id, ":line": line, ":book": entry.book.as_str(), ":account_id": account_id,
+                ":transaction_id": id, ":line": line, ":kind": kind, ":account_id": account_id,
                 ":amount_hi": limbs.hi, ":amount_mid": limbs.mid, ":amount_lo": limbs.lo,
             })
             .map_err(unavailable)?;
-            let sum = moved.entry((account_id, entry.book)).or_default();
+            let sum = moved.entry((account_id, kind)).or_default();
             *sum = sum
                 .checked_add(entry.amount)
                 .ok_or_else(|| corrupt("the amounts of one commit are beyond 128 bits"))?;
@@ -347,8 +345,8 @@ impl Step<'_> {
             sql::TRANSACTION_SEAL,
             named_params! {
                 ":id": id,
-                ":reference": posting.reference,
-                ":kind": posting.kind,
+                ":reference": posting.transaction.cause().key(),
+                ":kind": posting.transaction.cause().kind(),
                 ":block": posting.block.as_ref().map(|hash| hash.0.as_slice()),
                 ":at": signed(posting.at.0)?,
             },

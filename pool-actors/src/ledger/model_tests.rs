@@ -1,0 +1,546 @@
+//! Random histories through the ledger's rules, against a recomputation that walks everything from the start:
+//! two hash functions, siblings, shares before and after their candidate's record, shares lost in a crash or answered
+//! "stale", colour flips, changing rewards, restarts and batch cuts at any point.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use pool_domain::{
+    accounting::{Balances, LedgerAccount},
+    ids::{Account, AlgorithmName, BlockHash, ShareSeq, WorkerName},
+    maturity::{BlockStatus, Color},
+    pplns::Scheme,
+    split::split,
+    units::{Amount, BasisPoints, TimeMs, Work},
+};
+use proptest::prelude::*;
+
+use super::{
+    book::Book,
+    feed::{FeedBatch, FeedError, FoundBlock, LedgerFeed, LedgerRecord, RecordKind},
+    windows::RewardPolicy,
+};
+use crate::{
+    messages::share::WorkerIdentity,
+    ports::{
+        node::BlockObservation,
+        store::{Anchor, BlockRow, LedgerCommit, LedgerState, Position, Split, WindowMark},
+    },
+};
+
+const SHARE_WAIT_MS: u64 = 10_000;
+
+/// The journal, kept whole.
+#[derive(Default, Clone)]
+struct Journal(Vec<LedgerRecord>);
+
+impl LedgerFeed for Journal {
+    fn read(&mut self, after: ShareSeq, records_max: usize) -> Result<FeedBatch, FeedError> {
+        let records: Vec<_> =
+            self.0.iter().filter(|record| record.seq > after).take(records_max).cloned().collect();
+        let through = records.last().map_or(after, |record| record.seq);
+        Ok(FeedBatch { records, through })
+    }
+
+    fn oldest(&mut self) -> Result<ShareSeq, FeedError> {
+        Ok(ShareSeq(0))
+    }
+}
+
+/// What a store does with commits, in memory; money is added up by the domain's own balances.
+#[derive(Default)]
+struct Store {
+    position: Position,
+    blocks: BTreeMap<BlockHash, BlockRow>,
+    splits: BTreeMap<BlockHash, Split>,
+    windows: BTreeMap<AlgorithmName, WindowMark>,
+    anchors: BTreeSet<Anchor>,
+    causes: BTreeSet<String>,
+    balances: Balances,
+    shares: BTreeMap<(Account, AlgorithmName), (u64, u128)>,
+}
+
+impl Store {
+    fn apply(&mut self, commit: &LedgerCommit) {
+        assert_eq!(commit.expected, self.position);
+        self.position = Position { seq: commit.seq, commits: self.position.commits + 1 };
+        for delta in &commit.shares {
+            let sum = self.shares.entry((delta.account.clone(), delta.algorithm.clone())).or_default();
+            *sum = (sum.0 + delta.accepted, sum.1 + delta.work.0);
+        }
+        for mark in &commit.windows {
+            self.windows.insert(mark.algorithm.clone(), mark.clone());
+        }
+        self.anchors.extend(&commit.anchors_added);
+        self.anchors.retain(|anchor| !commit.anchors_removed.contains(&anchor.candidate));
+        for change in &commit.blocks {
+            self.blocks.insert(change.row.hash, change.row.clone());
+            if let Some(split) = &change.split {
+                assert!(
+                    self.splits.insert(change.row.hash, split.clone()).is_none(),
+                    "a split is never changed"
+                );
+            }
+        }
+        for posting in &commit.postings {
+            assert!(self.causes.insert(posting.transaction.cause().key()), "a cause is posted once");
+            self.balances.apply(&posting.transaction).unwrap();
+        }
+    }
+
+    fn load(&self) -> LedgerState {
+        LedgerState {
+            position: self.position,
+            open_blocks: self.blocks.values().filter(|row| !row.life.stage().is_final()).cloned().collect(),
+            windows: self.windows.values().cloned().collect(),
+            anchors: self.anchors.iter().copied().collect(),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Op {
+    Share { who: usize, algorithm: usize, work: u128 },
+    Win { who: usize, algorithm: usize, work: u128, network_work: u128, order: Order },
+    Deliver,
+    Verdict { which: usize, accepted: bool },
+    Observe { which: usize, color: Color, reward: Option<i128>, income: Option<i128>, mature: bool },
+    Pause(u64),
+    Crash,
+    Restart,
+    Cut,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    ShareFirst,
+    CandidateFirst,
+    ShareLost,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let share = (0_usize..5, 0_usize..2, 1_u128..60);
+    let color = prop_oneof![Just(Color::Unknown), Just(Color::Blue), Just(Color::Blue), Just(Color::Red)];
+    let order = prop_oneof![Just(Order::ShareFirst), Just(Order::CandidateFirst), Just(Order::ShareLost)];
+    let reward =
+        proptest::option::weighted(0.8, prop_oneof![0..9_i128, 0..3_000_000_000_000_000_000_001_i128]);
+    prop_oneof![
+        12 => share.clone().prop_map(|(who, algorithm, work)| Op::Share { who, algorithm, work }),
+        4 => (share, 1_u128..400, order).prop_map(|((who, algorithm, work), network_work, order)| Op::Win {
+            who, algorithm, work, network_work, order
+        }),
+        4 => Just(Op::Deliver),
+        3 => (any::<usize>(), prop::bool::weighted(0.9)).prop_map(|(which, accepted)| Op::Verdict { which, accepted }),
+        8 => (any::<usize>(), color, reward.clone(), reward, prop::bool::weighted(0.3)).prop_map(
+            |(which, color, reward, income, mature)| Op::Observe { which, color, reward, income, mature }
+        ),
+        1 => (0_u64..15_000).prop_map(Op::Pause),
+        1 => Just(Op::Crash),
+        2 => Just(Op::Restart),
+        3 => Just(Op::Cut),
+    ]
+}
+
+fn account(who: usize) -> Account {
+    Account::new(&format!("miner{who}")).unwrap()
+}
+
+fn algorithm(which: usize) -> AlgorithmName {
+    AlgorithmName::new(["blake2s", "scrypt"][which]).unwrap()
+}
+
+fn hash(number: u64) -> BlockHash {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    BlockHash(bytes)
+}
+
+/// What the naive recomputation reads: records and observations in the order they were taken in.
+enum Told {
+    Record(LedgerRecord),
+    Observed(BlockObservation, TimeMs),
+}
+
+struct World {
+    policy: RewardPolicy,
+    journal: Journal,
+    store: Store,
+    book: Book,
+    workers: Vec<Arc<WorkerIdentity>>,
+    deferred: VecDeque<RecordKind>,
+    blocks: Vec<BlockHash>,
+    told: Vec<Told>,
+    told_through: usize,
+    now: u64,
+}
+
+impl World {
+    fn new(policy: RewardPolicy) -> Self {
+        let mut journal = Journal::default();
+        let store = Store::default();
+        let book = Book::restore("n", policy, store.load(), &mut journal).unwrap();
+        let workers = (0..5)
+            .map(|who| Arc::new(WorkerIdentity { account: account(who), worker: WorkerName::default() }))
+            .collect();
+        Self {
+            policy,
+            journal,
+            store,
+            book,
+            workers,
+            deferred: VecDeque::new(),
+            blocks: Vec::new(),
+            told: Vec::new(),
+            told_through: 0,
+            now: 1_000_000,
+        }
+    }
+
+    fn append(&mut self, what: RecordKind) {
+        // Definitions of names take numbers, too.
+        let seq = ShareSeq(self.journal.0.last().map_or(0, |record| record.seq.0) + 1 + self.now % 2);
+        self.journal.0.push(LedgerRecord { seq, what });
+    }
+
+    fn take(&mut self) {
+        for record in &self.journal.0[self.told_through..] {
+            self.told.push(Told::Record(record.clone()));
+        }
+        self.told_through = self.journal.0.len();
+        loop {
+            let batch = self.journal.read(self.book.position().seq, 3).unwrap();
+            let Some(commit) = self.book.take(&batch, &mut self.journal).unwrap() else { break };
+            self.store.apply(&commit);
+        }
+        // Told again from the start: nothing happens.
+        let again = self.journal.read(ShareSeq(0), 1_000).unwrap();
+        assert_eq!(self.book.take(&again, &mut self.journal).unwrap(), None);
+    }
+
+    fn run(&mut self, op: &Op) {
+        self.now += 7;
+        let at = TimeMs(self.now);
+        match *op {
+            Op::Share { who, algorithm: which, work } => self.append(RecordKind::Share {
+                worker: Arc::clone(&self.workers[who]),
+                algorithm: algorithm(which),
+                work: Work(work),
+                at,
+                candidate: None,
+            }),
+            Op::Win { who, algorithm: which, work, network_work, order } => {
+                let candidate = self.now;
+                let share = RecordKind::Share {
+                    worker: Arc::clone(&self.workers[who]),
+                    algorithm: algorithm(which),
+                    work: Work(work),
+                    at,
+                    candidate: Some(candidate),
+                };
+                let found = RecordKind::Candidate(Box::new(FoundBlock {
+                    candidate,
+                    hash: hash(candidate),
+                    algorithm: algorithm(which),
+                    network_work: Work(network_work),
+                    height: None,
+                    parents: vec![],
+                    finder: Arc::clone(&self.workers[who]),
+                    at,
+                }));
+                self.blocks.push(hash(candidate));
+                match order {
+                    Order::ShareFirst => {
+                        self.append(share);
+                        self.deferred.push_back(found);
+                    }
+                    Order::CandidateFirst => {
+                        self.append(found);
+                        self.deferred.push_back(share);
+                    }
+                    Order::ShareLost => self.append(found),
+                }
+            }
+            Op::Deliver => {
+                if let Some(record) = self.deferred.pop_front() {
+                    self.append(record);
+                }
+            }
+            Op::Verdict { which, accepted } => {
+                if let Some(hash) = self.pick(which) {
+                    let refusal = (!accepted).then(|| "bad-diffbits".to_owned());
+                    self.append(RecordKind::Verdict { hash, at, refusal });
+                }
+            }
+            Op::Observe { which, color, reward, income, mature } => {
+                self.take();
+                let Some(hash) = self.pick(which) else { return };
+                let seen = BlockObservation {
+                    hash,
+                    known: true,
+                    color,
+                    confirmations: self.now,
+                    mature,
+                    reward: reward.map(Amount),
+                    red_merge_income: income.map(Amount),
+                    merging_block: None,
+                    height: None,
+                    parents: vec![],
+                };
+                let needed = self.book.splits_needed(std::slice::from_ref(&seen));
+                let splits = needed
+                    .iter()
+                    .filter_map(|hash| Some((*hash, self.store.splits.get(hash)?.clone())))
+                    .collect();
+                let seen_all = [seen.clone()];
+                if let Some(commit) = self.book.observe(&seen_all, &splits, at, &mut self.journal).unwrap() {
+                    self.store.apply(&commit);
+                }
+                self.told.push(Told::Observed(seen, at));
+            }
+            Op::Pause(ms) => self.now += ms,
+            Op::Crash => {
+                self.deferred.clear();
+                self.append(RecordKind::Epoch);
+                self.restart();
+            }
+            Op::Restart => self.restart(),
+            Op::Cut => self.take(),
+        }
+    }
+
+    /// A block whose candidate's record is in the journal.
+    fn pick(&self, which: usize) -> Option<BlockHash> {
+        let journalled: Vec<_> = self.blocks.iter().filter(|hash| self.is_journalled(hash)).collect();
+        journalled.get(which.checked_rem(journalled.len())?).map(|hash| **hash)
+    }
+
+    fn is_journalled(&self, hash: &BlockHash) -> bool {
+        self.journal
+            .0
+            .iter()
+            .any(|record| matches!(&record.what, RecordKind::Candidate(found) if found.hash == *hash))
+    }
+
+    fn restart(&mut self) {
+        self.book = Book::restore("n", self.policy, self.store.load(), &mut self.journal).unwrap();
+    }
+}
+
+/// A block in the recomputation.
+#[derive(Debug, Clone)]
+struct Naive {
+    candidate: u64,
+    algorithm: AlgorithmName,
+    network_work: u128,
+    finder: Account,
+    at: TimeMs,
+    before: usize,
+    weights: Option<Vec<(Account, Work)>>,
+    status: BlockStatus,
+    credits: [Option<i128>; 2],
+    rewards: [Option<i128>; 2],
+    color: Color,
+}
+
+type Shares = Vec<(AlgorithmName, Account, u128)>;
+
+/// Walks back from share number `anchor` (an index), as money.md says it.
+fn naive_weights(
+    policy: RewardPolicy,
+    shares: &Shares,
+    block: &Naive,
+    anchor: Option<usize>,
+) -> Vec<(Account, Work)> {
+    let mut weights = BTreeMap::<Account, u128>::new();
+    let Scheme::Pplns { factor } = policy.scheme else { unreachable!("the model knows PPLNS") };
+    let mut left = (block.network_work * u128::from(factor.0) / 10_000).max(1);
+    for (of, account, work) in shares[..anchor.map_or(0, |anchor| anchor + 1)].iter().rev() {
+        if *of == block.algorithm && left > 0 {
+            *weights.entry(account.clone()).or_default() += left.min(*work);
+            left -= left.min(*work);
+        }
+    }
+    if weights.is_empty() {
+        weights.insert(block.finder.clone(), 1);
+    }
+    weights.into_iter().map(|(account, work)| (account, Work(work))).collect()
+}
+
+fn newest_of(shares: &Shares, algorithm: &AlgorithmName, before: usize) -> Option<usize> {
+    (0..before).rev().find(|index| shares[*index].0 == *algorithm)
+}
+
+struct Recount {
+    policy: RewardPolicy,
+    shares: Shares,
+    blocks: BTreeMap<BlockHash, Naive>,
+    anchors: BTreeMap<u64, usize>,
+}
+
+impl Recount {
+    fn settle(&mut self, hash: BlockHash, anchor: Option<usize>) {
+        let block = self.blocks.get_mut(&hash).unwrap();
+        block.weights = Some(naive_weights(self.policy, &self.shares, block, anchor));
+    }
+
+    fn waiting(&self) -> Vec<BlockHash> {
+        let waits = |block: &Naive| block.weights.is_none() && !block.status.is_final();
+        self.blocks.iter().filter(|(_, block)| waits(block)).map(|(hash, _)| *hash).collect()
+    }
+
+    fn too_late(&mut self, now: TimeMs) {
+        for hash in self.waiting() {
+            let block = &self.blocks[&hash];
+            if now.since(block.at) > SHARE_WAIT_MS {
+                let anchor = newest_of(&self.shares, &block.algorithm, block.before);
+                self.settle(hash, anchor);
+            }
+        }
+    }
+
+    fn record(&mut self, record: &LedgerRecord) {
+        match &record.what {
+            RecordKind::Share { worker, algorithm, work, at, candidate } => {
+                self.shares.push((algorithm.clone(), worker.account.clone(), work.0));
+                let here = self.shares.len() - 1;
+                if let Some(candidate) = candidate {
+                    let waiting =
+                        self.waiting().into_iter().find(|hash| self.blocks[hash].candidate == *candidate);
+                    match waiting {
+                        Some(hash) => self.settle(hash, Some(here)),
+                        None => drop(self.anchors.insert(*candidate, here)),
+                    }
+                }
+                self.too_late(*at);
+            }
+            RecordKind::Candidate(found) => {
+                let block = Naive {
+                    candidate: found.candidate,
+                    algorithm: found.algorithm.clone(),
+                    network_work: found.network_work.0,
+                    finder: found.finder.account.clone(),
+                    at: found.at,
+                    before: self.shares.len(),
+                    weights: None,
+                    status: BlockStatus::Candidate,
+                    credits: [None; 2],
+                    rewards: [None; 2],
+                    color: Color::Unknown,
+                };
+                self.blocks.insert(found.hash, block);
+                if let Some(anchor) = self.anchors.remove(&found.candidate) {
+                    self.settle(found.hash, Some(anchor));
+                }
+            }
+            RecordKind::Verdict { hash, at, refusal } => {
+                let block = self.blocks.get_mut(hash).unwrap();
+                if block.status == BlockStatus::Candidate {
+                    block.status =
+                        if refusal.is_some() { BlockStatus::Rejected } else { BlockStatus::Accepted };
+                }
+                self.too_late(*at);
+            }
+            RecordKind::Epoch => {
+                for hash in self.waiting() {
+                    let anchor = newest_of(&self.shares, &self.blocks[&hash].algorithm, self.shares.len());
+                    self.settle(hash, anchor);
+                }
+                self.anchors.clear();
+            }
+        }
+    }
+
+    fn observed(&mut self, seen: &BlockObservation, now: TimeMs) {
+        self.too_late(now);
+        let Some(block) = self.blocks.get_mut(&seen.hash) else { return };
+        if block.status != BlockStatus::Accepted {
+            return;
+        }
+        let mut next = block.clone();
+        next.color = seen.color;
+        let income = seen.red_merge_income.map(|amount| amount.0).or(seen.mature.then_some(0));
+        for (which, told) in [seen.reward.map(|amount| amount.0), income].into_iter().enumerate() {
+            next.rewards[which] = if seen.color == Color::Red { None } else { told.or(next.rewards[which]) };
+            let due = next.rewards[which].filter(|reward| *reward != 0);
+            next.credits[which] = match seen.color {
+                Color::Red => None,
+                Color::Blue => due,
+                Color::Unknown => next.credits[which].filter(|credit| Some(*credit) == next.rewards[which]),
+            };
+        }
+        let known = seen.color == Color::Red || (seen.color == Color::Blue && next.rewards[0].is_some());
+        if seen.mature && known {
+            next.status = if seen.color == Color::Red { BlockStatus::Void } else { BlockStatus::Paid };
+        }
+        let money_moves =
+            next.credits != block.credits || (next.status == BlockStatus::Paid && next.credits != [None; 2]);
+        if block.weights.is_some() || !money_moves {
+            *block = next;
+        }
+    }
+
+    /// What every account should have, by walking over the blocks.
+    fn balances(&self) -> BTreeMap<LedgerAccount, i128> {
+        let mut balances = BTreeMap::new();
+        for block in self.blocks.values() {
+            for amount in block.credits.iter().flatten() {
+                let weights = block.weights.as_ref().expect("money moves only once the window is known");
+                let parts = split(Amount(*amount), self.policy.fee, weights).unwrap();
+                let paid = block.status == BlockStatus::Paid;
+                for (account, part) in parts.parts {
+                    let of = if paid { LedgerAccount::MinerConfirmed } else { LedgerAccount::MinerPending };
+                    *balances.entry(of(account)).or_insert(0) += part.0;
+                }
+                let fee = if paid { LedgerAccount::FeeConfirmed } else { LedgerAccount::FeePending };
+                *balances.entry(fee).or_insert(0) += parts.fee.0;
+            }
+        }
+        balances.retain(|_, amount| *amount != 0);
+        balances
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 4_000, ..ProptestConfig::default() })]
+    #[test]
+    fn any_history_gives_the_money_of_a_naive_recount(
+        ops in prop::collection::vec(op(), 1..120),
+        fee in 0_u32..300,
+        factor in prop_oneof![Just(20_000_u32), 1_000_u32..40_000],
+    ) {
+        let policy = RewardPolicy { scheme: Scheme::Pplns { factor: BasisPoints(factor) }, fee: BasisPoints(fee) };
+        let mut world = World::new(policy);
+        for op in ops {
+            world.run(&op);
+        }
+        world.take();
+        let mut recount = Recount { policy, shares: vec![], blocks: BTreeMap::new(), anchors: BTreeMap::new() };
+        for told in &world.told {
+            match told {
+                Told::Record(record) => recount.record(record),
+                Told::Observed(seen, now) => recount.observed(seen, *now),
+            }
+        }
+        let statuses: BTreeMap<_, _> = world.store.blocks.iter().map(|(hash, row)| (*hash, row.life.stage())).collect();
+        let expected: BTreeMap<_, _> = recount.blocks.iter().map(|(hash, block)| (*hash, block.status)).collect();
+        prop_assert_eq!(statuses, expected);
+        for (hash, block) in &recount.blocks {
+            let weights = world.store.splits.get(hash).map(|split| split.weights.clone());
+            if weights.as_ref().is_some_and(|weights| weights.len() > 1) || block.weights.as_ref().is_some_and(|weights| weights.len() > 1) {
+                prop_assert_eq!(&weights, &block.weights, "window of {}", hash);
+            }
+        }
+        let miners = |account: &LedgerAccount| account.owner().is_some() || matches!(account, LedgerAccount::FeePending | LedgerAccount::FeeConfirmed);
+        let balances: BTreeMap<_, _> = world.store.balances.iter()
+            .filter(|(account, amount)| miners(account) && !amount.is_zero())
+            .map(|(account, amount)| (account.clone(), amount.0)).collect();
+        prop_assert_eq!(balances, recount.balances());
+        // What miners and pool have is what the chain gave or owes: nothing is made, nothing lost.
+        let all = Amount::checked_sum(world.store.balances.iter().map(|(_, amount)| amount));
+        prop_assert_eq!(all, Some(Amount::ZERO));
+        let credited: u64 = world.store.shares.values().map(|(count, _)| count).sum();
+        prop_assert_eq!(credited, recount.shares.len() as u64);
+    }
+}

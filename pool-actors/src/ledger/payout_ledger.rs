@@ -1,0 +1,436 @@
+//! PayoutLedger: feeds the store from the share journal and from what the node says of our blocks.
+//!
+//! * **receives** its own timer (it follows the journal by its cursor, [`BATCH`] records a commit), [`BlocksObserved`],
+//!   [`Observe`]
+//! * **sends** [`Publish`] to the EventPublisher; publishes [`LedgerSummary`] and the list of unsettled blocks in watches
+//! * **supervised by** the factory supervisor with `StopProcess`: half-changed money is never served, the next process
+//!   starts from the store and the journal
+//! * **on overload** nothing piles up: one commit is under way at a time, the journal holds what is not taken in yet, and
+//!   of observations the newest of each block waits
+//!
+//! While the store is away, the same commit is tried again until it is applied: the store recognises one whose answer
+//! got lost. Shares are accepted meanwhile; they wait in the journal.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use actix::{
+    Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, MessageResult, WrapFuture as _,
+};
+use pool_domain::{
+    ids::{BlockHash, ShareSeq},
+    maturity::BlockStatus,
+    units::Amount,
+};
+use serde::Serialize;
+
+use super::{
+    book::Book,
+    feed::{FeedError, LedgerFeed},
+    windows::RewardPolicy,
+};
+use crate::{
+    messages::{
+        block::{BlockView, BlocksObserved},
+        event::{PoolEvent, Publish},
+        ledger::LedgerSummary,
+    },
+    metrics::{BLOCKS_TOTAL, DB_UP, JOURNAL_LAG_SHARES, LEDGER_IMBALANCE, PAID_CONVERSION_RATIO},
+    ports::{
+        clock::SharedClock,
+        node::BlockObservation,
+        store::{
+            BlockRow, Finding, LedgerCommit, LedgerState, Position, SharedStore, Split, StoreError, Totals,
+        },
+    },
+    runtime::{
+        observe::{Observation, Observe},
+        outbox::Outbox,
+        shutdown::{Shutdown, StopReason},
+        watch::Publisher,
+    },
+};
+
+/// Most records in one commit.
+pub const BATCH: usize = 5_000;
+/// How often the journal is looked at: commits are gathered for so long, so that a low rate does not cost a sync each.
+const TICK: Duration = Duration::from_millis(100);
+/// How often the sums are read again.
+const TOTALS_EVERY: Duration = Duration::from_secs(1);
+/// How often the audits run.
+const AUDIT_EVERY: Duration = Duration::from_secs(600);
+/// First pause before a commit is tried again; doubles.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+/// Longest pause before a commit is tried again.
+const RETRY_MAX: Duration = Duration::from_secs(5);
+/// Blocks in one round of observations of which a new depth alone is told to watchers.
+const DEPTHS_TOLD_MAX: usize = 64;
+
+/// The journal's records, opened by the ledger itself.
+pub type OpenFeed = Arc<dyn Fn() -> Box<dyn LedgerFeed> + Send + Sync>;
+
+/// What a PayoutLedger works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// Name of this node in the store.
+    pub node: String,
+    /// How rewards are shared.
+    pub policy: RewardPolicy,
+    /// Where balances are kept.
+    pub store: SharedStore,
+    /// The journal.
+    pub feed: OpenFeed,
+    /// The journal's last durable record, for the lag.
+    pub committed: Arc<dyn Fn() -> ShareSeq + Send + Sync>,
+    /// Time of postings.
+    pub clock: SharedClock,
+    /// Who tells the world.
+    pub events: Outbox<Publish>,
+    /// Accepted blocks that are not settled, oldest first.
+    pub unsettled: Arc<Publisher<Vec<BlockHash>>>,
+    /// What everybody may know.
+    pub summary: Arc<Publisher<LedgerSummary>>,
+    /// How the process is stopped when the ledger can't go on.
+    pub shutdown: Shutdown,
+}
+
+/// See the module's documentation.
+pub struct PayoutLedger {
+    parts: Parts,
+    feed: Box<dyn LedgerFeed>,
+    /// `None` until the store's state was read, and after a failure.
+    book: Option<Book>,
+    /// Something that the store works on is under way.
+    busy: bool,
+    /// Newest observation of each block.
+    observed: BTreeMap<BlockHash, BlockObservation>,
+    totals_due: tokio::time::Instant,
+    audit_due: tokio::time::Instant,
+    batches: u64,
+}
+
+impl PayoutLedger {
+    /// A ledger that has read nothing yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let now = tokio::time::Instant::now();
+        let feed = (parts.feed)();
+        Self {
+            parts,
+            feed,
+            book: None,
+            busy: true,
+            observed: BTreeMap::new(),
+            totals_due: now,
+            audit_due: now,
+            batches: 0,
+        }
+    }
+
+    fn stop(&mut self, code: &'static str, error: &impl std::fmt::Display) {
+        self.book = None;
+        self.busy = true;
+        let sentence = format!("the payout ledger can't go on: {error}");
+        self.parts.shutdown.stop(StopReason::failure(code, sentence));
+    }
+
+    fn stop_for_feed(&mut self, error: &FeedError) {
+        self.stop("JOURNAL_UNUSABLE", error);
+    }
+
+    fn summarise(&self, change: impl FnOnce(&mut LedgerSummary)) {
+        let mut summary = LedgerSummary::clone(&self.parts.summary.get());
+        summary.committed = (self.parts.committed)();
+        if let Some(book) = &self.book {
+            summary.ready = true;
+            summary.journal_needed_after = book.journal_needed_after();
+        }
+        change(&mut summary);
+        #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+        metrics::gauge!(JOURNAL_LAG_SHARES).set(summary.lag() as f64);
+        metrics::gauge!(DB_UP).set(if summary.store_error.is_some() { 0.0 } else { 1.0 });
+        self.parts.summary.set(summary);
+    }
+
+    fn load(&mut self, context: &mut Context<Self>) {
+        let (store, node) = (Arc::clone(&self.parts.store), self.parts.node.clone());
+        let summary = Arc::clone(&self.parts.summary);
+        let loading = async move { persist(&summary, || store.load(&node)).await };
+        context.spawn(loading.into_actor(self).map(|loaded, actor, context| match loaded {
+            Ok(state) => actor.restore(state, context),
+            Err(error) => actor.stop("STORE_UNUSABLE", &error),
+        }));
+    }
+
+    fn restore(&mut self, state: LedgerState, context: &mut Context<Self>) {
+        let position = state.position;
+        match Book::restore(&self.parts.node, self.parts.policy, state, self.feed.as_mut()) {
+            Ok(book) => {
+                let (shares, blocks) = book.sizes();
+                tracing::info!(position = position.seq.0, shares, blocks, "ledger restored");
+                self.parts.unsettled.set(book.unsettled());
+                self.book = Some(book);
+                self.busy = false;
+                self.summarise(|summary| summary.position = position.seq);
+                self.step(context);
+            }
+            Err(error) => self.stop_for_feed(&error),
+        }
+    }
+
+    /// Does the next thing there is to do, if nothing is under way.
+    fn step(&mut self, context: &mut Context<Self>) {
+        if self.busy {
+            return;
+        }
+        let Some(book) = &mut self.book else { return };
+        if !self.observed.is_empty() {
+            let observed: Vec<_> = std::mem::take(&mut self.observed).into_values().collect();
+            let needed = book.splits_needed(&observed);
+            return self.observe(observed, needed, context);
+        }
+        let read = self.feed.read(book.position().seq, BATCH);
+        let taken = read.and_then(|batch| book.take(&batch, self.feed.as_mut()));
+        match taken {
+            Ok(Some(commit)) => {
+                self.batches += 1;
+                self.commit(commit, context);
+            }
+            Ok(None) => self.refresh(context),
+            Err(error) => self.stop_for_feed(&error),
+        }
+    }
+
+    fn observe(
+        &mut self,
+        observed: Vec<BlockObservation>,
+        needed: Vec<BlockHash>,
+        context: &mut Context<Self>,
+    ) {
+        if needed.is_empty() {
+            return self.observe_with(&observed, &BTreeMap::new(), context);
+        }
+        self.busy = true;
+        let (store, summary) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.summary));
+        let asking = async move { persist(&summary, || store.splits(needed.clone())).await };
+        context.spawn(asking.into_actor(self).map(move |splits, actor, context| {
+            actor.busy = false;
+            match splits {
+                Ok(splits) => actor.observe_with(&observed, &splits, context),
+                Err(error) => actor.stop("STORE_UNUSABLE", &error),
+            }
+        }));
+    }
+
+    fn observe_with(
+        &mut self,
+        observed: &[BlockObservation],
+        splits: &BTreeMap<BlockHash, Split>,
+        context: &mut Context<Self>,
+    ) {
+        let Some(book) = &mut self.book else { return };
+        match book.observe(observed, splits, self.parts.clock.now(), self.feed.as_mut()) {
+            Ok(Some(commit)) => self.commit(commit, context),
+            Ok(None) => {}
+            Err(error) => self.stop("ACTOR_FAILED", &error),
+        }
+    }
+
+    fn commit(&mut self, commit: LedgerCommit, context: &mut Context<Self>) {
+        self.busy = true;
+        let commit = Arc::new(commit);
+        let (store, summary) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.summary));
+        let sent = Arc::clone(&commit);
+        let committing = async move { persist(&summary, || store.commit(Arc::clone(&sent))).await };
+        context.spawn(committing.into_actor(self).map(move |done, actor, context| {
+            actor.busy = false;
+            match done {
+                Ok(position) => actor.committed(&commit, position, context),
+                Err(error) => actor.stop("STORE_UNUSABLE", &error),
+            }
+        }));
+    }
+
+    fn committed(&mut self, commit: &LedgerCommit, position: Position, context: &mut Context<Self>) {
+        let Some(book) = &self.book else { return };
+        if position != book.position() {
+            let error =
+                format!("the store is at {position:?} after a commit, expected {:?}", book.position());
+            return self.stop("STORE_UNUSABLE", &error);
+        }
+        if !commit.blocks.is_empty() {
+            self.parts.unsettled.set(book.unsettled());
+            self.tell(commit);
+        }
+        self.summarise(|summary| {
+            summary.position = position.seq;
+            summary.store_error = None;
+        });
+        self.step(context);
+    }
+
+    fn tell(&self, commit: &LedgerCommit) {
+        let now = self.parts.clock.now();
+        for change in &commit.blocks {
+            let row = &change.row;
+            let mut ended = change.steps.iter().map(|step| step.status);
+            for status in [BlockStatus::Matured, BlockStatus::Paid, BlockStatus::Void] {
+                if ended.any(|step| step == status) {
+                    metrics::counter!(BLOCKS_TOTAL, "stage" => status.as_str()).increment(1);
+                }
+            }
+            // Earlier stages are told by the submitter, at once; told again from here they would seem to go back.
+            let early = matches!(row.life.stage(), BlockStatus::Candidate | BlockStatus::Submitted);
+            let depth_only = change.steps.is_empty() && !change.parents_changed;
+            if !early && (!depth_only || commit.blocks.len() <= DEPTHS_TOLD_MAX) {
+                self.parts.events.offer(Publish { at: now, event: PoolEvent::Block(view(row)) });
+            }
+        }
+    }
+
+    /// Reads the sums, and audits the books now and then, while there is nothing else to do.
+    fn refresh(&mut self, context: &mut Context<Self>) {
+        let now = tokio::time::Instant::now();
+        if now < self.totals_due {
+            return;
+        }
+        self.totals_due = now + TOTALS_EVERY;
+        let audit = now >= self.audit_due;
+        if audit {
+            self.audit_due = now + AUDIT_EVERY;
+        }
+        let store = Arc::clone(&self.parts.store);
+        let reading = async move {
+            let totals = store.totals().await?;
+            let findings = if audit { Some(store.check().await?) } else { None };
+            Ok::<_, StoreError>((totals, findings))
+        };
+        context.spawn(reading.into_actor(self).map(|read, actor, _| match read {
+            Ok((totals, findings)) => actor.note(totals, findings),
+            Err(error) => actor.summarise(|summary| summary.store_error = Some(error.to_string())),
+        }));
+    }
+
+    fn note(&self, totals: Totals, findings: Option<Vec<Finding>>) {
+        let now = self.parts.clock.now();
+        self.summarise(|summary| {
+            summary.totals = totals;
+            summary.store_error = None;
+            summary.at = now;
+            if let Some(findings) = findings {
+                for finding in &findings {
+                    tracing::error!(
+                        check = finding.check,
+                        rows = finding.rows,
+                        "the ledger's audit found something"
+                    );
+                }
+                summary.findings = findings;
+            }
+            let imbalance = summary.totals.imbalance();
+            #[expect(clippy::cast_precision_loss, reason = "anything but zero alarms")]
+            let shown =
+                if imbalance == Amount::ZERO { summary.findings.len() as f64 } else { imbalance.0 as f64 };
+            metrics::gauge!(LEDGER_IMBALANCE).set(shown);
+            let count = |wanted: Option<BlockStatus>| {
+                let blocks = summary.totals.blocks.iter();
+                blocks
+                    .filter(|(status, ..)| wanted.is_none_or(|wanted| wanted == *status))
+                    .map(|(.., n)| *n)
+                    .sum::<u64>()
+            };
+            #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+            if count(None) > 0 {
+                metrics::gauge!(PAID_CONVERSION_RATIO)
+                    .set(count(Some(BlockStatus::Paid)) as f64 / count(None) as f64);
+            }
+        });
+    }
+}
+
+/// Asks the store until it answers with something else than "not available".
+async fn persist<T, F>(summary: &Publisher<LedgerSummary>, ask: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let mut pause = RETRY_FIRST;
+    loop {
+        match ask().await {
+            Err(StoreError::Unavailable { what }) => {
+                tracing::warn!("store not available, trying again in {} ms: {what}", pause.as_millis());
+                let mut away = LedgerSummary::clone(&summary.get());
+                away.store_error = Some(what);
+                summary.set(away);
+                metrics::gauge!(DB_UP).set(0.0);
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(RETRY_MAX);
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// A block of ours as people see it.
+#[must_use]
+pub fn view(row: &BlockRow) -> BlockView {
+    BlockView {
+        hash: row.hash,
+        height: row.height,
+        parents: row.parents.clone(),
+        status: Some(row.life.stage()),
+        color: row.life.color(),
+        confirmations: row.confirmations,
+        reward: row.life.reward(),
+        account: Some(row.account.to_string()),
+        worker: Some(row.worker.to_string()),
+        found_at: row.found_at,
+        algorithm: Some(row.algorithm.clone()),
+        ours: true,
+    }
+}
+
+impl Actor for PayoutLedger {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        self.load(context);
+        context.run_interval(TICK, Self::step);
+    }
+}
+
+impl Handler<BlocksObserved> for PayoutLedger {
+    type Result = ();
+
+    fn handle(&mut self, BlocksObserved(observations): BlocksObserved, context: &mut Self::Context) {
+        self.observed.extend(observations.into_iter().map(|seen| (seen.hash, seen)));
+        self.step(context);
+    }
+}
+
+impl Handler<Observe> for PayoutLedger {
+    type Result = MessageResult<Observe>;
+
+    fn handle(&mut self, _: Observe, _: &mut Self::Context) -> Self::Result {
+        #[derive(Serialize)]
+        struct State {
+            ready: bool,
+            busy: bool,
+            position: Option<Position>,
+            committed: ShareSeq,
+            window_shares: usize,
+            open_blocks: usize,
+            observations_waiting: usize,
+            batches: u64,
+        }
+        let (window_shares, open_blocks) = self.book.as_ref().map(Book::sizes).unwrap_or_default();
+        MessageResult(Observation::of(&State {
+            ready: self.book.is_some(),
+            busy: self.busy,
+            position: self.book.as_ref().map(Book::position),
+            committed: (self.parts.committed)(),
+            window_shares,
+            open_blocks,
+            observations_waiting: self.observed.len(),
+            batches: self.batches,
+        }))
+    }
+}
