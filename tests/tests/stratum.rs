@@ -3,6 +3,8 @@
 #[path = "stratum/rig.rs"]
 #[allow(unreachable_pub, dead_code, reason = "shared by the modules below")]
 mod rig;
+#[path = "stratum/rules.rs"]
+mod rules;
 #[path = "stratum/sockets.rs"]
 mod sockets;
 #[path = "stratum/transcripts.rs"]

@@ -184,7 +184,7 @@ impl Actor for StratumListener {
         match self.socket.take().map(tokio::net::TcpListener::from_std) {
             Some(Ok(socket)) => next_turn(socket, context),
             Some(Err(error)) => {
-                tracing::error!(%error, listener = self.number, "the listening socket can't be watched")
+                tracing::error!(%error, listener = self.number, "the listening socket can't be watched");
             }
             None => tracing::error!(
                 listener = self.number,

@@ -95,6 +95,16 @@ pub fn collect<M: Message<Result = ()> + Send + Unpin + 'static>() -> (Outbox<M>
     (Outbox::new("Collector", actor.recipient()), collected)
 }
 
+/// Asks an actor through an outbox, as everything but the runtime does.
+pub async fn ask<A, M>(actor: &Addr<A>, message: M) -> M::Result
+where
+    A: Actor<Context = Context<A>> + Handler<M>,
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    Outbox::new("actor", actor.clone().recipient()).ask(message).await.unwrap()
+}
+
 type Rule = Box<dyn FnMut(&Share) -> Option<Verdict> + Send>;
 
 /// A validator that judges by the test's rule; `None` keeps the share.
@@ -167,6 +177,7 @@ pub const ROUTE: Route = Route { slot: SlotId(1), generation: Generation(1) };
 pub fn accounts() -> AccountCheck {
     Arc::new(|user: &str| {
         let (account, worker) = user.split_once('.').unwrap_or((user, ""));
+        assert_ne!(account, "panic", "the test wants it so");
         if account.starts_with("bad") {
             return Err("not an address of this chain".to_owned());
         }
@@ -278,7 +289,7 @@ impl Rig {
         let job = job(self.next_job, header, clean, network, self.owner.clone());
         self.next_job += 1;
         let id = job.id;
-        self.hub.send(PublishJob(Arc::new(job))).await.unwrap();
+        ask(&self.hub, PublishJob(Arc::new(job))).await;
         id
     }
 

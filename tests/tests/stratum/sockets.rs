@@ -100,12 +100,9 @@ async fn miners_on_all_arbiters_get_work_and_verdicts() {
     assert_eq!(sessions.command(close).await, 1);
     let mut closed = 0;
     for mut miner in miners {
-        if tokio::time::timeout(Duration::from_millis(300), miner.next())
-            .await
-            .is_ok_and(|line| line.is_none())
-        {
-            closed += 1;
-        }
+        // A command overtakes what the miner sends after it.
+        let _ = miner.try_send(b"{\"id\":1,\"method\":\"mining.ping\"}\n").await;
+        closed += usize::from(miner.next().await.is_none());
     }
     assert_eq!(closed, 1);
     assert_eq!(pool.exit.seen.get().len(), 6);
@@ -129,4 +126,156 @@ async fn a_port_in_use_is_one_clear_sentence() {
         )
     );
     pool.stop().await;
+}
+
+/// A miner that is served before, while and after others misbehave.
+struct Witness {
+    miner: Client<TcpStream>,
+    nonce: u32,
+}
+
+impl Witness {
+    async fn new(pool: &Pool) -> Self {
+        let mut miner = pool.connect_from(99).await;
+        is_served(&mut miner, 1).await;
+        Self { miner, nonce: 1 }
+    }
+
+    async fn is_well(&mut self) {
+        self.nonce += 1;
+        self.miner.submit("account.rig", "100", self.nonce).await;
+        assert_eq!(self.miner.line().await, format!(r#"{{"id":{},"result":true,"error":null}}"#, self.nonce));
+    }
+}
+
+#[actix::test]
+async fn rubbish_on_the_port_hurts_nobody_else() {
+    let mut pool = Pool::start(1, |_, _| {});
+    pool.job().await;
+    let mut witness = Witness::new(&pool).await;
+    let deep = format!(r#"{{"id":1,"method":"mining.authorize","params":{}"#, "[".repeat(4_000));
+    let strangers: [&[u8]; 6] = [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        deep.as_bytes(),
+        b"{\"id\":1e999999,\"method\":\"mining.submit\",\"params\":[1e999999,[],{}]}\n{}\n[]\n",
+        b"{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[{}]}\n\xff\xfe\n",
+        b"\n\n\r\n\n",
+    ];
+    for bytes in strangers {
+        let mut stranger = pool.connect_from(3).await;
+        // The server may have closed already.
+        let _ = stranger.try_send(bytes).await;
+        witness.is_well().await;
+        let mut stream = stranger.into_inner();
+        let _ = tokio::io::AsyncWriteExt::shutdown(&mut stream).await;
+        while Client::new(&mut stream).next().await.is_some() {}
+    }
+    // An endless line: the server closes long before the stranger is done.
+    let mut endless = pool.connect_from(3).await;
+    let mut sent = 0;
+    while endless.try_send(&[b'a'; 65_536]).await.is_ok() {
+        sent += 65_536;
+        assert!(sent < 64 << 20, "the server must not go on reading");
+    }
+    witness.is_well().await;
+    pool.stop().await;
+}
+
+#[actix::test]
+async fn half_open_and_slow_strangers_are_closed_without_a_ban() {
+    let mut pool = Pool::start(1, |stratum, _| {
+        stratum.first_request_timeout_ms = 300;
+        stratum.unsent_bytes_max = 16_384;
+    });
+    pool.job().await;
+    let mut witness = Witness::new(&pool).await;
+    let mut silent = pool.connect_from(3).await;
+    // Asks much and reads nothing: the server stops reading it.
+    let mut slow = pool.connect_from(4).await;
+    let ask = b"{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}\n".repeat(2_000);
+    let asking = async {
+        for _ in 0..200 {
+            slow.try_send(&ask).await?;
+        }
+        std::io::Result::Ok(())
+    };
+    let stuck = tokio::time::timeout(Duration::from_millis(1_500), asking).await;
+    assert!(!matches!(stuck, Ok(Ok(()))), "20 MB of questions can't have been taken in");
+    witness.is_well().await;
+    assert_eq!(silent.next().await, None);
+    let again = pool.connect_from(3).await;
+    witness.is_well().await;
+    drop(again);
+    pool.stop().await;
+}
+
+#[actix::test]
+async fn who_is_banned_is_turned_away_and_others_are_not() {
+    let mut pool = Pool::start(1, |_, banning| banning.malformed_max = 2);
+    pool.job().await;
+    let mut witness = Witness::new(&pool).await;
+    let mut offender = pool.connect_from(3).await;
+    offender.log_in("account.rig").await;
+    offender.send("{").await;
+    offender.send("{").await;
+    assert_eq!(offender.until_closed().await.len(), 2);
+    let mut again = pool.connect_from(3).await;
+    assert_eq!(again.next().await, None);
+    witness.is_well().await;
+    let sessions = pool.server.sessions();
+    assert!(sessions.gate().pardon([127, 0, 0, 3].into()));
+    let mut pardoned = pool.connect_from(3).await;
+    pardoned.log_in("account.rig").await;
+    pool.stop().await;
+}
+
+#[actix::test]
+async fn thousands_of_connects_meet_the_limits() {
+    let mut pool = Pool::start(1, |stratum, _| {
+        stratum.connections_per_ip_max = 300;
+        stratum.handshakes_max = 700;
+    });
+    pool.job().await;
+    let mut witness = Witness::new(&pool).await;
+    let mut open = Vec::new();
+    for turn in 0..2_000u32 {
+        open.push(pool.connect_from(u8::try_from(10 + turn % 4).unwrap()).await);
+        if turn % 250 == 0 {
+            witness.is_well().await;
+        }
+    }
+    // Accepting goes on behind the connects: the refused ones are closed, the others are not.
+    let mut refused = 0;
+    for stranger in &mut open {
+        let _ = stranger.try_send(b"{\"id\":1,\"method\":\"mining.ping\"}\n").await;
+        refused += usize::from(stranger.next().await.is_none());
+    }
+    let counts = pool.server.sessions().gate().counts();
+    assert_eq!((counts.handshakes, refused), (700, 1_300));
+    witness.is_well().await;
+    drop(open);
+    let mut last = pool.connect_from(10).await;
+    while last.log_in_or_none().await.is_none() {
+        // Places come back as the server sees the ends.
+        last = pool.connect_from(10).await;
+    }
+    pool.stop().await;
+}
+
+impl Client<TcpStream> {
+    async fn log_in_or_none(&mut self) -> Option<()> {
+        self.try_send(b"{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}\n").await.ok()?;
+        self.next().await.map(|_| ())
+    }
+}
+
+#[actix::test]
+async fn stopping_the_server_ends_its_sessions() {
+    let mut pool = Pool::start(1, |_, _| {});
+    pool.job().await;
+    let mut miner = pool.connect().await;
+    is_served(&mut miner, 1).await;
+    pool.stop().await;
+    assert_eq!(miner.next().await, None);
 }

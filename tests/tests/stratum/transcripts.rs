@@ -49,6 +49,12 @@ async fn replay(path: &Path) {
                 let verdict = verdict(name);
                 rig.as_ref().unwrap().judge(move |_| Some(verdict));
             }
+            ["@verdict", "only", number] => {
+                let good: u64 = number.parse().unwrap();
+                rig.as_ref()
+                    .unwrap()
+                    .judge(move |share| Some(verdict(if share.job.id.0 == good { "accept" } else { "low" })));
+            }
             ["@pass", ms] => rig.as_ref().unwrap().pass(ms.parse().unwrap()).await,
             ["@quiet", ms] => {
                 assert!(
@@ -57,7 +63,7 @@ async fn replay(path: &Path) {
                 );
             }
             ["@closed"] => {
-                assert_eq!(client.as_mut().unwrap().next().await, None, "{at}: it was to be closed")
+                assert_eq!(client.as_mut().unwrap().next().await, None, "{at}: it was to be closed");
             }
             ["C", ..] => client.as_mut().unwrap().send(&line[2..]).await,
             ["S", ..] => assert_eq!(client.as_mut().unwrap().line().await, &line[2..], "{at}"),
@@ -90,5 +96,12 @@ macro_rules! transcripts {
 }
 
 transcripts! {
+    bdag_cpu
+    errors
+    kaspa_bitmain
+    kaspa_default
+    kaspa_iceriver
+    kaspa_miner
+    standard_bip310
     standard_cpuminer
 }

@@ -58,10 +58,4 @@ impl PendingTable {
         self.free.push(token);
         Some(pending)
     }
-
-    /// How many there are.
-    #[cfg(test)]
-    pub fn len(&self) -> usize {
-        self.places.len() - self.free.len()
-    }
 }

@@ -182,7 +182,7 @@ impl Session {
         match params.scalar(0).map(|text| Difficulty::parse(&text)) {
             Some(Ok(difficulty)) => self.suggest(difficulty, &request.id, now, out),
             Some(Err(error)) => {
-                push_error(out, &request.id, CODE_BAD_PARAMS, &format!("Invalid params: {error}"))
+                push_error(out, &request.id, CODE_BAD_PARAMS, &format!("Invalid params: {error}"));
             }
             None => push_error(out, &request.id, CODE_BAD_PARAMS, "Invalid params: expected [difficulty]"),
         }

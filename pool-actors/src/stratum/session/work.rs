@@ -105,7 +105,7 @@ impl Session {
                 return Some(End::Closed);
             }
             SessionCommand::AskVersion if self.authorised() => {
-                push_call(out, b"\"version\"", "client.get_version", b"[]")
+                push_call(out, b"\"version\"", "client.get_version", b"[]");
             }
             SessionCommand::RenewExtranonce if self.takes_extranonce || self.announces_extranonce() => {
                 self.renew_extranonce(now, out);
