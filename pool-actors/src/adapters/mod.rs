@@ -4,5 +4,8 @@
 pub mod disk_folder;
 pub mod disk_memory;
 pub mod node_bip22;
+mod node_dag_memory;
 mod node_endpoints;
+pub mod node_kaspa;
 pub mod sqlite;
+pub mod system_clock;

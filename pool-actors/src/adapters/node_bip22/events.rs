@@ -16,7 +16,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::rpc::Rpc;
+use super::{super::node_dag_memory::DagMemory, rpc::Rpc};
 use crate::ports::node::{DagBlock, NodeError, NodeEvent};
 
 /// Largest notification read.
@@ -25,8 +25,6 @@ const MESSAGE_BYTES_MAX: usize = 4 << 20;
 const SILENCE_MAX: Duration = Duration::from_secs(20);
 /// How long the handshake may take.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
-/// Blocks remembered so that a later change of colour can be told with the block's parents.
-const REMEMBERED_BLOCKS: usize = 512;
 
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -41,7 +39,7 @@ pub(super) struct Listening {
     pub(super) failures: u32,
     /// Last `longpollid`.
     pub(super) long_poll_id: Option<String>,
-    remembered: VecDeque<DagBlock>,
+    memory: DagMemory,
 }
 
 #[derive(Deserialize)]
@@ -134,41 +132,26 @@ impl Listening {
                 "reorganization" => self.queue.push_back(NodeEvent::Reorganised),
                 "blockAccepted" => {
                     let block: Accepted = serde_json::from_value(value)?;
-                    self.added(DagBlock {
+                    let block = DagBlock {
                         hash: block.hash,
                         parents: block.parents,
                         height: block.height,
                         color: Color::Unknown,
                         at: TimeMs(block.time.saturating_mul(1_000)),
-                    });
+                    };
+                    self.queue.push_back(self.memory.added(block, Vec::new(), Vec::new()));
                 }
                 "blockConnected" | "blockDisconnected" => {
                     let connected = method == "blockConnected";
                     let merging: Merging = serde_json::from_value(value)?;
-                    self.recolour(&merging.blues, if connected { Color::Blue } else { Color::Unknown });
-                    self.recolour(&merging.reds, if connected { Color::Red } else { Color::Unknown });
+                    let color = |merged| if connected { merged } else { Color::Unknown };
+                    self.queue.extend(self.memory.recolour(&merging.blues, color(Color::Blue)));
+                    self.queue.extend(self.memory.recolour(&merging.reds, color(Color::Red)));
                 }
                 _ => {}
             }
         }
         Ok(())
-    }
-
-    fn added(&mut self, block: DagBlock) {
-        if self.remembered.len() == REMEMBERED_BLOCKS {
-            self.remembered.pop_front();
-        }
-        self.remembered.push_back(block.clone());
-        self.queue.push_back(NodeEvent::BlockAdded(block));
-    }
-
-    fn recolour(&mut self, hashes: &[BlockHash], color: Color) {
-        for block in self.remembered.iter_mut().filter(|block| hashes.contains(&block.hash)) {
-            if block.color != color {
-                block.color = color;
-                self.queue.push_back(NodeEvent::BlockAdded(block.clone()));
-            }
-        }
     }
 }
 
