@@ -140,6 +140,9 @@ pub(super) async fn observe(
         Color::Blue => red_merge_income(wrpc, hash).await?,
         Color::Unknown | Color::Red => None,
     };
+    // kaspad's `rewardAmount` of a chain block is its reward and what it collected for reds, added up.
+    let total = info.reward_amount.map(|amount| Amount(i128::from(amount)));
+    let own = total.and_then(|total| total.checked_sub(red_merge_income.unwrap_or(Amount::ZERO)));
     Ok(BlockObservation {
         hash,
         known: true,
@@ -147,7 +150,7 @@ pub(super) async fn observe(
         confirmations,
         mature: color != Color::Unknown && confirmations >= maturity,
         reward: match color {
-            Color::Blue => info.reward_amount.map(|amount| Amount(i128::from(amount))),
+            Color::Blue => own,
             Color::Red => Some(Amount::ZERO),
             Color::Unknown => None,
         },
@@ -159,8 +162,7 @@ pub(super) async fn observe(
 }
 
 /// What the block collects for the red blocks it merges: one more output after those of the blues, in its own coinbase,
-/// which counts only while the block is on the selected chain. Blues outside the difficulty window are not paid and
-/// would hide the output: then nothing is booked, never too much.
+/// which counts only while the block is on the selected chain (rusty-kaspa, `expected_coinbase_transaction`).
 async fn red_merge_income(wrpc: &Wrpc, hash: BlockHash) -> Result<Option<Amount>, NodeError> {
     let plain = get_block(wrpc, hash, false).await?;
     let merges_reds = plain
@@ -173,7 +175,7 @@ async fn red_merge_income(wrpc: &Wrpc, hash: BlockHash) -> Result<Option<Amount>
     let full = get_block(wrpc, hash, true).await?;
     let blues = full.verbose_data.map_or(0, |verbose| verbose.merge_set_blues_hashes.len());
     let outputs = full.transactions.first().map_or(&[][..], |coinbase| coinbase.outputs.as_slice());
-    Ok(outputs.last().filter(|_| outputs.len() > blues).map(|output| Amount(i128::from(output.value))))
+    Ok(outputs.last().filter(|_| outputs.len() == blues + 1).map(|output| Amount(i128::from(output.value))))
 }
 
 #[derive(Deserialize)]
