@@ -32,9 +32,11 @@ export async function connected(page) {
 
 /** The page is alive: some figure that moves every second does. */
 export async function numbersChange(page) {
-  const read = () => page.locator(".cards").innerText();
+  const read = () => page.locator(".cards").textContent();
   const before = await read();
-  await page.waitForFunction((old) => document.querySelector(".cards")?.innerText !== old, before, { timeout: waitMs });
+  await page.waitForFunction((old) => document.querySelector(".cards")?.textContent !== old, before, {
+    timeout: waitMs,
+  });
 }
 
 export async function dagDraws(page) {
@@ -59,7 +61,7 @@ export async function keyboardWorks(page) {
   await page.keyboard.press("ArrowLeft");
   const moved = await focused();
   assert.ok(moved && moved !== start, "the left arrow leads to another block");
-  assert.ok((await page.getByTestId("block-details").innerText()).includes(moved), "details show the focused block");
+  assert.ok((await page.getByTestId("block-details").textContent()).includes(moved), "details show the focused block");
   const shown = await page.locator(`[data-hash="${moved}"]`).getAttribute("aria-pressed");
   assert.equal(shown, "true", "the focused block is marked as chosen");
 }

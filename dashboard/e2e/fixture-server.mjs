@@ -25,7 +25,7 @@ const policy =
   "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 class Fixture {
-  constructor({ empty = false } = {}) {
+  constructor({ empty = false, miners = 14 } = {}) {
     this.random = randomFrom(7);
     this.seq = 1000;
     this.ready = true;
@@ -35,7 +35,7 @@ class Fixture {
     this.imbalance = "0";
     this.listeners = new Set();
     this.told = new Map();
-    this.miners = empty ? [] : this.#makeMiners(14);
+    this.miners = empty ? [] : this.#makeMiners(miners);
     this.dag = new Dag(this.random, this.miners.length > 0 ? this.miners : [{ account: "nobody" }]);
     this.counts = {
       candidate: 0,
@@ -83,7 +83,7 @@ class Fixture {
     return Array.from({ length: howMany }, (_, index) => ({
       account: `kaspa:qz${hashOf(this.random, 0).slice(0, 58)}`,
       workers: 1 + Math.floor(this.random() * 5),
-      hashrate: 4.1e11 * 1.6 ** -index + this.random() * 1e10,
+      hashrate: 4.1e11 * 1.6 ** -(index % 40) + this.random() * 1e10,
       shares: { accepted: Math.floor(this.random() * 200_000), rejected: Math.floor(this.random() * 300) },
       connected_since: new Date(Date.now() - this.random() * 2e8).toISOString(),
       difficulty: 2 ** (4 + Math.floor(this.random() * 9)),
@@ -173,6 +173,18 @@ class Fixture {
         latency_ms: 3.2,
       },
     };
+  }
+
+  details(miner) {
+    const workers = Array.from({ length: miner.workers }, (_, index) => ({
+      name: `rig${index + 1}`,
+      hashrate: miner.hashrate / miner.workers,
+      difficulty: miner.difficulty,
+      last_share_at: miner.last_share_at,
+      shares: { accepted: Math.floor(miner.shares.accepted / miner.workers), rejected: 0 },
+    }));
+    const balance = { pending: "4400000000", confirmed: "128840000017", paid: "9912000000000" };
+    return { account: miner.account, workers, shares: miner.shares, work: "1", balance };
   }
 
   snapshot() {
@@ -286,13 +298,18 @@ export async function startFixture(port = 0, options = {}) {
     }),
     "/api/miners": () => ({ items: fixture.miners, next: null }),
   };
+  const one = (pathname) => {
+    const account = decodeURIComponent(pathname.match(/^\/api\/miners\/([^/]+)$/)?.[1] ?? "");
+    const miner = fixture.miners.find((known) => known.account === account);
+    return miner && (() => fixture.details(miner));
+  };
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://fixture");
     if (request.method === "POST" && pathname.startsWith("/fixture/")) {
       response.writeHead(fixture.act(pathname.slice(9)) ? 204 : 404).end();
       return;
     }
-    const answer = rest[pathname];
+    const answer = rest[pathname] ?? one(pathname);
     if (answer) {
       if (fixture.down) response.writeHead(503).end();
       else response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer()));
@@ -314,7 +331,10 @@ export async function startFixture(port = 0, options = {}) {
       client.send(fixture.message("snapshot", fixture.snapshot()));
     });
   });
-  const timers = [setInterval(() => fixture.second(), 1000), setInterval(() => fixture.block(), 1700)];
+  const timers = [
+    setInterval(() => fixture.second(), 1000),
+    setInterval(() => fixture.block(), options.blockMs ?? 1700),
+  ];
   await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${server.address().port}`,

@@ -35,16 +35,23 @@ async function scene(name, play, options = {}) {
   console.log(`ok  ${name}`);
 }
 
-await scene("a busy pool: live, drawn, walked by keyboard, accessible at every size", async ({ page }) => {
+await scene("a busy pool: live, drawn, walked by keyboard, accessible at every size", async ({ page, shot }) => {
   await numbersChange(page);
   assert.ok((await dagDraws(page)) > 20);
   await keyboardWorks(page);
   await accessible(page, "desktop");
   await shots(page, folder);
+  await page.locator(".row-open").first().click();
+  await page.locator(".workers").waitFor({ timeout: waitMs });
+  await accessible(page, "an opened miner");
+  await page.locator(".miner-details").scrollIntoViewIfNeeded();
+  await shot("miner");
   await page.getByRole("button", { name: "LIST" }).click();
   await page.setViewportSize(sizes.small);
   await fits(page, "list at 360 px");
   await accessible(page, "list at 360 px");
+  await page.locator(".miner-details").scrollIntoViewIfNeeded();
+  await shot("miner-small");
 });
 
 await scene("the node is not ready: work is paused and the page says why", async ({ page, act, alert, gone, shot }) => {

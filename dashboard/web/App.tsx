@@ -81,7 +81,7 @@ export function App({ session }: { session: Session }) {
               {state.miners === null ? (
                 <Loading what="miners" lines={5} />
               ) : (
-                <Miners miners={state.miners} now={poolNow} />
+                <Miners miners={state.miners} currency={state.currency} now={poolNow} />
               )}
             </Panel>
             <Panel title="ACTIVITY" className="panel-activity">

@@ -48,7 +48,13 @@ export function BlocksPanel({ blocks, currency, now, freshness }: BlocksProps) {
       freshness={freshness}
       aside={
         <span className="asides">
-          <button type="button" className="button button-small" aria-pressed={held} onClick={toggle}>
+          <button
+            type="button"
+            className="button button-small"
+            aria-pressed={held}
+            disabled={seen === null}
+            onClick={toggle}
+          >
             {held ? "▸ GO ON" : "❙❙ HOLD"}
           </button>
           <Switch

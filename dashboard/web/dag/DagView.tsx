@@ -86,7 +86,7 @@ export const DagView = memo(function DagView({ blocks, selected, onSelect }: Dag
           role="group"
           aria-label={`Block DAG, ${blocks.size} blocks. Arrow keys: left to a parent, right to a child, up and down to siblings.`}
         >
-          <g aria-hidden="true">
+          <g>
             {edges.map((edge) => (
               <EdgeLine key={`${edge.child}-${edge.parent}`} edge={edge} selected={selected} />
             ))}

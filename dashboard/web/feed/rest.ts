@@ -1,5 +1,5 @@
 import { decodeList } from "./decode";
-import { type Block, block, type Miner, miner, type Stats, stats } from "./schema";
+import { type Block, block, type Miner, type MinerDetails, miner, minerDetails, type Stats, stats } from "./schema";
 
 export interface RestAnswer {
   /** Null when the pool did not answer, or answered something else. */
@@ -31,4 +31,12 @@ export async function loadRest(fetcher: Fetch = (path, init) => fetch(path, init
     blocks: found.status === "fulfilled" ? decodeList(block, found.value) : null,
     miners: connected.status === "fulfilled" ? decodeList(miner, connected.value) : null,
   };
+}
+
+/** One account with its workers and balance; rejects when the pool does not answer or answers something else. */
+export async function loadMiner(
+  account: string,
+  fetcher: Fetch = (path, init) => fetch(path, init),
+): Promise<MinerDetails> {
+  return minerDetails.parse(await get(fetcher, `/api/miners/${encodeURIComponent(account)}`));
 }

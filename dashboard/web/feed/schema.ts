@@ -110,6 +110,22 @@ export const miner = z.object({
 });
 export type Miner = z.infer<typeof miner>;
 
+const worker = z.object({
+  name: text,
+  hashrate: z.number().default(0),
+  difficulty: magnitude,
+  last_share_at: time,
+  shares: z.object({ accepted: count, rejected: count }).default({ accepted: 0, rejected: 0 }),
+});
+
+/** `GET /api/miners/{account}`. */
+export const minerDetails = z.object({
+  account: z.string(),
+  workers: z.array(worker).default([]),
+  balance: z.object({ pending: amount, confirmed: amount, paid: amount }).nullish().default(null),
+});
+export type MinerDetails = z.infer<typeof minerDetails>;
+
 export const job = z.object({
   id: z.union([z.string(), z.number()]).transform(String),
   algorithm: text,

@@ -1,9 +1,10 @@
 import { useMemo, useState } from "react";
-import type { Miner } from "../feed/schema";
+import type { Currency, Miner } from "../feed/schema";
 import { compact, hashrateText, percent, shorten, whole } from "../format/number";
 import { parseTime, span } from "../format/time";
 import { Empty } from "../ui/Panel";
 import { Ago } from "../ui/Time";
+import { MinerDetails } from "./MinerDetails";
 
 type Key = "account" | "workers" | "hashrate" | "accepted" | "difficulty" | "last" | "since";
 
@@ -50,11 +51,12 @@ const firstRows = 12;
 
 interface MinersProps {
   miners: readonly Miner[];
+  currency: Currency | null;
   /** By the pool's clock. */
   now: number;
 }
 
-export function Miners({ miners, now }: MinersProps) {
+export function Miners({ miners, currency, now }: MinersProps) {
   const [sort, setSort] = useState<{ key: Key; descending: boolean }>({ key: "hashrate", descending: true });
   const [needle, setNeedle] = useState("");
   const [all, setAll] = useState(false);
@@ -114,7 +116,7 @@ export function Miners({ miners, now }: MinersProps) {
             </thead>
             <tbody>
               {shown.map((miner) => (
-                <Row key={miner.account} miner={miner} now={now} />
+                <Row key={miner.account} miner={miner} currency={currency} now={now} />
               ))}
             </tbody>
           </table>
@@ -129,32 +131,47 @@ export function Miners({ miners, now }: MinersProps) {
   );
 }
 
-function Row({ miner, now }: { miner: Miner; now: number }) {
+function Row({ miner, currency, now }: { miner: Miner; currency: Currency | null; now: number }) {
+  const [open, setOpen] = useState(false);
   const since = parseTime(miner.connected_since);
   const judged = miner.shares.accepted + miner.shares.rejected;
   return (
-    <tr>
-      <th scope="row" className="col-account" title={miner.account}>
-        <span className="wide-only">{shorten(miner.account, 10, 6)}</span>
-        {/* A phone has no room for the network prefix that all accounts share. */}
-        <span className="narrow-only">{shorten(miner.account.replace(/^.*:/, ""), 4, 5)}</span>
-      </th>
-      <td className="col-number col-minor">{whole(miner.workers)}</td>
-      <td className="col-number col-strong">{hashrateText(miner.hashrate)}</td>
-      <td className="col-number">
-        {whole(miner.shares.accepted)}
-        {miner.shares.rejected > 0 && (
-          <span className="rejected wide-only" title={`${whole(miner.shares.rejected)} rejected`}>
-            {" "}
-            ✕{percent(miner.shares.rejected, judged)}
-          </span>
-        )}
-      </td>
-      <td className="col-number col-minor">{compact(miner.difficulty)}</td>
-      <td className="col-number">
-        <Ago at={parseTime(miner.last_share_at)} now={now} />
-      </td>
-      <td className="col-number col-minor">{since === null ? "—" : span(now - since)}</td>
-    </tr>
+    <>
+      <tr>
+        <th scope="row" className="col-account" title={miner.account}>
+          <button type="button" className="sort row-open" aria-expanded={open} onClick={() => setOpen(!open)}>
+            <span className="sort-mark" aria-hidden="true">
+              {open ? "▾" : "▸"}
+            </span>
+            <span className="wide-only">{shorten(miner.account, 10, 6)}</span>
+            {/* A phone has no room for the network prefix that all accounts share. */}
+            <span className="narrow-only">{shorten(miner.account.replace(/^.*:/, ""), 4, 5)}</span>
+          </button>
+        </th>
+        <td className="col-number col-minor">{whole(miner.workers)}</td>
+        <td className="col-number col-strong">{hashrateText(miner.hashrate)}</td>
+        <td className="col-number">
+          {whole(miner.shares.accepted)}
+          {miner.shares.rejected > 0 && (
+            <span className="rejected wide-only" title={`${whole(miner.shares.rejected)} rejected`}>
+              {" "}
+              ✕{percent(miner.shares.rejected, judged)}
+            </span>
+          )}
+        </td>
+        <td className="col-number col-minor">{compact(miner.difficulty)}</td>
+        <td className="col-number">
+          <Ago at={parseTime(miner.last_share_at)} now={now} />
+        </td>
+        <td className="col-number col-minor">{since === null ? "—" : span(now - since)}</td>
+      </tr>
+      {open && (
+        <tr>
+          <td colSpan={columns.length}>
+            <MinerDetails account={miner.account} currency={currency} now={now} />
+          </td>
+        </tr>
+      )}
+    </>
   );
 }

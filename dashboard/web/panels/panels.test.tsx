@@ -10,6 +10,7 @@ import { Alerts } from "./Alerts";
 import { Funnel, stagesOf } from "./Funnel";
 import { Header } from "./Header";
 import { Ledger } from "./Ledger";
+import { MinerDetails } from "./MinerDetails";
 import { Miners, sortMiners } from "./Miners";
 import { JobPanel, NodePanel } from "./NodeJob";
 import { ShareResults } from "./ShareResults";
@@ -195,12 +196,12 @@ describe("Miners", () => {
   const firstRow = () => within(screen.getAllByRole("row")[1] as HTMLElement).getByRole("rowheader").title;
 
   it("tells how to connect when nobody is", () => {
-    render(<Miners miners={[]} now={atMs} />);
+    render(<Miners miners={[]} currency={null} now={atMs} />);
     expect(screen.getByText("NO_MINERS")).toBeTruthy();
   });
 
   it("sorts by any column, both ways", async () => {
-    render(<Miners miners={many} now={atMs} />);
+    render(<Miners miners={many} currency={null} now={atMs} />);
     expect(firstRow()).toBe("kaspa:miner14");
     await userEvent.click(screen.getByRole("button", { name: /hash rate/ }));
     expect(firstRow()).toBe("kaspa:miner0");
@@ -220,7 +221,7 @@ describe("Miners", () => {
   });
 
   it("shows a dozen, all on demand, and those that match", async () => {
-    render(<Miners miners={many} now={atMs} />);
+    render(<Miners miners={many} currency={null} now={atMs} />);
     expect(screen.getAllByRole("row")).toHaveLength(13);
     await userEvent.click(screen.getByRole("button", { name: "SHOW ALL 15" }));
     expect(screen.getAllByRole("row")).toHaveLength(16);
@@ -233,18 +234,57 @@ describe("Miners", () => {
 
   it("tells rejected shares and unknown times", () => {
     const odd = makeMiner("x", { shares: { accepted: 3, rejected: 1 }, connected_since: null, last_share_at: null });
-    render(<Miners miners={[odd]} now={atMs} />);
+    render(<Miners miners={[odd]} currency={null} now={atMs} />);
     expect(screen.getByTitle("1 rejected").textContent).toContain("25.0%");
     expect(screen.getByText("never")).toBeTruthy();
   });
 });
 
+describe("MinerDetails", () => {
+  const currency = { symbol: "X", decimals: 8 };
+  const answer = {
+    account: "alice",
+    workers: [
+      { name: "rig1", hashrate: 5000, difficulty: 16, last_share_at: null, shares: { accepted: 7, rejected: 1 } },
+      { hashrate: 1 },
+    ],
+    balance: { pending: "100000000", confirmed: "5", paid: "0" },
+  };
+
+  it("shows workers and balance of the account that is opened", async () => {
+    const fetcher = vi.spyOn(globalThis, "fetch").mockImplementation(async () => new Response(JSON.stringify(answer)));
+    render(<Miners miners={[makeMiner("kaspa:alice")]} currency={currency} now={atMs} />);
+    await userEvent.click(screen.getByRole("button", { expanded: false }));
+    const workers = within(await screen.findByRole("list", { name: "Workers of kaspa:alice" }));
+    expect(workers.getAllByRole("listitem").map((item) => item.querySelector("strong")?.textContent)).toEqual([
+      "rig1",
+      "unnamed",
+    ]);
+    expect(screen.getByText("0.00000005")).toBeTruthy();
+    expect(fetcher.mock.calls[0]?.[0]).toBe("/api/miners/kaspa%3Aalice");
+    await userEvent.click(screen.getByRole("button", { expanded: true }));
+    expect(screen.queryByText("0.00000005")).toBeNull();
+  });
+
+  it("says when the pool does not answer, and does without a balance", async () => {
+    const fetcher = vi.spyOn(globalThis, "fetch").mockResolvedValueOnce(new Response("", { status: 500 }));
+    const { unmount } = render(<MinerDetails account="alice" currency={currency} now={atMs} />);
+    expect(await screen.findByText("NO_ANSWER")).toBeTruthy();
+    unmount();
+    fetcher.mockResolvedValueOnce(new Response(JSON.stringify({ account: "alice" })));
+    render(<MinerDetails account="alice" currency={currency} now={atMs} />);
+    expect(await screen.findByRole("list", { name: "Workers of alice" })).toBeTruthy();
+    expect(screen.queryByText(/pending/)).toBeNull();
+  });
+});
+
+function Broken({ fault }: { fault: unknown }): never {
+  throw fault;
+}
+
 describe("Boundary", () => {
   it("says that the page failed, and that the pool did not", () => {
     vi.spyOn(console, "error").mockImplementation(() => {});
-    const Broken = ({ fault }: { fault: unknown }) => {
-      throw fault;
-    };
     const { unmount } = render(
       <Boundary>
         <Broken fault={new Error("bad glyph")} />
