@@ -21,6 +21,7 @@ pub mod messages;
 pub mod metrics;
 pub mod ports;
 pub mod runtime;
+pub mod stats;
 pub mod stratum;
 pub mod template;
 

@@ -5,6 +5,7 @@ use pool_domain::{difficulty::Difficulty, ids::SessionId, units::TimeMs};
 use serde::Serialize;
 
 use super::block::BlockView;
+use crate::runtime::outbox::Outbox;
 
 /// A thing that happened. Serialised as it is to the dashboard feed.
 #[derive(Debug, Clone, Serialize)]
@@ -66,4 +67,46 @@ pub struct Publish {
     pub at: TimeMs,
     /// What.
     pub event: PoolEvent,
+}
+
+/// Which events one wants: a set of topics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Topics {
+    /// Miners coming and going, difficulty changes.
+    pub miners: bool,
+    /// Blocks.
+    pub blocks: bool,
+    /// The node's state.
+    pub node: bool,
+    /// The security log.
+    pub security: bool,
+}
+
+impl Topics {
+    /// Everything.
+    pub const ALL: Self = Self { miners: true, blocks: true, node: true, security: true };
+
+    /// Whether the event belongs to one of these topics.
+    #[must_use]
+    pub const fn has(&self, event: &PoolEvent) -> bool {
+        match event {
+            PoolEvent::MinerConnected(_)
+            | PoolEvent::MinerDisconnected(_)
+            | PoolEvent::DifficultyAdjusted { .. } => self.miners,
+            PoolEvent::Block(_) => self.blocks,
+            PoolEvent::NodeState { .. } => self.node,
+            PoolEvent::SecurityEvent { .. } => self.security,
+        }
+    }
+}
+
+/// To the EventPublisher: send me these from now on. A subscriber that has no room misses events (counted); one that is
+/// dead is forgotten.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Subscribe {
+    /// Which.
+    pub topics: Topics,
+    /// Where to.
+    pub to: Outbox<Publish>,
 }

@@ -1,12 +1,12 @@
 //! Counters on their way to the StatsAggregator: lossy and summed up per arbiter, never one message per share.
 //! Money shown anywhere comes from the ledger, never from here.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use actix::Message;
 use pool_domain::{
     difficulty::Difficulty,
-    ids::{AlgorithmName, SessionId},
+    ids::{Account, AlgorithmName, SessionId, WorkerName},
     units::{TimeMs, Work},
 };
 use serde::Serialize;
@@ -79,3 +79,64 @@ pub struct StatsTally {
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct SessionEnded(pub SessionId);
+
+/// The pool at a moment, made once a second and published in a watch. Hash rates come from accepted work.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PoolSnapshot {
+    /// When it was made.
+    pub at: TimeMs,
+    /// When counting began.
+    pub since: TimeMs,
+    /// Algorithm of the job in force.
+    pub algorithm: Option<AlgorithmName>,
+    /// Hashes per second.
+    pub hashrate: u128,
+    /// Accepted shares per thousand seconds.
+    pub shares_per_kilosecond: u64,
+    /// Shares since the start of the process.
+    pub shares: ShareCounts,
+    /// Accounts with a session.
+    pub miners: usize,
+    /// Workers with a session.
+    pub workers: usize,
+    /// Open connections.
+    pub connections: usize,
+    /// Blocks of the whole network per thousand seconds.
+    pub blocks_per_kilosecond: u64,
+    /// Work accepted since a block of ours was accepted last.
+    pub work_since_block: Work,
+    /// By account; workers without session stay for a while.
+    pub accounts: Arc<BTreeMap<Account, Vec<WorkerStats>>>,
+    /// The last ten minutes, oldest first, one point a second.
+    pub history: Arc<Vec<StatsPoint>>,
+}
+
+/// A worker in a snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkerStats {
+    /// Name of the rig.
+    pub worker: WorkerName,
+    /// Hashes per second.
+    pub hashrate: u128,
+    /// Sessions it has now.
+    pub sessions: usize,
+    /// When the oldest of them was first seen; 0 without a session.
+    pub connected_since: TimeMs,
+    /// Difficulty of the session that spoke last.
+    pub difficulty: Option<Difficulty>,
+    /// Last accepted share; 0 = none.
+    pub last_share_at: TimeMs,
+    /// Shares since it was first seen.
+    pub shares: ShareCounts,
+}
+
+/// A point of the history.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StatsPoint {
+    /// When.
+    pub at: TimeMs,
+    /// Hashes per second.
+    pub hashrate: u128,
+    /// Accepted shares per thousand seconds.
+    pub shares_per_kilosecond: u64,
+}
