@@ -1,0 +1,44 @@
+//! `dagpool bench`: load against any pool, the limit that it is compared with, and both in one run.
+//! How to use it and what was measured: `pool-actors/docs/benchmarks.md`.
+
+mod histogram;
+mod miner;
+mod process;
+mod raw_commit;
+mod raw_job;
+mod raw_server;
+mod stratum;
+mod swarm;
+mod wire;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use pool_actors::error::Failure;
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// A swarm of connections that sends shares to any Stratum address of dialect `standard`. Nothing is hashed, so the
+    /// listener must be at the least difficulty (fixed, 0.00000000023283064365386962890625 = 2^-32).
+    #[command(
+        after_help = "Example: dagpool bench stratum --pool 127.0.0.1:3333 --connections 1000 --outstanding 4 --pid 4711"
+    )]
+    Stratum(stratum::Options),
+    /// A bare server that does the same hashing (and, with --durable, the same group commit): the limit to compare with.
+    #[command(
+        after_help = "Example: dagpool bench raw-server --durable --listen 127.0.0.1:3334 --like 127.0.0.1:3333"
+    )]
+    RawServer(raw_server::Options),
+}
+
+/// Runs a benchmark.
+///
+/// # Errors
+/// When a server can't be reached, or the system refuses files, threads or addresses.
+pub(crate) async fn bench(bench: Bench) -> Result<ExitCode, Failure> {
+    match bench {
+        Bench::Stratum(options) => stratum::command(&options).await,
+        Bench::RawServer(options) => raw_server::command(&options).await,
+    }
+}

@@ -1,0 +1,87 @@
+//! The raw server's group commit: one write and one sync for all that waits, on one thread.
+
+use std::{
+    fs::{File, OpenOptions},
+    os::unix::fs::FileExt as _,
+    path::Path,
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    time::{Duration, Instant},
+};
+
+use pool_actors::runtime::threads::Thread;
+use rustix::fs::{FallocateFlags, fallocate};
+
+/// The file is this long and then begun again: nothing is ever read from it.
+const FILE_BYTES: u64 = 256 << 20;
+/// What the pool's journal needs for a share, roughly.
+pub(super) const RECORD_BYTES: usize = 28;
+/// Records worth a commit without waiting for more, as in the pool's journal.
+const ENOUGH: usize = 4_096;
+
+/// A share that waits: the connection, and the id to answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waiting {
+    pub(super) connection: usize,
+    pub(super) id: u64,
+}
+
+/// Shares of one thread.
+pub(super) struct Group {
+    pub(super) waiting: Vec<Waiting>,
+    pub(super) records: Vec<u8>,
+    pub(super) done: tokio::sync::mpsc::UnboundedSender<Vec<Waiting>>,
+}
+
+/// Starts the thread; it ends when all senders are gone.
+///
+/// # Errors
+/// When the file can't be made, or the thread.
+pub(super) fn start(path: &Path, interval: Duration) -> std::io::Result<Sender<Group>> {
+    let file = OpenOptions::new().create(true).truncate(true).write(true).open(path)?;
+    fallocate(&file, FallocateFlags::empty(), 0, FILE_BYTES)?;
+    file.sync_all()?;
+    let (sender, receiver) = channel();
+    Thread::spawn("raw-commit", move || {
+        if let Err(error) = run(&file, &receiver, interval) {
+            // Nothing is answered from now on, which a measurement can't miss.
+            eprintln!("error: raw server: commit: {error}");
+        }
+    })?;
+    Ok(sender)
+}
+
+fn run(file: &File, receiver: &Receiver<Group>, interval: Duration) -> std::io::Result<()> {
+    let (mut offset, mut due) = (0, Instant::now());
+    let mut frame = Vec::new();
+    while let Ok(first) = receiver.recv() {
+        let groups = gather(first, receiver, due);
+        due = Instant::now() + interval;
+        frame.clear();
+        frame.extend_from_slice(&[0; 4]);
+        groups.iter().for_each(|group| frame.extend_from_slice(&group.records));
+        let checksum = crc32c::crc32c(&frame[4..]);
+        frame[..4].copy_from_slice(&checksum.to_le_bytes());
+        if offset + frame.len() as u64 > FILE_BYTES {
+            offset = 0;
+        }
+        file.write_all_at(&frame, offset)?;
+        file.sync_data()?;
+        offset += frame.len() as u64;
+        for group in groups {
+            // A thread that has ended needs no answer.
+            let _ = group.done.send(group.waiting);
+        }
+    }
+    Ok(())
+}
+
+fn gather(first: Group, receiver: &Receiver<Group>, due: Instant) -> Vec<Group> {
+    let mut groups = vec![first];
+    while groups.iter().map(|group| group.waiting.len()).sum::<usize>() < ENOUGH {
+        match receiver.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            Ok(group) => groups.push(group),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    groups
+}
