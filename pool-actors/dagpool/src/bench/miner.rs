@@ -65,6 +65,8 @@ struct State {
 pub(super) struct Miner {
     stream: RefCell<TcpStream>,
     name: String,
+    /// Makes the connection's junk its own.
+    salt: u64,
     state: RefCell<State>,
     ready: Cell<bool>,
     closed: Cell<bool>,
@@ -72,7 +74,7 @@ pub(super) struct Miner {
 
 impl Miner {
     /// Takes a connected socket over; sends the handshake.
-    pub(super) fn start(lane: &Rc<Lane>, stream: TcpStream, name: String) -> Rc<Self> {
+    pub(super) fn start(lane: &Rc<Lane>, stream: TcpStream, index: usize) -> Rc<Self> {
         let outstanding = lane.load.outstanding;
         let miner = Rc::new(Self {
             stream: RefCell::new(stream),
@@ -88,7 +90,8 @@ impl Miner {
                 free: (0..outstanding).rev().collect(),
                 authorised: false,
             }),
-            name,
+            name: lane.load.worker(index),
+            salt: 1 + ((index as u64) << 32),
             ready: Cell::new(false),
             closed: Cell::new(false),
         });
@@ -238,8 +241,9 @@ impl Miner {
         let Some((job, ntime)) = &state.job else { return };
         let number = state.made;
         state.made += 1;
-        // A multiplicative mix: which shares are junk looks random, and is the same in every run.
-        let draw = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        // A multiplicative mix: which shares are junk looks random, differs between connections, and is the same in
+        // every run.
+        let draw = (number + self.salt).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         let junk = (draw % 100 < lane.load.junk).then(|| JUNK[(draw / 100 % JUNK.len() as u64) as usize]);
         // Without a good share before it there is nothing to repeat.
         let junk = junk.map(|junk| match junk {
@@ -324,14 +328,7 @@ impl Miner {
 }
 
 /// A share's fate is known: counts it, and frees its slot.
-fn answered(
-    lane: &Lane,
-    state: &mut State,
-    id: u64,
-    now: u64,
-    phase: Phase,
-    refused: Option<(i64, String)>,
-) {
+fn answered(lane: &Lane, state: &mut State, id: u64, now: u64, phase: Phase, refused: Option<(i64, String)>) {
     let slot = usize::try_from(id - FIRST_SHARE).unwrap_or(usize::MAX);
     let mut stats = lane.stats.borrow_mut();
     match state.slots.get_mut(slot) {

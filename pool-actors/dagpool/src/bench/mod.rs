@@ -1,14 +1,17 @@
 //! `dagpool bench`: load against any pool, the limit that it is compared with, and both in one run.
 //! How to use it and what was measured: `pool-actors/docs/benchmarks.md`.
 
+mod children;
 mod histogram;
 mod miner;
 mod process;
 mod raw_commit;
 mod raw_job;
 mod raw_server;
+mod run;
 mod stratum;
 mod swarm;
+mod table;
 mod wire;
 
 use std::process::ExitCode;
@@ -30,6 +33,9 @@ pub(crate) enum Bench {
         after_help = "Example: dagpool bench raw-server --durable --listen 127.0.0.1:3334 --like 127.0.0.1:3333"
     )]
     RawServer(raw_server::Options),
+    /// Pool and raw server as child processes, the same loads on both in turn, and a table. Takes some three minutes.
+    #[command(after_help = "Example: dagpool bench run --only load --seconds 10 --rounds 3")]
+    Run(run::Options),
 }
 
 /// Runs a benchmark.
@@ -40,5 +46,6 @@ pub(crate) async fn bench(bench: Bench) -> Result<ExitCode, Failure> {
     match bench {
         Bench::Stratum(options) => stratum::command(&options).await,
         Bench::RawServer(options) => raw_server::command(&options).await,
+        Bench::Run(options) => run::command(&options).await,
     }
 }

@@ -93,7 +93,7 @@ impl RawJob {
         if notify.method != "mining.notify" {
             return None;
         }
-        let NotifyParams(_, previous, first, second, branch, version, bits, ntime, _) =
+        let (_, previous, first, second, branch, version, bits, ntime, _): NotifyParams<'_> =
             serde_json::from_str(notify.params.get()).ok()?;
         Self::from_fields(
             [first.to_owned(), second.to_owned()],

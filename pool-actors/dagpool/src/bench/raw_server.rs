@@ -138,8 +138,8 @@ struct Request<'a> {
     params: &'a RawValue,
 }
 
-#[derive(Deserialize)]
-struct Submit<'a>(&'a str, &'a str, &'a str, &'a str, &'a str);
+/// Worker, job, extranonce2, time, nonce.
+type Submit<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
 
 /// Runs until it is killed.
 ///
@@ -304,15 +304,11 @@ impl Worker {
             return Err("[21,\"Job not found\",null]");
         }
         let job = &self.shared.job;
-        let solution = job
-            .solution(session.prefix, [submit.2, submit.3, submit.4])
-            .ok_or("[20,\"Bad field\",null]")?;
+        let solution =
+            job.solution(session.prefix, [submit.2, submit.3, submit.4]).ok_or("[20,\"Bad field\",null]")?;
         let header = job.layout.assemble(&solution);
         let mut hash = [[0; 32]];
-        self.shared
-            .algorithm
-            .hash_batch(&[header], &mut hash)
-            .map_err(|_| "[20,\"No hash\",null]")?;
+        self.shared.algorithm.hash_batch(&[header], &mut hash).map_err(|_| "[20,\"No hash\",null]")?;
         if !self.shared.share_target.is_met_by(&hash[0]) {
             return Err("[23,\"Low difficulty share\",null]");
         }
@@ -360,7 +356,8 @@ impl Worker {
                 );
             }
             _ => out.extend_from_slice(
-                format!("{{\"id\":{id},\"result\":null,\"error\":[-32601,\"Unknown method\",null]}}\n").as_bytes(),
+                format!("{{\"id\":{id},\"result\":null,\"error\":[-32601,\"Unknown method\",null]}}\n")
+                    .as_bytes(),
             ),
         }
         Some(())
@@ -436,8 +433,7 @@ impl Session {
             return;
         }
         let mut unsent = self.unsent.borrow_mut();
-        let written =
-            if unsent.is_empty() { self.stream.borrow().try_write(bytes).unwrap_or(0) } else { 0 };
+        let written = if unsent.is_empty() { self.stream.borrow().try_write(bytes).unwrap_or(0) } else { 0 };
         if written == bytes.len() {
             return;
         }

@@ -54,7 +54,8 @@ impl Load {
         self.submit && self.rate == 0
     }
 
-    fn worker(&self, index: usize) -> String {
+    /// Name of a connection's worker.
+    pub(super) fn worker(&self, index: usize) -> String {
         format!("{}{}.w{index}", self.account, index % self.accounts.max(1))
     }
 }
@@ -231,7 +232,7 @@ impl Lane {
             Ok(stream) => {
                 self.control.connected.fetch_add(1, Ordering::Relaxed);
                 drop(permit);
-                let miner = Miner::start(&self, stream, self.load.worker(index));
+                let miner = Miner::start(&self, stream, index);
                 self.miners.borrow_mut().push(Rc::clone(&miner));
                 miner.run(self).await;
             }
@@ -326,12 +327,15 @@ impl Swarm {
         let (sender, results) = tokio::sync::mpsc::unbounded_channel();
         for thread in 0..load.threads {
             let (control, load, sender) = (Arc::clone(&control), Arc::clone(&load), sender.clone());
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|error| refused(&error))?;
             Thread::spawn("bench-swarm", move || {
                 // The receiver is gone only when the run was given up.
                 let _ = sender.send(run_lane(&runtime, thread, load, control));
             })
-            .map_err(refused)?;
+            .map_err(|error| refused(&error))?;
         }
         Ok(Self { control, load, results })
     }
@@ -384,7 +388,7 @@ impl Swarm {
     }
 }
 
-fn refused(error: std::io::Error) -> Failure {
+fn refused(error: &std::io::Error) -> Failure {
     Failure::new(
         Code::SystemRefused,
         format!("the load generator could not start a thread: {error}"),

@@ -35,18 +35,8 @@ struct Line<'a> {
 }
 
 /// Job, previous block, coinbase halves, branch, version, bits, time, clean.
-#[derive(Deserialize)]
-pub(super) struct NotifyParams<'a>(
-    pub(super) &'a str,
-    pub(super) &'a str,
-    pub(super) &'a str,
-    pub(super) &'a str,
-    #[serde(borrow)] pub(super) Vec<&'a str>,
-    pub(super) &'a str,
-    pub(super) &'a str,
-    pub(super) &'a str,
-    #[serde(default)] pub(super) bool,
-);
+pub(super) type NotifyParams<'a> =
+    (&'a str, &'a str, &'a str, &'a str, Vec<&'a str>, &'a str, &'a str, &'a str, bool);
 
 /// Reads one line, without its end. Anything that is no message of the protocol is `None`.
 pub(super) fn read(line: &[u8]) -> Option<Incoming<'_>> {
@@ -56,7 +46,7 @@ pub(super) fn read(line: &[u8]) -> Option<Incoming<'_>> {
     let line: Line<'_> = serde_json::from_slice(line).ok()?;
     match (line.id, line.method) {
         (_, Some("mining.notify")) => {
-            let NotifyParams(job, _, _, _, _, _, _, ntime, _) =
+            let (job, _, _, _, _, _, _, ntime, _): NotifyParams<'_> =
                 serde_json::from_str(line.params?.get()).ok()?;
             Some(Incoming::Notify { job, ntime })
         }
@@ -110,9 +100,8 @@ pub(super) fn submit(
     out.extend_from_slice(br#"{"id":"#);
     decimal(out, id);
     out.extend_from_slice(br#","method":"mining.submit","params":[""#);
-    for (index, field) in [worker.as_bytes(), job.as_bytes(), extranonce2, ntime.as_bytes(), nonce]
-        .into_iter()
-        .enumerate()
+    for (index, field) in
+        [worker.as_bytes(), job.as_bytes(), extranonce2, ntime.as_bytes(), nonce].into_iter().enumerate()
     {
         if index > 0 {
             out.extend_from_slice(br#"",""#);
