@@ -270,6 +270,22 @@ fn blocks_far_behind_the_tips_are_overdue() {
 }
 
 #[test]
+fn branches_below_the_merge_depth_are_never_merged() {
+    let mut core = Core::new(NodeConfig { merge_depth: 5, overdue_limit: 100, ..config() }, START_MS);
+    let genesis = core.chain.genesis();
+    let main = mine_on(&mut core, genesis, 3, "miner");
+    let forgotten = mine_on(&mut core, genesis, 1, "forgotten")[0];
+    mine_on(&mut core, main[2], 7, "miner");
+    // Templates leave it out, and a block that names it is refused.
+    assert!(!core.chain.virtual_view().parents.contains(&forgotten));
+    let tip = core.chain.main_tip().id;
+    let refusal = core.mine_block(BLAKE2S, Some(&[tip, forgotten]), "miner", START_MS).unwrap_err();
+    assert!(refusal.to_string().starts_with("Side chain depth too large"), "{refusal}");
+    core.mine_block(BLAKE2S, None, "miner", START_MS).unwrap();
+    assert_eq!(core.chain.colour(forgotten), Colour::Unknown);
+}
+
+#[test]
 fn algorithms_have_windows_and_weights() {
     let mut config = config();
     config.algorithms.push(AlgorithmConfig {

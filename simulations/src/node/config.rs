@@ -42,6 +42,13 @@ pub struct Rival {
     pub hashrate: u64,
 }
 
+impl Rival {
+    /// That many rivals, `rival-1` and so on, with one algorithm and one hash rate.
+    pub fn some(count: usize, algorithm: &'static str, hashrate: u64) -> Vec<Self> {
+        (1..=count).map(|index| Self { name: format!("rival-{index}"), algorithm, hashrate }).collect()
+    }
+}
+
 /// Everything about a node. `Default` is a fast chain for demonstrations: one block per second, four rivals.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
@@ -93,7 +100,7 @@ impl Default for NodeConfig {
             coinbase_maturity: 20,
             overdue_limit: 32,
             merge_depth: 1_000,
-            rivals: (1..=4).map(rival).collect(),
+            rivals: Rival::some(4, "blake2s", 1_000),
             payments_per_minute: 0,
         }
     }
