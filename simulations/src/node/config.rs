@@ -85,8 +85,6 @@ pub struct NodeConfig {
 impl Default for NodeConfig {
     fn default() -> Self {
         let blake2s = AlgorithmConfig::named("blake2s").expect("the table holds blake2s");
-        let rival =
-            |index: usize| Rival { name: format!("rival-{index}"), algorithm: "blake2s", hashrate: 1_000 };
         Self {
             seed: 1,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
