@@ -21,7 +21,9 @@ describe("numbers", () => {
   it("writes compact and grouped counts", () => {
     expect(compact(12)).toBe("12");
     expect(compact(12.345)).toBe("12.35");
-    expect(compact(0.00123)).toBe("0.0012");
+    expect(compact(0.00123)).toBe("0.00123");
+    expect(compact(0.0000152)).toBe("0.0000152");
+    expect(compact(2e-9)).toBe("2.00e-9");
     expect(compact(-1500)).toBe("-1.50k");
     expect(compact(undefined)).toBe("—");
     expect(compact(Number.NaN)).toBe("—");

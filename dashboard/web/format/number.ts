@@ -14,8 +14,11 @@ function scale(value: number): { value: string; prefix: string } {
     rest /= 1000;
     power += 1;
   }
-  const digits = power === 0 && Number.isInteger(rest) ? 0 : rest >= 100 ? 1 : rest >= 0.01 || rest === 0 ? 2 : 4;
-  return { value: (value < 0 ? -rest : rest).toFixed(digits), prefix: prefixes[power] ?? "" };
+  const signed = value < 0 ? -rest : rest;
+  // Difficulties far below 1 are usual where the unit is that of a much harder chain.
+  if (rest > 0 && rest < 0.01) return { value: signed.toPrecision(3), prefix: "" };
+  const digits = power === 0 && Number.isInteger(rest) ? 0 : rest >= 100 ? 1 : 2;
+  return { value: signed.toFixed(digits), prefix: prefixes[power] ?? "" };
 }
 
 /** 12_430_000_000 -> 12.43 GH/s */
