@@ -130,7 +130,8 @@ impl ArbiterContext {
     /// Counts something of an authorised session.
     pub fn count(&self, card: &Rc<SessionCard>, change: impl FnOnce(&mut Tally)) {
         let mut tally = card.tally.borrow_mut();
-        change(&mut tally);
+        let tally = tally.get_or_insert_default();
+        change(tally);
         if !tally.in_news {
             tally.in_news = true;
             self.news.borrow_mut().push(Rc::clone(card));
@@ -195,7 +196,7 @@ pub struct Facts {
     /// Kind of miner.
     pub variant: &'static str,
     /// Difficulty in force.
-    pub difficulty: Option<Difficulty>,
+    pub bound: Option<Rc<Bound>>,
 }
 
 /// What a session shows to its hub, and how the hub calls on it: a flag and a wake-up instead of a message, so that a
@@ -213,7 +214,8 @@ pub struct SessionCard {
     pub facts: RefCell<Facts>,
     /// When the session next has to look at its clock.
     pub due_at: Cell<TimeMs>,
-    tally: RefCell<Tally>,
+    /// Nothing for those who never sent a share.
+    tally: RefCell<Option<Box<Tally>>>,
     job_waits: Cell<bool>,
     commands: RefCell<Vec<SessionCommand>>,
     waker: RefCell<Option<Waker>>,
@@ -308,14 +310,15 @@ impl SessionCard {
             miner: self.seen(),
             listener: self.listener,
             variant: self.facts.borrow().variant,
-            difficulty: self.facts.borrow().difficulty,
+            difficulty: self.facts.borrow().bound.as_ref().map(|bound| bound.difficulty),
             connected_at: self.connected_at,
-            last_share_at: self.tally.borrow().last_share_at,
+            last_share_at: self.tally.borrow().as_ref().map_or(TimeMs(0), |tally| tally.last_share_at),
         }
     }
 
     fn take_tally(&self) -> Option<SessionTally> {
         let mut tally = self.tally.borrow_mut();
+        let tally = tally.as_mut()?;
         tally.in_news = false;
         let counts = std::mem::take(&mut tally.counts);
         let work = std::mem::take(&mut tally.work);
@@ -326,7 +329,7 @@ impl SessionCard {
             counts,
             work,
             last_share_at: if counts.accepted > 0 { tally.last_share_at } else { TimeMs(0) },
-            difficulty: facts.difficulty?,
+            difficulty: facts.bound.as_ref()?.difficulty,
         })
     }
 }

@@ -34,9 +34,13 @@ pub struct Guess {
     pub left: u8,
 }
 
-/// A table with tokens as indices; places are used again. Bounded by the session's credit.
+/// A table with tokens as indices; places are used again. Bounded by the session's credit, and next to nothing for a
+/// session that never sent a share.
 #[derive(Debug, Default)]
-pub struct PendingTable {
+pub struct PendingTable(Option<Box<Places>>);
+
+#[derive(Debug, Default)]
+struct Places {
     places: Vec<Option<Pending>>,
     free: Vec<u32>,
 }
@@ -44,18 +48,20 @@ pub struct PendingTable {
 impl PendingTable {
     /// Keeps a share; the token finds it again.
     pub fn insert(&mut self, pending: Pending) -> u32 {
-        if let Some(token) = self.free.pop() {
-            self.places[token as usize] = Some(pending);
+        let Places { places, free } = &mut **self.0.get_or_insert_default();
+        if let Some(token) = free.pop() {
+            places[token as usize] = Some(pending);
             return token;
         }
-        self.places.push(Some(pending));
-        u32::try_from(self.places.len() - 1).expect("credit bounds the table far below 2^32 places")
+        places.push(Some(pending));
+        u32::try_from(places.len() - 1).expect("credit bounds the table far below 2^32 places")
     }
 
     /// Takes a share out.
     pub fn take(&mut self, token: u32) -> Option<Pending> {
-        let pending = self.places.get_mut(token as usize)?.take()?;
-        self.free.push(token);
+        let Places { places, free } = &mut **self.0.as_mut()?;
+        let pending = places.get_mut(token as usize)?.take()?;
+        free.push(token);
         Some(pending)
     }
 }

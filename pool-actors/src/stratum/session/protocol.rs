@@ -3,9 +3,9 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use pool_domain::{
-    dedup::SeenShares, difficulty::Difficulty, extranonce::ExtranoncePrefix, ids::Route, units::TimeMs,
-};
+use pool_domain::{dedup::SeenShares, extranonce::ExtranoncePrefix, ids::Route, units::TimeMs};
+
+use smallvec::SmallVec;
 
 use super::{
     Batches,
@@ -66,8 +66,33 @@ pub enum Flow {
 /// A worker that authorised here.
 #[derive(Debug)]
 pub(super) struct Authorised {
-    pub(super) user: Box<str>,
+    /// As the miner writes it; `None` when that is the canonical `account.worker`.
+    user: Option<Box<str>>,
     pub(super) identity: Arc<WorkerIdentity>,
+}
+
+impl Authorised {
+    pub(super) fn new(user: &str, identity: Arc<WorkerIdentity>) -> Self {
+        let mut worker = Self { user: None, identity };
+        if !worker.is(user) {
+            worker.user = Some(user.into());
+        }
+        worker
+    }
+
+    /// Whether a submit of `user` is for this worker.
+    pub(super) fn is(&self, user: &str) -> bool {
+        if let Some(written) = &self.user {
+            return **written == *user;
+        }
+        match user.strip_prefix(self.identity.account.as_str()) {
+            Some("") => self.identity.worker.as_str().is_empty(),
+            Some(rest) => rest
+                .strip_prefix('.')
+                .is_some_and(|rest| rest == self.identity.worker.as_str() && !rest.is_empty()),
+            None => false,
+        }
+    }
 }
 
 /// How many requests may come: a bucket that fills at the sustained rate and holds ten seconds' worth.
@@ -106,15 +131,11 @@ pub struct Session {
     pub(super) prefix: Option<ExtranoncePrefix>,
     pub(super) subscribed: bool,
     pub(super) takes_extranonce: bool,
-    pub(super) workers: Vec<Authorised>,
-    pub(super) pace: Option<Pace>,
-    /// Asked for before there was a pace.
-    pub(super) suggested: Option<Difficulty>,
-    /// As [`Self::suggested`], for BIP 310's minimum.
-    pub(super) minimum: Option<Difficulty>,
+    pub(super) workers: SmallVec<[Authorised; 1]>,
+    pub(super) pace: Pace,
     pub(super) version_mask: u32,
     pub(super) version_mask_sent: Option<u32>,
-    pub(super) terms: Vec<Terms>,
+    pub(super) terms: SmallVec<[Terms; 1]>,
     pub(super) last_sent: Option<u64>,
     pub(super) pending: PendingTable,
     pub(super) seen: SeenShares,
@@ -146,13 +167,11 @@ impl Session {
             prefix: None,
             subscribed: false,
             takes_extranonce: false,
-            workers: Vec::new(),
-            pace: None,
-            suggested: None,
-            minimum: None,
+            workers: SmallVec::new(),
+            pace: Pace::Wanted { start: None, minimum: None },
             version_mask: 0,
             version_mask_sent: None,
-            terms: Vec::new(),
+            terms: SmallVec::new(),
             last_sent: None,
             pending: PendingTable::default(),
             seen: SeenShares::new(SEEN_MAX),

@@ -113,7 +113,7 @@ impl Session {
             return self.failed_login();
         };
         let password = params.text(1).unwrap_or_default();
-        if self.workers.iter().any(|worker| *worker.user == *user) {
+        if self.workers.iter().any(|worker| worker.is(&user)) {
             push_result(out, &request.id, b"true");
             return Flow::Next;
         }
@@ -154,7 +154,7 @@ impl Session {
     fn enrol(&mut self, user: &str, identity: WorkerIdentity) {
         let identity = Arc::new(identity);
         let first = self.workers.is_empty();
-        self.workers.push(Authorised { user: user.into(), identity: Arc::clone(&identity) });
+        self.workers.push(Authorised::new(user, Arc::clone(&identity)));
         if first {
             self.permit.authorise();
             self.card.facts.borrow_mut().identity = Some(identity);
@@ -164,15 +164,13 @@ impl Session {
 
     /// Options in the password: `d=512`, `difficulty=0.5`, `diff=1`, apart by commas, semicolons or spaces.
     fn read_options(&mut self, password: &str) {
-        if self.pace.is_some() {
-            return;
-        }
+        let Pace::Wanted { start, .. } = &mut self.pace else { return };
         for option in password.split([',', ';', ' ']) {
             let Some((key, value)) = option.split_once('=') else { continue };
             if matches!(key.trim().to_ascii_lowercase().as_str(), "d" | "diff" | "difficulty")
                 && let Ok(difficulty) = Difficulty::parse(value.trim())
             {
-                self.suggested = Some(self.hub.shared.admissible(self.card.listener, difficulty));
+                *start = Some(self.hub.shared.admissible(self.card.listener, difficulty));
             }
         }
     }
@@ -204,11 +202,11 @@ impl Session {
         let difficulty = self.hub.shared.admissible(self.card.listener, difficulty);
         let fixed = self.listener().fixed;
         let changed = match &mut self.pace {
-            Some(Pace::Vardiff(vardiff)) => vardiff.suggest(difficulty, now).is_some(),
-            Some(Pace::Fixed(current)) if !fixed => std::mem::replace(current, difficulty) != difficulty,
-            Some(Pace::Fixed(_)) => false,
-            None => {
-                self.suggested = Some(difficulty);
+            Pace::Vardiff(vardiff) => vardiff.suggest(difficulty, now).is_some(),
+            Pace::Fixed(current) if !fixed => std::mem::replace(current, difficulty) != difficulty,
+            Pace::Fixed(_) => false,
+            Pace::Wanted { start, .. } => {
+                *start = Some(difficulty);
                 false
             }
         };
@@ -290,11 +288,11 @@ impl Session {
         let minimum = self.hub.shared.admissible(self.card.listener, minimum);
         match &mut self.pace {
             // The change goes out with the next job.
-            Some(Pace::Vardiff(vardiff)) => {
+            Pace::Vardiff(vardiff) => {
                 vardiff.set_minimum(minimum, now);
             }
-            Some(Pace::Fixed(_)) => {}
-            None => self.minimum = Some(minimum),
+            Pace::Fixed(_) => {}
+            Pace::Wanted { minimum: wanted, .. } => *wanted = Some(minimum),
         }
     }
 

@@ -80,7 +80,7 @@ impl Session {
             return Err(Refused::Reason(RejectReason::NotSubscribed));
         }
         let user = params.text(0).ok_or(Refused::Reason(RejectReason::Unauthorized))?;
-        let worker = self.workers.iter().position(|worker| *worker.user == *user);
+        let worker = self.workers.iter().position(|worker| worker.is(&user));
         let worker = worker.ok_or(Refused::Reason(RejectReason::Unauthorized))?;
         let worker = u16::try_from(worker).map_err(|_| Refused::Reason(RejectReason::Unauthorized))?;
         let hub = Rc::clone(&self.hub);
@@ -228,7 +228,7 @@ impl Session {
             tally.last_share_at = now;
         });
         match &mut self.pace {
-            Some(Pace::Vardiff(vardiff)) => vardiff.on_share(now, pending.bound.difficulty).is_some(),
+            Pace::Vardiff(vardiff) => vardiff.on_share(now, pending.bound.difficulty).is_some(),
             _ => false,
         }
     }

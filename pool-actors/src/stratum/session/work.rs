@@ -28,6 +28,13 @@ const SEARCH_MS: u64 = 60_000;
 /// How a session's difficulty is found.
 #[derive(Debug)]
 pub(super) enum Pace {
+    /// No work was sent yet; what the miner asked for until then.
+    Wanted {
+        /// Difficulty to start with.
+        start: Option<Difficulty>,
+        /// BIP 310's minimum.
+        minimum: Option<Difficulty>,
+    },
     /// As configured or asked for; only the network's difficulty bounds it.
     Fixed(Difficulty),
     /// By the pace of its shares.
@@ -64,7 +71,7 @@ impl Session {
 
     fn tick(&mut self, now: TimeMs, caught_up: bool, out: &mut Vec<u8>) {
         let changed = match &mut self.pace {
-            Some(Pace::Vardiff(vardiff)) => vardiff.on_tick(now).is_some(),
+            Pace::Vardiff(vardiff) => vardiff.on_tick(now).is_some(),
             _ => false,
         };
         if changed && caught_up {
@@ -84,12 +91,12 @@ impl Session {
 
     pub(super) fn pace_tick_ms(&self, now: TimeMs) -> u64 {
         match &self.pace {
-            Some(Pace::Vardiff(vardiff))
+            Pace::Vardiff(vardiff)
                 if !vardiff.is_steady() && now.since(self.card.connected_at) < SEARCH_MS =>
             {
                 SEARCH_TICK_MS
             }
-            Some(Pace::Vardiff(_)) => self.listener().vardiff.target_interval_ms.max(SEARCH_TICK_MS),
+            Pace::Vardiff(_) => self.listener().vardiff.target_interval_ms.max(SEARCH_TICK_MS),
             _ => KEEPALIVE_MS,
         }
     }
@@ -161,8 +168,8 @@ impl Session {
         if !self.subscribed || !self.authorised() || self.last_sent.is_some() {
             return;
         }
-        if self.pace.is_none() {
-            self.pace = Some(self.first_pace(now));
+        if let Pace::Wanted { start, minimum } = self.pace {
+            self.pace = self.first_pace(start, minimum, now);
             if self.announces_extranonce() {
                 self.push_extranonce(out);
             }
@@ -172,13 +179,13 @@ impl Session {
         self.offer_work(now, out);
     }
 
-    fn first_pace(&self, now: TimeMs) -> Pace {
+    fn first_pace(&self, start: Option<Difficulty>, minimum: Option<Difficulty>, now: TimeMs) -> Pace {
         let listener = self.listener();
         let mut settings = listener.vardiff;
-        if let Some(minimum) = self.minimum {
+        if let Some(minimum) = minimum {
             settings.minimum = settings.minimum.max(minimum).min(settings.maximum);
         }
-        settings.initial = self.suggested.unwrap_or(settings.initial).max(settings.minimum);
+        settings.initial = start.unwrap_or(settings.initial).max(settings.minimum);
         if listener.fixed {
             return Pace::Fixed(settings.initial.quantise());
         }
@@ -193,7 +200,7 @@ impl Session {
         let jobs = hub.jobs.borrow();
         let Some(entry) = jobs.newest() else { return };
         let first = wire_id::first(entry.job.id);
-        if self.pace.is_none()
+        if matches!(self.pace, Pace::Wanted { .. })
             || hub.paused.borrow().is_some()
             || self.last_sent.is_some_and(|last| last >= first)
         {
@@ -248,12 +255,12 @@ impl Session {
     /// The difficulty of the next job: never above the network's.
     fn difficulty_for(&mut self, network: Difficulty, now: TimeMs) -> Difficulty {
         match &mut self.pace {
-            Some(Pace::Vardiff(vardiff)) => {
+            Pace::Vardiff(vardiff) => {
                 vardiff.set_network(network, now);
                 vardiff.current()
             }
-            Some(Pace::Fixed(difficulty)) => (*difficulty).min(network).quantise(),
-            None => self.listener().vardiff.initial.min(network).quantise(),
+            Pace::Fixed(difficulty) => (*difficulty).min(network).quantise(),
+            Pace::Wanted { .. } => self.listener().vardiff.initial.min(network).quantise(),
         }
     }
 
@@ -271,7 +278,6 @@ impl Session {
         let announced = last.map(|terms| terms.bound.difficulty);
         if announced != Some(difficulty) {
             render::push_set_difficulty(out, difficulty);
-            self.card.facts.borrow_mut().difficulty = Some(difficulty);
             if announced.is_some() {
                 self.publish_difficulty(difficulty);
             }
@@ -281,7 +287,9 @@ impl Session {
         });
         // A number of its own must be known as one that was really sent.
         if !same || wire_id::split(number).1 > 0 {
-            self.terms.push(Terms { from: number, bound: hub.bound(difficulty, scale), prefix });
+            let bound = hub.bound(difficulty, scale);
+            self.card.facts.borrow_mut().bound = Some(Rc::clone(&bound));
+            self.terms.push(Terms { from: number, bound, prefix });
         }
     }
 
