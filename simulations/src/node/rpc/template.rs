@@ -5,8 +5,11 @@ use serde_json::{Value, json};
 use super::{Params, RpcError};
 use crate::node::block::{Block, Id, MAX_BLOCK_BYTES, VERSION_BASE, VERSION_ROLLING_MASK, parents_root};
 use crate::node::core::Core;
+use crate::node::dag::Reward;
 use crate::node::difficulty::{hashes_of, target_of};
+use crate::node::mempool::Waiting;
 use crate::node::rules::{MAX_COINBASE_SCRIPT, MAX_FUTURE_SECONDS, coinbase_prefix};
+use crate::node::view::View;
 use crate::node::wallet::{address_of_script, script_of_address};
 use ruint::aliases::U256;
 
@@ -36,36 +39,9 @@ pub(super) fn get(core: &Core, params: &Params<'_>, now_ms: u64) -> Result<Value
     let bits = core.chain.bits_for(entry, view);
     let target = target_of(bits).unwrap_or(U256::MAX);
     let now = core.now(now_ms).max(view.median_time);
-    let parents: Vec<Value> = view
-        .parents
-        .iter()
-        .map(|parent| json!({"hash": parent.to_string(), "data": hex::encode(parent.to_wire())}))
-        .collect();
-    let outputs: Vec<Value> = view
-        .merge
-        .rewards
-        .iter()
-        .map(|reward| {
-            json!({
-                "address": address_of_script(&reward.script), "script": reward.script.to_hex_string(),
-                "amount": reward.amount, "block": reward.block.to_string(),
-            })
-        })
-        .collect();
     let value = view.merge.rewards.iter().map(|reward| reward.amount).sum::<u64>() + view.merge.red_reward;
     let payments = core.mempool.best();
     let fees: u64 = payments.iter().map(|entry| entry.fee).sum();
-    let transactions: Vec<Value> = payments
-        .iter()
-        .map(|entry| {
-            let txid = entry.transaction.compute_txid().to_string();
-            json!({
-                "data": bitcoin::consensus::encode::serialize_hex(&entry.transaction),
-                "txid": txid, "hash": txid, "fee": entry.fee, "depends": [],
-                "sigops": entry.transaction.output.len(), "weight": entry.bytes * 4,
-            })
-        })
-        .collect();
     let zeros = "0".repeat(64);
     let bits_text = format!("{:08x}", bits.to_consensus());
     let target_text = format!("{target:064x}");
@@ -74,7 +50,7 @@ pub(super) fn get(core: &Core, params: &Params<'_>, now_ms: u64) -> Result<Value
     Ok(json!({
         "version": VERSION_BASE | u32::from(pow_type),
         "previousblockhash": root,
-        "parents": parents,
+        "parents": parents(view),
         "height": view.height,
         "blues": view.data.blue_score,
         "curtime": now, "mintime": view.median_time, "maxtime": core.now(now_ms).saturating_add(MAX_FUTURE_SECONDS),
@@ -83,14 +59,14 @@ pub(super) fn get(core: &Core, params: &Params<'_>, now_ms: u64) -> Result<Value
         "pow_diff_reference": {"nbits": bits_text, "target": target_text},
         "pow_type": pow_type, "algorithm": entry.algorithm.name,
         "coinbasevalue": value,
-        "coinbaseoutputs": outputs,
+        "coinbaseoutputs": mandatory_outputs(view),
         "coinbase_address": payout,
         "coinbase_script": payout_script.map(|script| script.to_hex_string()),
         "coinbase_script_prefix": coinbase_prefix(view.height).to_hex_string(),
         "coinbase_script_max": MAX_COINBASE_SCRIPT,
         "coinbaseaux": {"flags": ""},
         "blockreward": core.chain.config().subsidy + fees,
-        "transactions": transactions,
+        "transactions": payments.into_iter().map(payment).collect::<Vec<_>>(),
         "stateroot": zeros, "txroot": zeros,
         "capabilities": ["proposal", "longpoll"],
         "mutable": ["time", "transactions", "coinbase/append", "version/reduce"],
@@ -102,6 +78,30 @@ pub(super) fn get(core: &Core, params: &Params<'_>, now_ms: u64) -> Result<Value
         "longpollid": longpollid,
         "expires": MAX_FUTURE_SECONDS,
     }))
+}
+
+fn parents(view: &View) -> Vec<Value> {
+    let parent = |id: &Id| json!({"hash": id.to_string(), "data": hex::encode(id.to_wire())});
+    view.parents.iter().map(parent).collect()
+}
+
+fn mandatory_outputs(view: &View) -> Vec<Value> {
+    let output = |reward: &Reward| {
+        json!({
+            "address": address_of_script(&reward.script), "script": reward.script.to_hex_string(),
+            "amount": reward.amount, "block": reward.block.to_string(),
+        })
+    };
+    view.merge.rewards.iter().map(output).collect()
+}
+
+fn payment(entry: &Waiting) -> Value {
+    let txid = entry.transaction.compute_txid().to_string();
+    json!({
+        "data": bitcoin::consensus::encode::serialize_hex(&entry.transaction),
+        "txid": txid, "hash": txid, "fee": entry.fee, "depends": [],
+        "sigops": entry.transaction.output.len(), "weight": entry.bytes * 4,
+    })
 }
 
 pub(super) fn submit(core: &mut Core, params: &Params<'_>, now_ms: u64) -> Result<Value, RpcError> {
