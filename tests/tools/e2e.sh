@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# The dashboard in a real browser: against a stand-in through good and bad times, then against the demonstration.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+tests/tools/dashboard.sh
+npm --prefix dashboard run --silent size
+npm --prefix dashboard run --silent e2e:self
+cargo build --quiet --bin dagpool
+DAGPOOL_BIN="$PWD/target/debug/dagpool" SHOTS="$PWD/dashboard/e2e/shots/demo" npm --prefix dashboard run --silent e2e
