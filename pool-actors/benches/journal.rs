@@ -93,17 +93,17 @@ fn append(bencher: Bencher<'_, '_>, durability: Durability) {
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| miners.batch(&mut journal));
 }
 
-#[divan::bench(max_time = 3)]
+#[divan::bench(sample_count = 1_000, max_time = 3)]
 fn append_1000_durable(bencher: Bencher<'_, '_>) {
     append(bencher, Durability::Disk);
 }
 
-#[divan::bench(max_time = 3)]
+#[divan::bench(sample_count = 1_000, max_time = 3)]
 fn append_1000_os(bencher: Bencher<'_, '_>) {
     append(bencher, Durability::Os);
 }
 
-#[divan::bench(max_time = 3)]
+#[divan::bench(sample_count = 1_000, max_time = 3)]
 fn raw_write_and_sync(bencher: Bencher<'_, '_>) {
     let folder = folder();
     let path = folder.path().join("raw");

@@ -184,12 +184,42 @@ fn chain_hash(header: &[u8], payload: &[u8]) -> ChainHash {
 /// # Errors
 /// [`NoFrame`].
 pub fn parse_frame(bytes: &[u8]) -> Result<Frame<'_>, NoFrame> {
-    let checked = check_frame(bytes)?;
-    Ok(Frame { hash: chain_hash(&bytes[..64], checked.payload), ..checked })
+    Ok(check_frame(bytes)?.open(bytes))
 }
 
-/// As [`parse_frame`], but leaves `hash` zero.
-fn check_frame(bytes: &[u8]) -> Result<Frame<'_>, NoFrame> {
+/// A frame whose checksum is right.
+#[derive(Debug, Clone, Copy)]
+pub struct Checked {
+    fields: FrameFields,
+    payload_len: usize,
+}
+
+impl Checked {
+    /// The frame, with its hash; `bytes` are those that were checked.
+    ///
+    /// # Panics
+    /// If they are shorter.
+    #[must_use]
+    pub fn open(self, bytes: &[u8]) -> Frame<'_> {
+        let payload = &bytes[FRAME_HEADER..FRAME_HEADER + self.payload_len];
+        let FrameFields { flags, count, first_seq, time_ms, prev_hash } = self.fields;
+        Frame {
+            flags,
+            count,
+            first_seq,
+            time_ms,
+            prev_hash,
+            hash: chain_hash(&bytes[..64], payload),
+            payload,
+        }
+    }
+}
+
+/// As [`parse_frame`], but leaves out the hash.
+///
+/// # Errors
+/// [`NoFrame`].
+pub fn check_frame(bytes: &[u8]) -> Result<Checked, NoFrame> {
     let Some((header, rest)) = bytes.split_first_chunk::<FRAME_HEADER>() else {
         return Err(if bytes.iter().all(|byte| *byte == 0) {
             NoFrame::End
@@ -211,15 +241,8 @@ fn check_frame(bytes: &[u8]) -> Result<Frame<'_>, NoFrame> {
     if crc.to_le_bytes() != header[64..] || count == 0 || first_seq.checked_add(u64::from(count)).is_none() {
         return Err(NoFrame::Bad);
     }
-    Ok(Frame {
-        flags: header[5],
-        count,
-        first_seq,
-        time_ms: u64_at(header, 24),
-        prev_hash: hash_at(header, 32),
-        hash: [0; 32],
-        payload,
-    })
+    let (flags, time_ms, prev_hash) = (header[5], u64_at(header, 24), hash_at(header, 32));
+    Ok(Checked { fields: FrameFields { flags, count, first_seq, time_ms, prev_hash }, payload_len })
 }
 
 /// Looks behind a spoiled frame for a sound one that proves that the spoiled one had been durable: then this is damage
@@ -227,8 +250,9 @@ fn check_frame(bytes: &[u8]) -> Result<Frame<'_>, NoFrame> {
 #[must_use]
 pub fn proof_of_damage(tail: &[u8], expected_seq: u64) -> Option<usize> {
     memmem::find_iter(tail, FRAME_MAGIC).find(|at| {
-        check_frame(&tail[*at..])
-            .is_ok_and(|frame| frame.first_seq > expected_seq && frame.flags & PREDECESSOR_DURABLE != 0)
+        check_frame(&tail[*at..]).is_ok_and(|frame| {
+            frame.fields.first_seq > expected_seq && frame.fields.flags & PREDECESSOR_DURABLE != 0
+        })
     })
 }
 

@@ -10,7 +10,7 @@ use pool_domain::{
 use super::{
     catalogue::{Catalogue, SegmentInfo, file_name},
     fault::JournalFault,
-    format::{ChainHash, FRAME_HEADER, Frame, NoFrame, SEGMENT_HEADER, SegmentHeader, parse_frame},
+    format::{ChainHash, FRAME_HEADER, Frame, NoFrame, SEGMENT_HEADER, SegmentHeader, check_frame},
     interned::Names,
     record::{CandidateFields, Record, ShareFields, take_record},
     writer::JournalState,
@@ -290,20 +290,22 @@ impl OpenSegment {
     fn frame<'b>(&mut self, buffer: &'b mut Vec<u8>) -> io::Result<Option<Frame<'b>>> {
         let mut need = FRAME_HEADER;
         let mut fresh = false;
-        loop {
+        let (head, at) = loop {
             let at = usize::try_from(self.offset - self.buffered_at).unwrap_or(usize::MAX);
-            match parse_frame(buffer.get(at..).unwrap_or_default()) {
-                Ok(_) => return Ok(buffer.get(at..).and_then(|bytes| parse_frame(bytes).ok())),
+            match check_frame(buffer.get(at..).unwrap_or_default()) {
+                Ok(head) => break (head, at),
                 Err(NoFrame::NeedMore(more)) if more > need => need = more,
                 // What was buffered may have been read before the frame was written.
-                Err(_) if !fresh => fresh = true,
+                Err(_) if !fresh => {}
                 Err(_) => return Ok(None),
             }
+            fresh = true;
             buffer.resize(need.max(CHUNK), 0);
             let read = self.file.read_at(self.offset, buffer)?;
             buffer.truncate(read);
             self.buffered_at = self.offset;
-        }
+        };
+        Ok(Some(head.open(&buffer[at..])))
     }
 }
 
