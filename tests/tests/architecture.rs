@@ -167,7 +167,8 @@ fn users_of(needle: &str, homes: &[&str]) -> Vec<String> {
 fn what_has_one_home_stays_there() {
     let rules: &[(&str, &[&str])] = &[
         (".do_send(", &["runtime/"]),
-        (".try_send(", &["runtime/"]),
+        // Adapters know no actors: there it is a channel's. Clippy tells the two apart by type.
+        (".try_send(", &["runtime/", "adapters/"]),
         ("Arbiter::new", &["runtime/"]),
         ("thread::spawn", &["runtime/"]),
         ("thread::Builder", &["runtime/"]),
