@@ -244,7 +244,12 @@ async fn another_node_takes_over_and_the_first_one_is_returned_to() {
 #[tokio::test]
 async fn nodes_that_must_not_be_mined_on_are_told_apart() {
     let kaspad = Kaspad::start(&standard());
-    let node = port(KaspaConfig { network: Some("mainnet".into()), ..config(vec![kaspad.url()]) });
+    let mainnet = "kaspa:qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqkx9awp4e".to_owned();
+    let node = port(KaspaConfig {
+        network: Some("mainnet".into()),
+        payout_address: mainnet.clone(),
+        ..config(vec![kaspad.url()])
+    });
     let error = node.template(&kheavyhash()).await.unwrap_err();
     assert!(
         matches!(&error, NodeError::WrongChain { got, expected, .. } if got == "simnet" && expected == "mainnet")
@@ -256,8 +261,11 @@ async fn nodes_that_must_not_be_mined_on_are_told_apart() {
     assert!(!health.ready && health.reason.contains("not synchronised"));
     assert!(matches!(node.template(&kheavyhash()).await, Err(NodeError::NotReady { .. })));
 
-    let node = port(KaspaConfig { payout_address: "kaspasim:nonsense".into(), ..config(vec![kaspad.url()]) });
-    assert!(matches!(node.template(&kheavyhash()).await, Err(NodeError::Rpc { .. })));
+    for address in ["kaspasim:nonsense".to_owned(), mainnet] {
+        let wrong = KaspaConfig { payout_address: address, ..config(vec![kaspad.url()]) };
+        let refused = KaspaNode::new(wrong, Arc::new(SystemClock)).err();
+        assert!(refused.is_some_and(|error| error.contains("payout address")));
+    }
     let node = port(config(vec![kaspad.url()]));
     assert!(node.template(&AlgorithmName::new("sha256d").unwrap()).await.is_err());
     assert!(template(&node).await.height.is_some(), "the connection lives on");

@@ -263,6 +263,20 @@ async fn another_chain_without_a_configured_name_is_noticed_too() {
 }
 
 #[tokio::test]
+async fn rewards_go_to_the_configured_address_or_to_the_wallets_label() {
+    let sim = SimNode::start(quick()).unwrap();
+    let node = port(Bip22Config { payout_address: "the-pool".into(), ..config(&[&sim]).await });
+    let hash = submit(&node, &template(&node).await, 1).await;
+    let block = rpc(&sim.rpc_url, "getBlock", json!([hash])).await;
+    assert_eq!(block["miner_address"], rpc(&sim.rpc_url, "getNewAddress", json!(["the-pool"])).await);
+    let configured = rpc(&sim.rpc_url, "getNewAddress", json!(["elsewhere"])).await;
+    let address = configured.as_str().unwrap().to_owned();
+    let node = port(Bip22Config { payout_address: address, ..config(&[&sim]).await });
+    let hash = submit(&node, &template(&node).await, 1).await;
+    assert_eq!(rpc(&sim.rpc_url, "getBlock", json!([hash])).await["miner_address"], configured);
+}
+
+#[tokio::test]
 async fn passwords_are_used_and_their_refusal_is_clear() {
     let auth = Some(("user".to_owned(), "secret".to_owned()));
     let sim = SimNode::start(NodeConfig { auth, ..quick() }).unwrap();

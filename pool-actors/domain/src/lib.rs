@@ -9,6 +9,7 @@
 //! |---|---|
 //! | names and amounts | [`ids`], [`units`] |
 //! | proof of work | [`target`], [`difficulty`], [`merkle`], [`header`] |
+//! | addresses | [`kaspa_address`] |
 //! | a share | [`job`], [`share`], [`extranonce`], [`dedup`], [`vardiff`] |
 //! | hot-swap | [`traffic_split`], [`rollout`] |
 //! | money | [`share_window`], [`pplns`], [`split`], [`proof`], [`accounting`], [`postings`], [`maturity`] |
@@ -27,6 +28,7 @@ pub mod header;
 pub mod ids;
 pub mod invariants;
 pub mod job;
+pub mod kaspa_address;
 pub mod maturity;
 pub mod merkle;
 pub mod postings;

@@ -54,7 +54,7 @@ pub struct Bip22Config {
     pub profile: &'static Bip22Profile,
     /// Endpoints, preferred one first; at least one.
     pub endpoints: Vec<RpcEndpoint>,
-    /// Address that the pool is paid to.
+    /// Address that the pool is paid to, or a label of the node's wallet where the profile has one.
     pub payout_address: String,
     /// Text in the coinbase of our blocks.
     pub coinbase_tag: String,
@@ -75,6 +75,8 @@ pub struct Bip22Node {
     on_chain: Vec<AtomicBool>,
     /// Chain id and genesis that all endpoints must share.
     chain: OnceCell<(String, String)>,
+    /// The address paid to, once a label is resolved.
+    payout: OnceCell<String>,
     endpoints: Endpoints,
     listening: Mutex<Listening>,
 }
@@ -95,6 +97,11 @@ struct TemplateHealth {
     reason_code: String,
     #[serde(default)]
     reason: String,
+}
+
+#[derive(Deserialize)]
+struct AddressValidity {
+    isvalid: bool,
 }
 
 impl Bip22Node {
@@ -124,6 +131,7 @@ impl Bip22Node {
             on_chain: rpcs.iter().map(|_| AtomicBool::new(false)).collect(),
             rpcs,
             chain: OnceCell::new(),
+            payout: OnceCell::new(),
             listening: Mutex::new(Listening::default()),
             config,
             clock,
@@ -187,7 +195,8 @@ impl Bip22Node {
     ) -> Result<Template, NodeError> {
         self.ensure_chain(index).await?;
         let rpc = &self.rpcs[index];
-        let params = (["coinbase/append", "longpoll"], pow_type, &self.config.payout_address);
+        let payout = self.payout.get_or_try_init(|| self.payout_address(rpc)).await?;
+        let params = (["coinbase/append", "longpoll"], pow_type, payout);
         let wire: WireTemplate =
             rpc.call("getBlockTemplate", params).await.map_err(|error| self.not_now(error))?;
         let origin = Origin {
@@ -198,6 +207,21 @@ impl Bip22Node {
             version_mask: self.config.profile.version_mask,
         };
         wire.into_template(&origin).map_err(|what| rpc.protocol(format!("getBlockTemplate: {what}")))
+    }
+
+    /// The configured address, or the address that the node's wallet has for it as a label.
+    async fn payout_address(&self, rpc: &Rpc) -> Result<String, NodeError> {
+        let configured = &self.config.payout_address;
+        if !self.config.profile.wallet_labels {
+            return Ok(configured.clone());
+        }
+        let validity: AddressValidity = rpc.call("validateAddress", [configured]).await?;
+        if validity.isvalid {
+            return Ok(configured.clone());
+        }
+        let address: String = rpc.call("getNewAddress", [configured]).await?;
+        tracing::info!(label = configured, address, "rewards are paid to the node's wallet");
+        Ok(address)
     }
 
     /// An error that says "not now" is about the node, not about the question.

@@ -19,6 +19,7 @@ use async_trait::async_trait;
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 use pool_domain::{
     ids::{AlgorithmName, BlockHash},
+    kaspa_address::{KaspaAddress, KaspaNetwork},
     share::Solution,
     target::Target,
 };
@@ -80,6 +81,8 @@ pub struct KaspaNode {
     on_chain: Vec<AtomicBool>,
     /// Network id that all endpoints must share.
     network: OnceCell<String>,
+    /// What every template's coinbase must name.
+    payout_script: Vec<u8>,
     endpoints: Endpoints,
     listening: Mutex<Listening>,
 }
@@ -149,11 +152,17 @@ impl KaspaNode {
     /// A node port; connects to nothing yet.
     ///
     /// # Errors
-    /// When no endpoint is given.
+    /// When no endpoint is given, or the payout address is no address of the network.
     pub fn new(config: KaspaConfig, clock: SharedClock) -> Result<Self, String> {
         if config.endpoints.is_empty() {
             return Err("a chain needs at least one node endpoint".to_owned());
         }
+        let network = config.network.as_deref().and_then(KaspaNetwork::of_network_id);
+        let address = match network {
+            Some(network) => KaspaAddress::parse_for(&config.payout_address, network),
+            None => KaspaAddress::parse(&config.payout_address),
+        };
+        let payout_script = address.map_err(|error| format!("payout address: {error}"))?.script();
         let (tell, news) = broadcast::channel(NEWS_MAX);
         let wrpcs: Vec<Wrpc> = config
             .endpoints
@@ -172,6 +181,7 @@ impl KaspaNode {
             endpoints: Endpoints::new(wrpcs.len()),
             on_chain: wrpcs.iter().map(|_| AtomicBool::new(false)).collect(),
             network: OnceCell::new(),
+            payout_script,
             listening: Mutex::new(listening),
             wrpcs,
             config,
@@ -228,6 +238,9 @@ impl KaspaNode {
             Header::deserialize(&answer.block["header"]).map_err(|error| broken(error.to_string()))?;
         let network_target = Target::from_compact(header.bits).map_err(|error| broken(error.to_string()))?;
         let pre_pow_hash = header.hash(0, 0).map_err(broken)?;
+        if !self.pays_us(&answer.block) {
+            return Err(broken("its coinbase does not name the pool's payout address".to_owned()));
+        }
         Ok(Template {
             id: next_template_id(),
             endpoint: index,
@@ -238,6 +251,19 @@ impl KaspaNode {
             received_at: self.clock.now(),
             header: HeaderForm::PrePow { pre_pow_hash, timestamp_ms: header.timestamp },
             private: NodePrivate(Arc::new(Assembly { block: answer.block, header })),
+        })
+    }
+
+    /// The coinbase's payload names who is paid by the merging block: blue score 8, subsidy 8, script version 2, script
+    /// length 1, script, extra data (rusty-kaspa, `serialize_coinbase_payload`).
+    fn pays_us(&self, block: &Value) -> bool {
+        let payload = block["transactions"][0]["payload"].as_str().and_then(|text| hex::decode(text).ok());
+        payload.is_some_and(|payload| {
+            let named = payload
+                .get(18)
+                .map(|length| usize::from(*length))
+                .and_then(|length| payload.get(19..19 + length));
+            payload.get(16..18) == Some(&[0, 0]) && named == Some(self.payout_script.as_slice())
         })
     }
 
@@ -379,7 +405,7 @@ impl Listening {
                 }
             }
             Notification::NewBlockTemplate {} => {
-                self.queue.push_back(NodeEvent::NewTemplate { clean: false })
+                self.queue.push_back(NodeEvent::NewTemplate { clean: false });
             }
             Notification::VirtualChainChanged { removed_chain_block_hashes, added_chain_block_hashes } => {
                 if !removed_chain_block_hashes.is_empty() {

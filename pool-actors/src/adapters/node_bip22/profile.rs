@@ -13,6 +13,8 @@ pub struct Bip22Profile {
     pub websocket_path: Option<&'static str>,
     /// Bits of the version that miners may roll when the template does not say.
     pub version_mask: u32,
+    /// The node has a wallet that gives an address for any label (and always the same): rewards may go there.
+    pub wallet_labels: bool,
     /// Words of `submitBlock` errors that mean "the block is in the DAG already".
     pub known_texts: &'static [&'static str],
     /// Words of errors that mean "not now": of `submitBlock` (tried again) and of `getBlockTemplate` (not ready).
@@ -36,6 +38,7 @@ pub static SIMULATED: Bip22Profile = Bip22Profile {
     ],
     websocket_path: Some("/ws"),
     version_mask: 0x1fff_e000,
+    wallet_labels: true,
     known_texts: &["already have block"],
     not_now_texts: &["client in initial download", "must enable miner", "already exists in the queue"],
     final_texts: &[
