@@ -14,6 +14,7 @@
 
 pub mod adapters;
 pub mod algorithm;
+pub mod api;
 pub mod config;
 pub mod error;
 pub mod ledger;

@@ -1,11 +1,16 @@
 //! Everything that others may want to follow: one publisher, typed events, lossy for watchers (and counted).
 
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
 use actix::Message;
 use pool_domain::{difficulty::Difficulty, ids::SessionId, units::TimeMs};
 use serde::Serialize;
+use tokio::sync::broadcast;
 
-use super::block::BlockView;
-use crate::runtime::outbox::Outbox;
+use super::{block::BlockView, stats::PoolSnapshot};
 
 /// A thing that happened. Serialised as it is to the dashboard feed.
 #[derive(Debug, Clone, Serialize)]
@@ -42,6 +47,9 @@ pub enum PoolEvent {
         /// What happened.
         message: String,
     },
+    /// Once a second: the figures of [`PoolSnapshot`]. Not kept for those who come later: the next second brings newer.
+    #[serde(skip)]
+    Stats(Arc<PoolSnapshot>),
 }
 
 /// A miner's session, for events.
@@ -69,44 +77,71 @@ pub struct Publish {
     pub event: PoolEvent,
 }
 
-/// Which events one wants: a set of topics.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Topics {
-    /// Miners coming and going, difficulty changes.
-    pub miners: bool,
-    /// Blocks.
-    pub blocks: bool,
-    /// The node's state.
-    pub node: bool,
-    /// The security log.
-    pub security: bool,
+/// Who may read a rendering of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Anybody: no addresses of miners, no security events.
+    Public,
+    /// Whoever has the admin token.
+    Operator,
 }
 
-impl Topics {
-    /// Everything.
-    pub const ALL: Self = Self { miners: true, blocks: true, node: true, security: true };
+/// An event with its number: numbers rise over all events of the publisher, and also from one process to the next.
+pub struct Numbered {
+    /// Its number.
+    pub seq: u64,
+    /// When.
+    pub at: TimeMs,
+    /// What.
+    pub event: PoolEvent,
+    frames: [OnceLock<Option<Arc<str>>>; 2],
+}
 
-    /// Whether the event belongs to one of these topics.
+impl Numbered {
+    /// An event that was given a number.
     #[must_use]
-    pub const fn has(&self, event: &PoolEvent) -> bool {
-        match event {
-            PoolEvent::MinerConnected(_)
-            | PoolEvent::MinerDisconnected(_)
-            | PoolEvent::DifficultyAdjusted { .. } => self.miners,
-            PoolEvent::Block(_) => self.blocks,
-            PoolEvent::NodeState { .. } => self.node,
-            PoolEvent::SecurityEvent { .. } => self.security,
-        }
+    pub fn new(seq: u64, at: TimeMs, event: PoolEvent) -> Self {
+        Self { seq, at, event, frames: Default::default() }
+    }
+
+    /// The text for an audience, made by whoever needs it first; `None` if it is not for that audience.
+    pub fn frame(
+        &self,
+        audience: Audience,
+        render: impl FnOnce(&Self) -> Option<String>,
+    ) -> Option<Arc<str>> {
+        let cell = match audience {
+            Audience::Public => &self.frames[0],
+            Audience::Operator => &self.frames[1],
+        };
+        cell.get_or_init(|| render(self).map(Arc::from)).clone()
     }
 }
 
-/// To the EventPublisher: send me these from now on. A subscriber that has no room misses events (counted); one that is
-/// dead is forgotten.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
+impl fmt::Debug for Numbered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Numbered").field("seq", &self.seq).field("event", &self.event).finish_non_exhaustive()
+    }
+}
+
+/// To the EventPublisher: tell me what happens from now on, and what I missed.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Subscription")]
 pub struct Subscribe {
-    /// Which.
-    pub topics: Topics,
-    /// Where to.
-    pub to: Outbox<Publish>,
+    /// Number of the last event that was seen, if any.
+    pub since: Option<u64>,
+}
+
+/// What a subscriber begins with. Nothing is lost between `missed` and `live`.
+#[derive(Debug)]
+pub struct Subscription {
+    /// Number of the newest event.
+    pub seq: u64,
+    /// What happened since the event that the subscriber saw last (without [`PoolEvent::Stats`]); `None` when that is
+    /// too long ago, or was of another process: it needs a snapshot.
+    pub missed: Option<Vec<Arc<Numbered>>>,
+    /// The DAG's recent blocks as last told, oldest first.
+    pub blocks: Vec<BlockView>,
+    /// Everything from now on. A subscriber that is too slow loses the oldest, and is told.
+    pub live: broadcast::Receiver<Arc<Numbered>>,
 }

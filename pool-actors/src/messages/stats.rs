@@ -1,13 +1,13 @@
 //! Counters on their way to the StatsAggregator: lossy and summed up per arbiter, never one message per share.
 //! Money shown anywhere comes from the ledger, never from here.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use actix::Message;
 use pool_domain::{
     difficulty::Difficulty,
-    ids::{Account, AlgorithmName, SessionId, WorkerName},
-    units::{TimeMs, Work},
+    ids::{Account, AlgorithmName, SessionId},
+    units::{BasisPoints, TimeMs, Work},
 };
 use serde::Serialize;
 
@@ -80,63 +80,80 @@ pub struct StatsTally {
 #[rtype(result = "()")]
 pub struct SessionEnded(pub SessionId);
 
-/// The pool at a moment, made once a second and published in a watch. Hash rates come from accepted work.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// The pool at a moment, once a second from the StatsAggregator: in a watch and as an event.
+#[derive(Debug, Clone, Default)]
 pub struct PoolSnapshot {
-    /// When it was made.
+    /// When.
     pub at: TimeMs,
-    /// When counting began.
-    pub since: TimeMs,
     /// Algorithm of the job in force.
     pub algorithm: Option<AlgorithmName>,
-    /// Hashes per second.
+    /// Sum over connected workers, hashes per second.
     pub hashrate: u128,
-    /// Accepted shares per thousand seconds.
-    pub shares_per_kilosecond: u64,
-    /// Shares since the start of the process.
+    /// Shares since the aggregator started.
     pub shares: ShareCounts,
-    /// Accounts with a session.
-    pub miners: usize,
-    /// Workers with a session.
-    pub workers: usize,
-    /// Open connections.
+    /// Accepted shares per 1,000 seconds, by the last ten seconds.
+    pub shares_per_1000_s: u64,
+    /// Open miner connections.
     pub connections: usize,
-    /// Blocks of the whole network per thousand seconds.
-    pub blocks_per_kilosecond: u64,
-    /// Work accepted since a block of ours was accepted last.
-    pub work_since_block: Work,
-    /// By account; workers without session stay for a while.
-    pub accounts: Arc<BTreeMap<Account, Vec<WorkerStats>>>,
-    /// The last ten minutes, oldest first, one point a second.
-    pub history: Arc<Vec<StatsPoint>>,
+    /// Accounts with a connected worker.
+    pub miners_connected: usize,
+    /// Connected workers (account and name).
+    pub workers_connected: usize,
+    /// Accounts that are connected or were lately, fastest first.
+    pub miners: Arc<[MinerStats]>,
+    /// Accepted work since the last block of ours per work of a block, 100% = as expected.
+    pub effort: Option<BasisPoints>,
+    /// The whole network's blocks per 1,000 seconds, by the growth of height or blue score.
+    pub network_blocks_per_1000_s: Option<u64>,
+    /// The whole network's hashes per second: blocks per second by work per block.
+    pub network_hashrate: Option<u128>,
+    /// One point a second, oldest first.
+    pub history: Arc<[HistoryPoint]>,
 }
 
-/// A worker in a snapshot.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WorkerStats {
-    /// Name of the rig.
-    pub worker: WorkerName,
-    /// Hashes per second.
-    pub hashrate: u128,
-    /// Sessions it has now.
-    pub sessions: usize,
-    /// When the oldest of them was first seen; 0 without a session.
-    pub connected_since: TimeMs,
-    /// Difficulty of the session that spoke last.
-    pub difficulty: Option<Difficulty>,
-    /// Last accepted share; 0 = none.
-    pub last_share_at: TimeMs,
-    /// Shares since it was first seen.
-    pub shares: ShareCounts,
-}
-
-/// A point of the history.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct StatsPoint {
+/// A second of the past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryPoint {
     /// When.
     pub at: TimeMs,
     /// Hashes per second.
     pub hashrate: u128,
-    /// Accepted shares per thousand seconds.
-    pub shares_per_kilosecond: u64,
+    /// Accepted shares per 1,000 seconds.
+    pub shares_per_1000_s: u64,
+}
+
+/// An account's live figures. Nothing here is money, or leads to money.
+#[derive(Debug, Clone)]
+pub struct MinerStats {
+    /// Canonical payout address.
+    pub account: Account,
+    /// Hashes per second of its connected workers.
+    pub hashrate: u128,
+    /// Shares since its workers came.
+    pub shares: ShareCounts,
+    /// Since when one of its workers has been connected without a break; `None` while none is.
+    pub connected_since: Option<TimeMs>,
+    /// Last accepted share, 0 = none.
+    pub last_share_at: TimeMs,
+    /// Workers, by name.
+    pub workers: Vec<WorkerStats>,
+}
+
+/// A worker's live figures.
+#[derive(Debug, Clone)]
+pub struct WorkerStats {
+    /// Account and name.
+    pub identity: Arc<WorkerIdentity>,
+    /// Hashes per second, 0 while not connected.
+    pub hashrate: u128,
+    /// Shares since it came.
+    pub shares: ShareCounts,
+    /// Sessions it mines with now.
+    pub sessions: usize,
+    /// Difficulty in force at one of its sessions.
+    pub difficulty: Difficulty,
+    /// Last accepted share, 0 = none.
+    pub last_share_at: TimeMs,
+    /// Since when it has been connected without a break; `None` while it is not.
+    pub connected_since: Option<TimeMs>,
 }

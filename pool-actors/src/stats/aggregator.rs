@@ -1,270 +1,339 @@
-//! StatsAggregator: from tallies and events to one [`PoolSnapshot`] a second.
+//! StatsAggregator: the pool's figures, once a second.
 //!
-//! * **receives** [`StatsTally`] and [`SessionEnded`] from the session hubs, [`Publish`] from the EventPublisher (miners
-//!   coming, blocks), its own timer, [`Observe`]
-//! * **sends** nothing; publishes the snapshot in a watch
-//! * **supervised by** the factory supervisor; after a restart the figures begin anew (the ledger's don't)
-//! * **on overload** tallies are lost and counted by the hubs' outboxes
+//! * **receives** [`StatsTally`] from every arbiter's session hub, [`SessionEnded`], [`Observe`]
+//! * **sends** a [`PoolSnapshot`] each second: in a watch, and as an event to the EventPublisher
+//! * **supervised by** the factory supervisor; a new one starts counting afresh
+//! * **on overload** tallies are shed by the sender; work is lost from the figures, never from the ledger
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
-use actix::{Actor, AsyncContext as _, Context, Handler, MessageResult};
+use actix::{Actor, AsyncContext as _, Context, Handler};
 use pool_domain::{
     difficulty::Difficulty,
-    ids::{Account, AlgorithmName, BlockHash, SessionId, WorkerName},
-    maturity::BlockStatus,
-    units::{TimeMs, Work},
+    ids::{Account, AlgorithmName, SessionId},
+    units::{BasisPoints, TimeMs},
 };
 use serde::Serialize;
 
 use super::rate::Rate;
 use crate::{
     messages::{
-        block::BlockView,
         event::{PoolEvent, Publish},
+        job::NodeState,
+        ledger::LedgerSummary,
         share::WorkerIdentity,
-        stats::{PoolSnapshot, SessionEnded, ShareCounts, StatsPoint, StatsTally, WorkerStats},
+        stats::{
+            HistoryPoint, MinerStats, PoolSnapshot, SessionEnded, SessionTally, ShareCounts, StatsTally,
+            WorkerStats,
+        },
     },
-    metrics::HASHRATE,
+    metrics::{HASHRATE, NETWORK_DIFFICULTY},
     ports::clock::SharedClock,
     runtime::{
         observe::{Observation, Observe},
-        watch::Publisher,
+        outbox::Outbox,
+        watch::{Publisher, Watched},
     },
 };
 
-/// Points of the history.
+/// How often figures are published.
+const TICK: Duration = Duration::from_secs(1);
+/// Points of history: ten minutes.
 const HISTORY: usize = 600;
-/// Window of the pool's hash rate.
-const POOL_WINDOW_MS: u64 = 120_000;
-/// Window of a worker's hash rate: vardiff aims at a share every 5 s, so this holds some 60.
-const WORKER_WINDOW_MS: u64 = 300_000;
-/// Window of shares per second.
-const SHARES_WINDOW_MS: u64 = 12_000;
-/// Window of the network's block rate.
-const BLOCKS_WINDOW_MS: u64 = 120_000;
-/// Workers without session and share are forgotten after this.
-const FORGET_MS: u64 = 600_000;
-/// Workers kept in memory; past it, new ones are not shown by themselves.
-const WORKERS_MAX: usize = 200_000;
-/// Blocks remembered, so that none is counted twice.
-const BLOCKS_SEEN_MAX: usize = 8_192;
+/// Seconds that the rate of shares is taken over.
+const SHARE_RATE_S: usize = 10;
+/// Seconds that the network's block rate is taken over.
+const BLOCK_RATE_S: usize = 120;
+/// A session without news for so long has gone, even if its end was lost on the way (stratum's idle time-out is less).
+const SILENT_MS: u64 = 1_200_000;
+/// A worker that left is remembered for so long.
+const GONE_KEPT_MS: u64 = 3_600_000;
+/// Workers that left are forgotten at once beyond this number.
+const GONE_MAX: usize = 50_000;
+/// News of a session may arrive so long after its end.
+const ENDED_KEPT_MS: u64 = 60_000;
 
-type WorkerKey = (Account, WorkerName);
+/// What a StatsAggregator works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// Time.
+    pub clock: SharedClock,
+    /// State of node and job.
+    pub node: Watched<NodeState>,
+    /// Blocks found so far, for the effort.
+    pub ledger: Watched<LedgerSummary>,
+    /// Where figures are published.
+    pub snapshot: Arc<Publisher<PoolSnapshot>>,
+    /// Who tells the world.
+    pub events: Outbox<Publish>,
+}
 
-#[derive(Debug)]
 struct Worker {
     rate: Rate,
-    sessions: HashMap<SessionId, TimeMs>,
-    difficulty: Option<Difficulty>,
+    counts: ShareCounts,
+    sessions: usize,
+    difficulty: Difficulty,
     last_share_at: TimeMs,
-    shares: ShareCounts,
-    last_seen: TimeMs,
+    connected_since: TimeMs,
+    /// Last news, or when its last session ended.
+    touched_at: TimeMs,
+}
+
+struct Session {
+    worker: Arc<WorkerIdentity>,
+    news_at: TimeMs,
 }
 
 /// See the module's documentation.
 pub struct StatsAggregator {
-    clock: SharedClock,
-    snapshot: Arc<Publisher<PoolSnapshot>>,
-    since: TimeMs,
+    parts: Parts,
     algorithm: Option<AlgorithmName>,
-    shares: ShareCounts,
-    work: Rate,
-    share_rate: Rate,
-    blocks: Rate,
-    blocks_seen: HashSet<BlockHash>,
-    blocks_order: VecDeque<BlockHash>,
-    accepted_blocks: HashSet<BlockHash>,
-    work_since_block: Work,
-    workers: BTreeMap<WorkerKey, Worker>,
-    sessions: HashMap<SessionId, WorkerKey>,
+    workers: HashMap<Arc<WorkerIdentity>, Worker>,
+    sessions: HashMap<SessionId, Session>,
+    ended: HashMap<SessionId, TimeMs>,
     connections: BTreeMap<usize, usize>,
-    history: VecDeque<StatsPoint>,
+    shares: ShareCounts,
+    /// Accepted shares in total at the end of each of the last seconds.
+    accepted_totals: VecDeque<u64>,
+    /// Height or blue score each second.
+    heights: VecDeque<(TimeMs, u64)>,
+    history: VecDeque<HistoryPoint>,
+    /// Accepted work since the last block of ours.
+    round_work: u128,
+    blocks_found: Option<u64>,
+}
+
+/// What an aggregator says about itself.
+#[derive(Debug, Serialize)]
+struct State {
+    workers: usize,
+    sessions: usize,
+    shares: ShareCounts,
+    history: usize,
 }
 
 impl StatsAggregator {
-    /// Begins to count.
+    /// An aggregator that has heard nothing yet.
     #[must_use]
-    pub fn new(clock: SharedClock, snapshot: Arc<Publisher<PoolSnapshot>>) -> Self {
-        let now = clock.now();
+    pub fn new(parts: Parts) -> Self {
         Self {
-            clock,
-            snapshot,
-            since: now,
+            parts,
             algorithm: None,
-            shares: ShareCounts::default(),
-            work: Rate::new(POOL_WINDOW_MS, now.0),
-            share_rate: Rate::new(SHARES_WINDOW_MS, now.0),
-            blocks: Rate::new(BLOCKS_WINDOW_MS, now.0),
-            blocks_seen: HashSet::new(),
-            blocks_order: VecDeque::new(),
-            accepted_blocks: HashSet::new(),
-            work_since_block: Work::ZERO,
-            workers: BTreeMap::new(),
+            workers: HashMap::new(),
             sessions: HashMap::new(),
+            ended: HashMap::new(),
             connections: BTreeMap::new(),
-            history: VecDeque::with_capacity(HISTORY + 1),
+            shares: ShareCounts::default(),
+            accepted_totals: VecDeque::new(),
+            heights: VecDeque::new(),
+            history: VecDeque::new(),
+            round_work: 0,
+            blocks_found: None,
         }
     }
 
-    /// The worker of a session, which may be new; `None` when there are too many.
-    fn worker(&mut self, session: SessionId, key: &WorkerKey, now: TimeMs) -> Option<&mut Worker> {
-        if !self.workers.contains_key(key) {
-            if self.workers.len() >= WORKERS_MAX {
-                return None;
+    fn take(&mut self, now: TimeMs, news: &SessionTally) {
+        self.shares.add(&news.counts);
+        self.round_work = self.round_work.saturating_add(news.work.0);
+        let joins = !self.ended.contains_key(&news.session);
+        let worker = self.workers.entry(Arc::clone(&news.worker)).or_insert_with(|| Worker {
+            rate: Rate::new(now),
+            counts: ShareCounts::default(),
+            sessions: 0,
+            difficulty: news.difficulty,
+            last_share_at: TimeMs(0),
+            connected_since: now,
+            touched_at: now,
+        });
+        worker.rate.add(now, news.work, news.counts.accepted);
+        worker.counts.add(&news.counts);
+        worker.difficulty = news.difficulty;
+        worker.last_share_at = worker.last_share_at.max(news.last_share_at);
+        worker.touched_at = now;
+        if !joins {
+            return;
+        }
+        let session = Session { worker: Arc::clone(&news.worker), news_at: now };
+        match self.sessions.insert(news.session, session) {
+            // A session may authorise again under another name.
+            Some(before) if before.worker != news.worker => self.leave(&before.worker, now),
+            Some(_) => return,
+            None => {}
+        }
+        if let Some(worker) = self.workers.get_mut(&news.worker) {
+            if worker.sessions == 0 {
+                worker.connected_since = now;
             }
-            let fresh = Worker {
-                rate: Rate::new(WORKER_WINDOW_MS, now.0),
-                sessions: HashMap::new(),
-                difficulty: None,
-                last_share_at: TimeMs(0),
-                shares: ShareCounts::default(),
-                last_seen: now,
-            };
-            self.workers.insert(key.clone(), fresh);
-        }
-        if self.sessions.get(&session) != Some(key) {
-            self.end(session);
-            self.sessions.insert(session, key.clone());
-        }
-        let worker = self.workers.get_mut(key)?;
-        worker.sessions.entry(session).or_insert(now);
-        worker.last_seen = now;
-        Some(worker)
-    }
-
-    fn end(&mut self, session: SessionId) {
-        if let Some(key) = self.sessions.remove(&session)
-            && let Some(worker) = self.workers.get_mut(&key)
-        {
-            worker.sessions.remove(&session);
+            worker.sessions += 1;
         }
     }
 
-    fn tally(&mut self, tally: StatsTally) {
-        let now = self.clock.now();
-        self.algorithm = Some(tally.algorithm);
-        self.connections.insert(tally.arbiter, tally.connections);
-        self.shares.add(&tally.anonymous);
-        for session in tally.sessions {
-            self.shares.add(&session.counts);
-            self.work.add(now.0, session.work.0);
-            self.share_rate.add(now.0, u128::from(session.counts.accepted));
-            self.work_since_block = self.work_since_block.saturating_add(session.work);
-            if let Some(worker) = self.worker(session.session, &key_of(&session.worker), now) {
-                worker.rate.add(now.0, session.work.0);
-                worker.shares.add(&session.counts);
-                worker.difficulty = Some(session.difficulty);
-                worker.last_share_at = worker.last_share_at.max(session.last_share_at);
+    fn leave(&mut self, worker: &Arc<WorkerIdentity>, now: TimeMs) {
+        if let Some(worker) = self.workers.get_mut(worker) {
+            worker.sessions = worker.sessions.saturating_sub(1);
+            worker.touched_at = now;
+        }
+    }
+
+    fn end(&mut self, session: SessionId, now: TimeMs) {
+        if let Some(session) = self.sessions.remove(&session) {
+            self.leave(&session.worker, now);
+        }
+    }
+
+    fn forget(&mut self, now: TimeMs) {
+        self.ended.retain(|_, ended_at| now.since(*ended_at) < ENDED_KEPT_MS);
+        let silent: Vec<SessionId> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| now.since(session.news_at) > SILENT_MS)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in silent {
+            self.end(id, now);
+        }
+        self.workers.retain(|_, worker| worker.sessions > 0 || now.since(worker.touched_at) < GONE_KEPT_MS);
+        // Whoever invents worker names must not fill our memory.
+        if self.workers.len() > self.sessions.len() + GONE_MAX {
+            self.workers.retain(|_, worker| worker.sessions > 0);
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = self.parts.clock.now();
+        self.forget(now);
+        let snapshot = Arc::new(self.snapshot(now));
+        self.parts.snapshot.set_shared(Arc::clone(&snapshot));
+        if let Some(algorithm) = &snapshot.algorithm {
+            metrics::gauge!(HASHRATE, "algorithm" => algorithm.to_string()).set(snapshot.hashrate as f64);
+            if let Some(job) = &self.parts.node.load().job {
+                metrics::gauge!(NETWORK_DIFFICULTY, "algorithm" => algorithm.to_string())
+                    .set(job.network_work.0 as f64);
             }
         }
+        self.parts.events.offer(Publish { at: now, event: PoolEvent::Stats(snapshot) });
     }
 
-    fn block(&mut self, block: &BlockView) {
-        if self.blocks_seen.insert(block.hash) {
-            self.blocks.add(block.found_at.0.min(self.clock.now().0), 1);
-            self.blocks_order.push_back(block.hash);
-        }
-        if block.ours
-            && block.status == Some(BlockStatus::Accepted)
-            && self.accepted_blocks.insert(block.hash)
-        {
-            self.work_since_block = Work::ZERO;
-        }
-        if self.blocks_order.len() > BLOCKS_SEEN_MAX
-            && let Some(oldest) = self.blocks_order.pop_front()
-        {
-            self.blocks_seen.remove(&oldest);
-            self.accepted_blocks.remove(&oldest);
-        }
-    }
-
-    fn event(&mut self, event: PoolEvent) {
-        match event {
-            PoolEvent::MinerConnected(seen) => {
-                let account = seen.account.and_then(|account| Account::new(&account).ok());
-                let worker = WorkerName::new(seen.worker.as_deref().unwrap_or_default()).ok();
-                if let (Some(account), Some(worker)) = (account, worker) {
-                    let now = self.clock.now();
-                    self.worker(seen.session, &(account, worker), now);
-                }
-            }
-            PoolEvent::MinerDisconnected(seen) => self.end(seen.session),
-            PoolEvent::Block(block) => self.block(&block),
-            PoolEvent::DifficultyAdjusted { session, difficulty, .. } => {
-                if let Some(worker) = self.sessions.get(&session).and_then(|key| self.workers.get_mut(key)) {
-                    worker.difficulty = Some(difficulty);
-                }
-            }
-            PoolEvent::NodeState { .. } | PoolEvent::SecurityEvent { .. } => {}
-        }
-    }
-
-    fn publish(&mut self) {
-        let now = self.clock.now();
-        self.workers
-            .retain(|_, worker| !worker.sessions.is_empty() || now.since(worker.last_seen) < FORGET_MS);
-        let hashrate = self.work.per(1_000, now.0);
-        let shares_per_kilosecond = u64::try_from(self.share_rate.per(1_000_000, now.0)).unwrap_or(u64::MAX);
-        self.history.push_back(StatsPoint { at: now, hashrate, shares_per_kilosecond });
+    fn snapshot(&mut self, now: TimeMs) -> PoolSnapshot {
+        let miners = self.miners(now);
+        let hashrate = miners.iter().map(|miner| miner.hashrate).fold(0, u128::saturating_add);
+        let shares_per_1000_s = self.share_rate();
+        self.history.push_back(HistoryPoint { at: now, hashrate, shares_per_1000_s });
         if self.history.len() > HISTORY {
             self.history.pop_front();
         }
-        let mut accounts = BTreeMap::<Account, Vec<WorkerStats>>::new();
-        let (mut miners, mut workers) = (0, 0);
-        for ((account, name), worker) in &mut self.workers {
-            let list = accounts.entry(account.clone()).or_default();
-            let online = !worker.sessions.is_empty();
-            if online && list.iter().all(|other| other.sessions == 0) {
-                miners += 1;
-            }
-            workers += usize::from(online);
-            list.push(WorkerStats {
-                worker: name.clone(),
-                hashrate: worker.rate.per(1_000, now.0),
-                sessions: worker.sessions.len(),
-                connected_since: worker.sessions.values().min().copied().unwrap_or_default(),
-                difficulty: worker.difficulty,
-                last_share_at: worker.last_share_at,
-                shares: worker.shares,
-            });
-        }
-        if let Some(algorithm) = &self.algorithm {
-            #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-            metrics::gauge!(HASHRATE, "algorithm" => algorithm.to_string()).set(hashrate as f64);
-        }
-        self.snapshot.set(PoolSnapshot {
+        let node = self.parts.node.get();
+        let block_work = node.job.as_ref().map(|job| job.network_work.0).filter(|work| *work > 0);
+        let network_blocks_per_1000_s = self.block_rate(now, node.job.as_ref().and_then(|job| job.height));
+        PoolSnapshot {
             at: now,
-            since: self.since,
             algorithm: self.algorithm.clone(),
             hashrate,
-            shares_per_kilosecond,
             shares: self.shares,
-            miners,
-            workers,
+            shares_per_1000_s,
             connections: self.connections.values().sum(),
-            blocks_per_kilosecond: u64::try_from(self.blocks.per(1_000_000, now.0)).unwrap_or(u64::MAX),
-            work_since_block: self.work_since_block,
-            accounts: Arc::new(accounts),
-            history: Arc::new(self.history.iter().copied().collect()),
-        });
+            miners_connected: miners.iter().filter(|miner| miner.connected_since.is_some()).count(),
+            workers_connected: self.workers.values().filter(|worker| worker.sessions > 0).count(),
+            miners: miners.into(),
+            effort: self.effort(block_work),
+            network_blocks_per_1000_s,
+            network_hashrate: network_blocks_per_1000_s
+                .zip(block_work)
+                .map(|(rate, work)| work.saturating_mul(u128::from(rate)) / 1_000),
+            history: self.history.iter().copied().collect(),
+        }
     }
-}
 
-fn key_of(identity: &WorkerIdentity) -> WorkerKey {
-    (identity.account.clone(), identity.worker.clone())
+    /// Live figures by account, fastest first.
+    fn miners(&mut self, now: TimeMs) -> Vec<MinerStats> {
+        let mut accounts: HashMap<&Account, MinerStats> = HashMap::new();
+        for (identity, worker) in &mut self.workers {
+            let connected_since = (worker.sessions > 0).then_some(worker.connected_since);
+            let hashrate = if connected_since.is_some() { worker.rate.hashrate(now) } else { 0 };
+            let miner = accounts.entry(&identity.account).or_insert_with(|| MinerStats {
+                account: identity.account.clone(),
+                hashrate: 0,
+                shares: ShareCounts::default(),
+                connected_since: None,
+                last_share_at: TimeMs(0),
+                workers: Vec::new(),
+            });
+            miner.hashrate = miner.hashrate.saturating_add(hashrate);
+            miner.shares.add(&worker.counts);
+            miner.connected_since = [miner.connected_since, connected_since].into_iter().flatten().min();
+            miner.last_share_at = miner.last_share_at.max(worker.last_share_at);
+            miner.workers.push(WorkerStats {
+                identity: Arc::clone(identity),
+                hashrate,
+                shares: worker.counts,
+                sessions: worker.sessions,
+                difficulty: worker.difficulty,
+                last_share_at: worker.last_share_at,
+                connected_since,
+            });
+        }
+        let mut miners: Vec<MinerStats> = accounts.into_values().collect();
+        for miner in &mut miners {
+            miner.workers.sort_by(|a, b| a.identity.worker.cmp(&b.identity.worker));
+        }
+        miners.sort_by(|a, b| b.hashrate.cmp(&a.hashrate).then_with(|| a.account.cmp(&b.account)));
+        miners
+    }
+
+    fn share_rate(&mut self) -> u64 {
+        if self.accepted_totals.is_empty() {
+            self.accepted_totals.push_back(0);
+        }
+        self.accepted_totals.push_back(self.shares.accepted);
+        if self.accepted_totals.len() > SHARE_RATE_S + 1 {
+            self.accepted_totals.pop_front();
+        }
+        let first = self.accepted_totals.front().copied().unwrap_or_default();
+        let seconds = u64::try_from(self.accepted_totals.len() - 1).unwrap_or(1).max(1);
+        self.shares.accepted.saturating_sub(first).saturating_mul(1_000) / seconds
+    }
+
+    fn block_rate(&mut self, now: TimeMs, height: Option<u64>) -> Option<u64> {
+        let Some(height) = height else {
+            self.heights.clear();
+            return None;
+        };
+        // Another network, or a deep reorganisation: begin anew.
+        if self.heights.back().is_some_and(|(_, last)| *last > height) {
+            self.heights.clear();
+        }
+        self.heights.push_back((now, height));
+        if self.heights.len() > BLOCK_RATE_S + 1 {
+            self.heights.pop_front();
+        }
+        let (first_at, first) = *self.heights.front()?;
+        let elapsed_ms = now.since(first_at);
+        (elapsed_ms >= 10_000).then(|| (height - first).saturating_mul(1_000_000) / elapsed_ms)
+    }
+
+    fn effort(&mut self, block_work: Option<u128>) -> Option<BasisPoints> {
+        let ledger = self.parts.ledger.get();
+        let found = ledger.ready.then(|| ledger.totals.blocks.iter().map(|(_, _, count)| count).sum());
+        if let Some(found) = found {
+            if self.blocks_found.is_some_and(|before| before < found) {
+                self.round_work = 0;
+            }
+            self.blocks_found = Some(found);
+        }
+        let basis_points = self.round_work.saturating_mul(10_000) / block_work?;
+        Some(BasisPoints(u32::try_from(basis_points).unwrap_or(u32::MAX)))
+    }
 }
 
 impl Actor for StatsAggregator {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        self.publish();
-        context.run_interval(Duration::from_secs(1), |actor, _| actor.publish());
+        context.run_interval(TICK, |aggregator, _| aggregator.tick());
     }
 }
 
@@ -272,7 +341,13 @@ impl Handler<StatsTally> for StatsAggregator {
     type Result = ();
 
     fn handle(&mut self, tally: StatsTally, _: &mut Self::Context) {
-        self.tally(tally);
+        let now = self.parts.clock.now();
+        self.algorithm = Some(tally.algorithm);
+        self.connections.insert(tally.arbiter, tally.connections);
+        self.shares.add(&tally.anonymous);
+        for news in &tally.sessions {
+            self.take(now, news);
+        }
     }
 }
 
@@ -280,130 +355,21 @@ impl Handler<SessionEnded> for StatsAggregator {
     type Result = ();
 
     fn handle(&mut self, SessionEnded(session): SessionEnded, _: &mut Self::Context) {
-        self.end(session);
-    }
-}
-
-impl Handler<Publish> for StatsAggregator {
-    type Result = ();
-
-    fn handle(&mut self, publish: Publish, _: &mut Self::Context) {
-        self.event(publish.event);
+        let now = self.parts.clock.now();
+        self.ended.insert(session, now);
+        self.end(session, now);
     }
 }
 
 impl Handler<Observe> for StatsAggregator {
-    type Result = MessageResult<Observe>;
+    type Result = Observation;
 
-    fn handle(&mut self, _: Observe, _: &mut Self::Context) -> Self::Result {
-        #[derive(Serialize)]
-        struct State {
-            since: TimeMs,
-            workers: usize,
-            sessions: usize,
-            shares: ShareCounts,
-        }
-        MessageResult(Observation::of(&State {
-            since: self.since,
+    fn handle(&mut self, _: Observe, _: &mut Self::Context) -> Observation {
+        Observation::of(&State {
             workers: self.workers.len(),
             sessions: self.sessions.len(),
             shares: self.shares,
-        }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    use super::*;
-    use crate::{
-        messages::{event::MinerSeen, stats::SessionTally},
-        ports::clock::Clock,
-        runtime::watch::watched,
-    };
-
-    struct TestClock(AtomicU64);
-
-    impl Clock for TestClock {
-        fn now(&self) -> TimeMs {
-            TimeMs(self.0.load(Ordering::Relaxed))
-        }
-    }
-
-    fn identity(account: &str, worker: &str) -> Arc<WorkerIdentity> {
-        Arc::new(WorkerIdentity {
-            account: Account::new(account).unwrap(),
-            worker: WorkerName::new(worker).unwrap(),
+            history: self.history.len(),
         })
-    }
-
-    fn tally(session: u64, worker: &Arc<WorkerIdentity>, accepted: u64, work: u128) -> StatsTally {
-        StatsTally {
-            algorithm: AlgorithmName::new("blake2s").unwrap(),
-            sessions: vec![SessionTally {
-                session: SessionId(session),
-                worker: Arc::clone(worker),
-                counts: ShareCounts { accepted, rejected: 1, stale: 1, ..ShareCounts::default() },
-                work: Work(work),
-                last_share_at: TimeMs(7),
-                difficulty: Difficulty::ONE,
-            }],
-            anonymous: ShareCounts::default(),
-            connections: 3,
-            arbiter: 0,
-        }
-    }
-
-    fn seen(session: u64, account: &str, worker: &str) -> MinerSeen {
-        MinerSeen {
-            session: SessionId(session),
-            account: Some(account.into()),
-            worker: Some(worker.into()),
-            peer: "127.0.0.1:9".into(),
-            agent: None,
-        }
-    }
-
-    #[test]
-    fn miners_workers_and_rates_follow_tallies_and_events() {
-        let clock = Arc::new(TestClock(AtomicU64::new(1_000_000)));
-        let (publisher, snapshots) = watched(PoolSnapshot::default());
-        let mut stats = StatsAggregator::new(Arc::clone(&clock) as SharedClock, Arc::new(publisher));
-        stats.event(PoolEvent::MinerConnected(seen(1, "a", "x")));
-        stats.event(PoolEvent::MinerConnected(seen(2, "a", "y")));
-        stats.event(PoolEvent::MinerConnected(seen(3, "b", "")));
-        let worker = identity("a", "x");
-        for second in 1..=60_u64 {
-            clock.0.store(1_000_000 + second * 1_000, Ordering::Relaxed);
-            stats.tally(tally(1, &worker, 2, 1_000));
-            stats.publish();
-        }
-        let snapshot = snapshots.get();
-        assert_eq!((snapshot.miners, snapshot.workers, snapshot.connections), (2, 3, 3));
-        assert_eq!((snapshot.shares.accepted, snapshot.shares.stale), (120, 60));
-        assert_eq!(snapshot.hashrate, 1_000);
-        assert!(
-            (1_900..=2_200).contains(&snapshot.shares_per_kilosecond),
-            "{}",
-            snapshot.shares_per_kilosecond
-        );
-        assert_eq!(snapshot.history.len(), 60);
-        let workers = &snapshot.accounts[&Account::new("a").unwrap()];
-        assert_eq!((workers[0].hashrate, workers[0].shares.accepted, workers[0].sessions), (1_000, 120, 1));
-        assert_eq!((workers[1].hashrate, workers[1].connected_since), (0, TimeMs(1_000_000)));
-
-        // Sessions end; the worker stays a while, then is forgotten.
-        for session in 1..=3 {
-            stats.end(SessionId(session));
-        }
-        stats.publish();
-        assert_eq!(
-            (snapshots.get().miners, snapshots.get().workers, snapshots.get().accounts.len()),
-            (0, 0, 2)
-        );
-        clock.0.store(3_000_000, Ordering::Relaxed);
-        stats.publish();
-        assert_eq!((snapshots.get().accounts.len(), snapshots.get().hashrate), (0, 0));
     }
 }

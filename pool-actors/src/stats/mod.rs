@@ -1,5 +1,12 @@
-//! Figures for people: who mines how fast, and what happens. Lossy by design; money never comes from here.
+//! What the pool does at this moment, for people: figures once a second, and the stream of events. Lossy on purpose;
+//! money shown anywhere comes from the ledger, never from here.
 
-pub mod aggregator;
-pub mod publisher;
+mod aggregator;
+mod publisher;
 mod rate;
+
+pub use aggregator::{Parts, StatsAggregator};
+pub use publisher::EventPublisher;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! Who may do what, and what every answer carries.
+
+use std::fmt;
+
+use actix_web::{
+    Error, HttpResponse, ResponseError as _,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        Method,
+        header::{self, HeaderMap, HeaderName, HeaderValue},
+    },
+    middleware::Next,
+    web,
+};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Api,
+    errors::{ApiError, ErrorCode},
+};
+use crate::metrics::AUTH_FAILURES_TOTAL;
+
+/// The token for routes that change something. Only its digest is kept.
+#[derive(Clone)]
+pub struct AdminToken([u8; 32]);
+
+impl AdminToken {
+    /// From the token's text.
+    #[must_use]
+    pub fn new(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).into())
+    }
+
+    /// Whether `token` is the same, in a time that does not depend on where they differ.
+    #[must_use]
+    pub fn matches(&self, token: &str) -> bool {
+        let given: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        // All bytes are looked at; digests of a guess say nothing about the token.
+        self.0.iter().zip(given).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+    }
+}
+
+impl fmt::Debug for AdminToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AdminToken(***)")
+    }
+}
+
+/// What a request needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Nothing.
+    Anybody,
+    /// The admin token.
+    Admin,
+}
+
+/// Public to read, with everything below where it ends in `/*`. Whatever is not here needs the admin token, whether it
+/// exists or not, whatever the method.
+const PUBLIC: &[&str] = &[
+    "/api/stats",
+    "/api/miners",
+    "/api/miners/*",
+    "/api/blocks",
+    "/api/blocks/*",
+    "/api/pools",
+    "/api/pools/*",
+    "/api/algorithms/status",
+    "/api/openapi.json",
+    "/api/docs",
+    "/api/live",
+    "/health/*",
+    "/metrics",
+    "/docs/*",
+];
+
+/// Prefixes whose paths are in [`PUBLIC`] or need the token; everything else is the dashboard.
+const GUARDED: &[&str] = &["/api", "/health", "/metrics", "/docs"];
+
+/// The role that a request needs.
+pub(super) fn role(method: &Method, path: &str) -> Role {
+    let below =
+        |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    let public = PUBLIC.iter().any(|known| match known.strip_suffix("/*") {
+        Some(prefix) => below(prefix) && path != prefix,
+        None => path == *known,
+    });
+    if reads && (public || !GUARDED.iter().any(|prefix| below(prefix))) { Role::Anybody } else { Role::Admin }
+}
+
+/// Whether these headers carry the admin token.
+pub(super) fn is_admin(api: &Api, headers: &HeaderMap) -> bool {
+    bearer(headers).is_some_and(|token| api.admin_token.matches(token))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The content security policy that the dashboard is built for: nothing from elsewhere, no inline scripts.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; \
+     style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+const HEADERS: &[(&str, &str)] = &[
+    ("content-security-policy", CONTENT_SECURITY_POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+];
+
+/// The one middleware: checks the role, gives the request an id, writes the bodies of errors, adds security headers.
+pub(super) async fn guard(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let id = format!("{:032x}", rand::random::<u128>());
+    let path = request.path().to_owned();
+    let Some(api) = request.app_data::<web::Data<Api>>().cloned() else {
+        return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
+    };
+    let refused = role(request.method(), &path) == Role::Admin && !is_admin(&api, request.headers());
+    let mut response = if refused {
+        let reason = if bearer(request.headers()).is_some() { "wrong_token" } else { "no_token" };
+        metrics::counter!(AUTH_FAILURES_TOTAL, "reason" => reason).increment(1);
+        let error = ApiError::new(ErrorCode::Unauthorized, format!("{path} needs the admin token"));
+        request.into_response(error.error_response())
+    } else {
+        next.call(request).await?.map_into_boxed_body()
+    };
+    let status = response.status();
+    if status.is_client_error() || status.is_server_error() {
+        response = with_body(response, &api, &id, &path);
+    }
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    Ok(response)
+}
+
+fn with_body(response: ServiceResponse, api: &Api, id: &str, path: &str) -> ServiceResponse {
+    let known = response.response().extensions().get::<ApiError>().cloned();
+    let speaks_json = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    let error = match known {
+        Some(error) => error,
+        // Such as the reasons of /health/ready.
+        None if speaks_json => return response,
+        None => ApiError::of_status(response.status(), path),
+    };
+    if response.status().is_server_error() {
+        tracing::warn!(id, path, code = ?error.code, "{error}");
+    }
+    let mut answer = HttpResponse::build(response.status()).json(error.body(id, &api.clock));
+    for (name, value) in response.headers() {
+        if !matches!(*name, header::CONTENT_TYPE | header::CONTENT_LENGTH) {
+            answer.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    response.into_response(answer)
+}

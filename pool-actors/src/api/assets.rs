@@ -1,0 +1,82 @@
+//! The dashboard's files. The library does not know where they come from.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{Method, header},
+    web,
+};
+
+use super::{
+    Api,
+    errors::{ApiError, ErrorCode},
+};
+
+/// One file with the headers it is served with.
+#[derive(Debug, Clone)]
+pub struct Asset {
+    /// The content, uncompressed.
+    pub bytes: Cow<'static, [u8]>,
+    /// Value for `Content-Type`.
+    pub content_type: String,
+    /// Strong entity tag, with its quotes (RFC 9110, section 8.8.3).
+    pub etag: String,
+    /// Value for `Cache-Control`.
+    pub cache_control: Cow<'static, str>,
+}
+
+/// Finds the file of a request path, such as `/assets/index.js`; paths that are views of the single-page application get
+/// its page.
+#[derive(Clone)]
+pub struct Assets(Arc<dyn Fn(&str) -> Option<Asset> + Send + Sync>);
+
+impl Assets {
+    /// Files as `find` finds them.
+    pub fn new(find: impl Fn(&str) -> Option<Asset> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(find))
+    }
+
+    /// No files: the API alone.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::new(|_| None)
+    }
+}
+
+impl fmt::Debug for Assets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Assets")
+    }
+}
+
+/// Whatever no route takes: a file of the dashboard, or nothing.
+pub(super) async fn serve(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let nothing = || ApiError::new(ErrorCode::NotFound, format!("there is no {}", request.path()));
+    let own_route = ["/api", "/health", "/metrics", "/docs"].iter().any(|prefix| {
+        request.path().strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    });
+    if own_route || !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Err(nothing());
+    }
+    let asset = api.assets.0(request.path()).ok_or_else(nothing)?;
+    let known = request
+        .headers()
+        .get_all(header::IF_NONE_MATCH)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|tag| matches!(tag.trim().trim_start_matches("W/"), tag if tag == asset.etag || tag == "*"));
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response
+        .insert_header((header::ETAG, asset.etag))
+        .insert_header((header::CACHE_CONTROL, asset.cache_control.as_ref()))
+        .insert_header((header::VARY, "Accept-Encoding"));
+    if known {
+        return Ok(response.finish());
+    }
+    response.insert_header((header::CONTENT_TYPE, asset.content_type));
+    Ok(match asset.bytes {
+        Cow::Borrowed(bytes) => response.body(bytes),
+        Cow::Owned(bytes) => response.body(bytes),
+    })
+}

@@ -1,0 +1,106 @@
+//! `/health/live`, `/health/ready`, `/metrics`.
+
+use std::{fmt, sync::Arc};
+
+use actix_web::{HttpResponse, web};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use serde_json::{Value, json};
+
+use super::{Api, wire::rfc3339};
+use crate::error::{Code, Failure};
+
+/// Upper bounds of histograms in seconds: from a hash (microseconds) to a node call that timed out.
+const BUCKETS_S: &[f64] = &[
+    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1,
+    0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// Installs the process's metrics recorder. Once per process, before any metric is touched.
+///
+/// # Errors
+/// When another recorder is installed already.
+pub fn install_metrics() -> Result<PrometheusHandle, Failure> {
+    let failed = |error: &dyn fmt::Display| {
+        Failure::new(
+            Code::SystemRefused,
+            format!("the metrics recorder can't be installed ({error})"),
+            "start one pool per process",
+        )
+    };
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), BUCKETS_S)
+        .map_err(|error| failed(&error))?
+        .install_recorder()
+        .map_err(|error| failed(&error))?;
+    crate::metrics::describe();
+    Ok(handle)
+}
+
+/// A part of the pool that can say why it is not ready.
+#[derive(Clone)]
+pub struct HealthCheck {
+    component: &'static str,
+    reason: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+}
+
+impl HealthCheck {
+    /// A check of `component` that answers at once: `None` when all is well, else why not, in words.
+    pub fn new(component: &'static str, reason: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
+        Self { component, reason: Arc::new(reason) }
+    }
+}
+
+impl fmt::Debug for HealthCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HealthCheck").field(&self.component).finish()
+    }
+}
+
+/// The process answers. What it depends on is the business of `ready`.
+pub(super) async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "live" }))
+}
+
+/// 200 while miners can be given work and shares can be taken and credited, else 503 with the reasons.
+pub(super) async fn ready(api: web::Data<Api>) -> HttpResponse {
+    let mut reasons: Vec<Value> = Vec::new();
+    let mut add = |component: &str, code: &str, message: &str| {
+        reasons.push(json!({ "component": component, "code": code, "message": message }));
+    };
+    let node = api.node.load();
+    if !node.ready {
+        let message = if node.reason.is_empty() { "the node gave no work yet" } else { &node.reason };
+        add("node", "NODE_NOT_READY", message);
+    } else if node.job.is_none() {
+        add("node", "NO_JOB", "no template was received yet");
+    }
+    let ledger = api.ledger.load();
+    if let Some(error) = &ledger.store_error {
+        // Which database and why is for the log; the sentence says what it means.
+        tracing::debug!(%error, "not ready");
+        add(
+            "store",
+            "STORE_UNAVAILABLE",
+            "the database does not answer; shares are kept in the journal meanwhile",
+        );
+    } else if !ledger.ready {
+        add("ledger", "LEDGER_STARTING", "the ledger is reading its state");
+    }
+    if !ledger.totals.imbalance().is_zero() {
+        add("ledger", "LEDGER_IMBALANCE", "the sum of all ledger entries is not zero");
+    }
+    for check in &api.health {
+        if let Some(reason) = (check.reason)() {
+            add(check.component, "NOT_READY", &reason);
+        }
+    }
+    let status = if reasons.is_empty() { "ready" } else { "not_ready" };
+    let mut response =
+        if reasons.is_empty() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    response.json(json!({ "status": status, "reasons": reasons, "at": rfc3339(api.clock.now()) }))
+}
+
+/// Prometheus text format 0.0.4.
+pub(super) async fn metrics(api: web::Data<Api>) -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(api.metrics.render())
+}

@@ -1,0 +1,165 @@
+//! `/api/stats`, `/api/miners`, `/api/blocks`: public, read only.
+
+use actix_web::{HttpResponse, web};
+use pool_domain::{
+    ids::{Account, BlockHash},
+    maturity::{BlockStatus, Color},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    Api,
+    errors::{ApiError, ErrorCode},
+    views,
+};
+use crate::{
+    messages::stats::MinerStats,
+    ports::store::{AccountRow, Balance, BlockQuery},
+};
+
+/// Items of a page without `limit`.
+const PAGE: usize = 50;
+/// Most items of a page.
+const PAGE_MAX: usize = 500;
+
+pub(super) async fn stats(api: web::Data<Api>) -> HttpResponse {
+    HttpResponse::Ok().json(views::stats(&api, &api.snapshot.get()))
+}
+
+/// `?cursor=&limit=`: the cursor is `next` of the page before.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MinersQuery {
+    cursor: Option<String>,
+    limit: Option<usize>,
+    /// Only accounts that mine now.
+    active: Option<bool>,
+}
+
+/// `?cursor=&limit=&status=&color=&account=`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BlocksQuery {
+    cursor: Option<u64>,
+    limit: Option<usize>,
+    status: Option<BlockStatus>,
+    color: Option<Color>,
+    account: Option<String>,
+}
+
+fn page_size(limit: Option<usize>) -> Result<usize, ApiError> {
+    match limit.unwrap_or(PAGE) {
+        limit @ 1..=PAGE_MAX => Ok(limit),
+        limit => Err(ApiError::bad_request(format!("limit is {limit}, it must be 1 to {PAGE_MAX}"))
+            .with(json!({ "parameter": "limit" }))),
+    }
+}
+
+fn account_named(text: &str, parameter: &str) -> Result<Account, ApiError> {
+    Account::new(text).map_err(|error| {
+        ApiError::bad_request(format!("{parameter}: {error}")).with(json!({ "parameter": parameter }))
+    })
+}
+
+/// Cuts a list that was asked for one item more than fits, and names where the next page begins.
+fn page<T>(
+    mut items: Vec<T>,
+    limit: usize,
+    cursor: impl Fn(&T) -> Value,
+    line: impl Fn(&T) -> Value,
+) -> Value {
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(cursor);
+    json!({ "items": items.iter().map(line).collect::<Vec<_>>(), "next": next })
+}
+
+/// Accounts in the order of their address. An account joins the list with its first credited share; `active` lists those
+/// that mine now, credited or not.
+pub(super) async fn miners(
+    api: web::Data<Api>,
+    query: web::Query<MinersQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let limit = page_size(query.limit)?;
+    let after = query.cursor.as_deref().map(|text| account_named(text, "cursor")).transpose()?;
+    let snapshot = api.snapshot.get();
+    let find = |account: &Account| snapshot.miners.iter().find(|miner| miner.account == *account);
+    if query.active == Some(true) {
+        let mut live: Vec<&MinerStats> = snapshot
+            .miners
+            .iter()
+            .filter(|miner| miner.connected_since.is_some())
+            .filter(|miner| after.as_ref().is_none_or(|after| miner.account > *after))
+            .collect();
+        live.sort_by(|a, b| a.account.cmp(&b.account));
+        live.truncate(limit + 1);
+        let mut rows = Vec::with_capacity(live.len());
+        for miner in live {
+            rows.push(row_of(&api, miner.account.clone()).await?.unwrap_or_else(|| empty(&miner.account)));
+        }
+        return Ok(HttpResponse::Ok().json(accounts_page(rows, limit, find)));
+    }
+    let rows = api.store.accounts(after, limit + 1).await?;
+    Ok(HttpResponse::Ok().json(accounts_page(rows, limit, find)))
+}
+
+fn accounts_page<'a>(
+    rows: Vec<AccountRow>,
+    limit: usize,
+    find: impl Fn(&Account) -> Option<&'a MinerStats>,
+) -> Value {
+    page(rows, limit, |row| json!(row.account), |row| views::account_line(row, find(&row.account)))
+}
+
+async fn row_of(api: &Api, account: Account) -> Result<Option<AccountRow>, ApiError> {
+    Ok(api.store.account(account).await?)
+}
+
+/// An account that mines, but has no share in the ledger yet.
+fn empty(account: &Account) -> AccountRow {
+    AccountRow { account: account.clone(), workers: Vec::new(), balance: Balance::default() }
+}
+
+pub(super) async fn miner(api: web::Data<Api>, path: web::Path<String>) -> Result<HttpResponse, ApiError> {
+    let account = account_named(&path, "account")?;
+    let snapshot = api.snapshot.get();
+    let live = snapshot.miners.iter().find(|miner| miner.account == account);
+    let row = row_of(&api, account.clone()).await?.or_else(|| live.map(|_| empty(&account)));
+    let row = row.ok_or_else(|| {
+        ApiError::new(ErrorCode::NotFound, format!("no share of {account} was ever credited"))
+            .with(json!({ "account": account }))
+    })?;
+    Ok(HttpResponse::Ok().json(views::account(&row, live)))
+}
+
+pub(super) async fn blocks(
+    api: web::Data<Api>,
+    query: web::Query<BlocksQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let query = query.into_inner();
+    let limit = page_size(query.limit)?;
+    let account = query.account.as_deref().map(|text| account_named(text, "account")).transpose()?;
+    let rows = api
+        .store
+        .blocks(BlockQuery {
+            before: query.cursor,
+            status: query.status,
+            color: query.color,
+            account,
+            limit: limit + 1,
+        })
+        .await?;
+    let line = |row: &_| views::block(&views::block_view(row));
+    Ok(HttpResponse::Ok().json(page(rows, limit, |row| json!(row.number.to_string()), line)))
+}
+
+pub(super) async fn block(api: web::Data<Api>, path: web::Path<String>) -> Result<HttpResponse, ApiError> {
+    let hash: BlockHash = path.parse().map_err(|error| {
+        ApiError::bad_request(format!("hash: {error}")).with(json!({ "parameter": "hash" }))
+    })?;
+    let found = api.store.block(hash).await?;
+    let (row, steps) = found
+        .ok_or_else(|| ApiError::new(ErrorCode::NotFound, format!("the pool did not find a block {hash}")))?;
+    Ok(HttpResponse::Ok().json(views::block_details(&row, &steps)))
+}

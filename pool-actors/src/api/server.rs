@@ -1,0 +1,139 @@
+//! Starting and stopping the HTTP server.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
+
+use actix_web::{
+    App, HttpServer,
+    dev::ServerHandle,
+    middleware::{Compress, from_fn},
+    web,
+};
+
+use super::{Api, access, admin, assets, errors, health, live, pool};
+use crate::error::{Code, Failure};
+
+/// Threads for HTTP; miners have their own.
+const WORKERS: usize = 2;
+/// Largest body of a request.
+const BODY_BYTES_MAX: usize = 65_536;
+/// Requests under way have so long to end when the server stops.
+const STOP_S: u64 = 2;
+/// How often histograms are folded, so that they don't grow while nobody reads them.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Takes the address.
+///
+/// # Errors
+/// [`Code::AddressUnavailable`] when it is in use, or not ours.
+pub fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).map_err(|error| {
+        Failure::new(
+            Code::AddressUnavailable,
+            format!("the HTTP address {address} can't be used ({error})"),
+            "stop what uses it, or set another http.address",
+        )
+    })
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Serving {
+    /// Where it listens.
+    pub address: SocketAddr,
+    handle: ServerHandle,
+    tasks: [actix_rt::task::JoinHandle<()>; 2],
+}
+
+impl Serving {
+    /// Stops: no new connections, requests under way may end, live feeds are closed.
+    pub async fn stop(self) {
+        self.handle.stop(true).await;
+        for task in self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// Serves on a listener from [`bind`], on threads of its own.
+///
+/// # Errors
+/// [`Code::AddressUnavailable`] when the listener can't be used.
+pub fn serve(api: Api, listener: TcpListener) -> Result<Serving, Failure> {
+    let refused = |error: std::io::Error| {
+        Failure::new(
+            Code::AddressUnavailable,
+            format!("the HTTP server can't listen ({error})"),
+            "check http.address and the limit of open files",
+        )
+    };
+    let address = listener.local_addr().map_err(refused)?;
+    let api = web::Data::new(api);
+    let recorder = api.metrics.clone();
+    // Feeds and requests share the limit; each feed is a connection.
+    let connections_max = api.feeds_max.saturating_add(1_000);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(api.clone())
+            .wrap(from_fn(access::guard))
+            .wrap(Compress::default())
+            .configure(configure)
+    })
+    .workers(WORKERS)
+    .max_connections(connections_max)
+    .client_request_timeout(Duration::from_secs(5))
+    .shutdown_timeout(STOP_S)
+    .disable_signals()
+    .listen(listener)
+    .map_err(refused)?
+    .run();
+    let handle = server.handle();
+    let serving = actix_rt::spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the HTTP server ended");
+        }
+    });
+    let upkeep = actix_rt::spawn(async move {
+        loop {
+            actix_rt::time::sleep(UPKEEP).await;
+            recorder.run_upkeep();
+        }
+    });
+    Ok(Serving { address, handle, tasks: [serving, upkeep] })
+}
+
+/// All routes. The application must hold an [`Api`] as data and be wrapped by the guard, as [`serve`] does.
+pub fn configure(routes: &mut web::ServiceConfig) {
+    routes
+        .app_data(
+            web::JsonConfig::default()
+                .limit(BODY_BYTES_MAX)
+                .error_handler(|error, _| errors::ApiError::bad_request(format!("body: {error}")).into()),
+        )
+        .app_data(
+            web::QueryConfig::default()
+                .error_handler(|error, _| errors::ApiError::bad_request(format!("query: {error}")).into()),
+        )
+        .app_data(
+            web::PathConfig::default()
+                .error_handler(|error, _| errors::ApiError::bad_request(format!("path: {error}")).into()),
+        )
+        .service(web::resource("/health/live").route(web::get().to(health::live)))
+        .service(web::resource("/health/ready").route(web::get().to(health::ready)))
+        .service(web::resource("/metrics").route(web::get().to(health::metrics)))
+        .service(web::resource("/docs/errors").route(web::get().to(errors::docs)))
+        .service(web::resource("/docs/errors/{code}").route(web::get().to(errors::docs)))
+        .service(web::resource("/api/stats").route(web::get().to(pool::stats)))
+        .service(web::resource("/api/miners").route(web::get().to(pool::miners)))
+        .service(web::resource("/api/miners/{account}").route(web::get().to(pool::miner)))
+        .service(web::resource("/api/blocks").route(web::get().to(pool::blocks)))
+        .service(web::resource("/api/blocks/{hash}").route(web::get().to(pool::block)))
+        .service(web::resource("/api/live").route(web::get().to(live::open)))
+        .service(web::resource("/api/admin/system").route(web::get().to(admin::system)))
+        .service(web::resource("/api/admin/announce").route(web::post().to(admin::announce)))
+        .service(web::resource("/api/admin/connections").route(web::get().to(admin::connections)))
+        .service(web::resource("/api/admin/connections/{session}").route(web::delete().to(admin::disconnect)))
+        .default_service(web::to(assets::serve));
+}

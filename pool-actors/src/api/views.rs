@@ -1,0 +1,282 @@
+//! Shapes on the wire: what `contracts` promises to scripts and the dashboard reads.
+
+use std::collections::BTreeMap;
+
+use pool_domain::{
+    maturity::{BlockStatus, Color},
+    units::{Amount, TimeMs, Work},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Api,
+    wire::{number, per_second, rfc3339, time_or_null},
+};
+use crate::{
+    messages::{
+        block::BlockView,
+        event::MinerSeen,
+        job::NodeState,
+        ledger::LedgerSummary,
+        stats::{HistoryPoint, MinerStats, PoolSnapshot, ShareCounts, WorkerStats},
+    },
+    ports::store::{AccountRow, BlockRow, BlockStep, Totals},
+};
+
+/// `/api/stats`, and `stats` of the live feed.
+pub(super) fn stats(api: &Api, pool: &PoolSnapshot) -> Value {
+    let node = api.node.load();
+    let ledger = api.ledger.load();
+    let job = node.job.as_ref();
+    json!({
+        "pool": {
+            "name": api.pool_name,
+            "hashrate": number(pool.hashrate),
+            "miners": pool.miners_connected,
+            "workers": pool.workers_connected,
+            "connections": pool.connections,
+            "shares": shares(&pool.shares),
+            "shares_per_second": per_second(pool.shares_per_1000_s),
+            "effort_basis_points": pool.effort,
+            "currency": api.currency,
+        },
+        "network": {
+            "algorithm": job.map(|job| job.algorithm.as_str()).or(pool.algorithm.as_ref().map(AsRef::as_ref)),
+            "difficulty": job.map(|job| &job.network_difficulty),
+            "hashrate": pool.network_hashrate.map(number),
+            "block_rate": pool.network_blocks_per_1000_s.map(per_second),
+            "ready": node.ready,
+            "reason": reason(&node),
+        },
+        "blocks": blocks_by_stage(&ledger.totals),
+        "ledger": money(&ledger),
+        "at": rfc3339(pool.at),
+    })
+}
+
+fn reason(node: &NodeState) -> Option<&str> {
+    (!node.ready).then_some(node.reason.as_str()).filter(|reason| !reason.is_empty())
+}
+
+pub(super) fn shares(counts: &ShareCounts) -> Value {
+    json!(counts)
+}
+
+/// How many blocks ever reached each stage, so that each is at most the one before; `rejected` and `void` are losses.
+fn blocks_by_stage(totals: &Totals) -> Value {
+    let count = |wanted: &dyn Fn(BlockStatus, Color) -> bool| -> u64 {
+        totals.blocks.iter().filter(|(status, color, _)| wanted(*status, *color)).map(|(_, _, n)| n).sum()
+    };
+    use BlockStatus::{Accepted, Candidate, Matured, Paid, Rejected, Void};
+    json!({
+        "candidate": count(&|_, _| true),
+        "submitted": count(&|status, _| status != Candidate),
+        "accepted": count(&|status, _| matches!(status, Accepted | Matured | Paid | Void)),
+        "rejected": count(&|status, _| status == Rejected),
+        "matured": count(&|status, _| matches!(status, Matured | Paid)),
+        "paid": count(&|status, _| status == Paid),
+        "void": count(&|status, _| status == Void),
+        "blue": count(&|_, color| color == Color::Blue),
+        "red": count(&|_, color| color == Color::Red),
+    })
+}
+
+/// What miners are owed and were paid, and the sum of all entries, which is zero.
+fn money(ledger: &LedgerSummary) -> Value {
+    let totals = &ledger.totals;
+    json!({
+        "pending": balance_of(totals, "miner_pending"),
+        "confirmed": balance_of(totals, "miner_confirmed"),
+        "paid": balance_of(totals, "miner_paid"),
+        "fee_pending": balance_of(totals, "fee_pending"),
+        "fee_confirmed": balance_of(totals, "fee_confirmed"),
+        "imbalance": totals.imbalance(),
+        "at": time_or_null(ledger.at),
+    })
+}
+
+fn balance_of(totals: &Totals, kind: &str) -> Amount {
+    crate::ports::store::Book::from_name(kind).map_or(Amount::ZERO, |book| totals.book(book))
+}
+
+/// An account in lists and on the live feed.
+pub(super) fn miner(live: &MinerStats) -> Value {
+    let fastest = live.workers.iter().max_by_key(|worker| worker.hashrate);
+    json!({
+        "account": live.account,
+        "workers": live.workers.iter().filter(|worker| worker.sessions > 0).count(),
+        "hashrate": number(live.hashrate),
+        "shares": shares(&live.shares),
+        "connected_since": live.connected_since.map(rfc3339),
+        "difficulty": fastest.map(|worker| worker.difficulty),
+        "last_share_at": time_or_null(live.last_share_at),
+    })
+}
+
+/// An account of the ledger in `/api/miners`, with what is known of it live.
+pub(super) fn account_line(row: &AccountRow, live: Option<&MinerStats>) -> Value {
+    let mut line = match live {
+        Some(live) => miner(live),
+        None => json!({
+            "account": row.account, "workers": 0, "hashrate": 0, "connected_since": null, "difficulty": null,
+        }),
+    };
+    line["shares"] = credited_shares(row, live);
+    line["last_share_at"] =
+        time_or_null(last_share(row).max(live.map_or(TimeMs(0), |live| live.last_share_at)));
+    line["work"] = json!(work(row));
+    line["balance"] = json!(row.balance);
+    line
+}
+
+/// `/api/miners/{account}`. What is credited comes from the ledger, what was refused from the live figures.
+pub(super) fn account(row: &AccountRow, live: Option<&MinerStats>) -> Value {
+    let mut workers: BTreeMap<&str, (u64, Work, TimeMs, Option<&WorkerStats>)> = BTreeMap::new();
+    for credited in &row.workers {
+        let line = workers.entry(credited.worker.as_str()).or_default();
+        line.0 = line.0.saturating_add(credited.accepted);
+        line.1 = line.1.saturating_add(credited.work);
+        line.2 = line.2.max(credited.last_share_at);
+    }
+    for worker in live.iter().flat_map(|live| &live.workers) {
+        workers.entry(worker.identity.worker.as_str()).or_default().3 = Some(worker);
+    }
+    let workers: Vec<Value> = workers
+        .into_iter()
+        .map(|(name, (accepted, work, credited_at, live))| {
+            let mut counts = live.map_or_else(ShareCounts::default, |live| live.shares);
+            counts.accepted = accepted;
+            json!({
+                "name": name,
+                "hashrate": live.map_or(json!(0), |live| number(live.hashrate)),
+                "difficulty": live.map(|live| live.difficulty),
+                "connected_since": live.and_then(|live| live.connected_since).map(rfc3339),
+                "last_share_at": time_or_null(credited_at.max(live.map_or(TimeMs(0), |live| live.last_share_at))),
+                "shares": shares(&counts),
+                "work": work,
+            })
+        })
+        .collect();
+    json!({
+        "account": row.account,
+        "hashrate": live.map_or(json!(0), |live| number(live.hashrate)),
+        "workers": workers,
+        "shares": credited_shares(row, live),
+        "work": work(row),
+        "balance": row.balance,
+    })
+}
+
+fn credited_shares(row: &AccountRow, live: Option<&MinerStats>) -> Value {
+    let mut counts = live.map_or_else(ShareCounts::default, |live| live.shares);
+    counts.accepted = row.workers.iter().map(|worker| worker.accepted).fold(0, u64::saturating_add);
+    shares(&counts)
+}
+
+fn work(row: &AccountRow) -> Work {
+    row.workers.iter().map(|worker| worker.work).sum()
+}
+
+fn last_share(row: &AccountRow) -> TimeMs {
+    row.workers.iter().map(|worker| worker.last_share_at).max().unwrap_or_default()
+}
+
+/// A block as the feed tells it.
+pub(super) fn block(view: &BlockView) -> Value {
+    json!({
+        "hash": view.hash,
+        "height": view.height,
+        "parents": view.parents,
+        "status": view.status,
+        "color": view.color,
+        "confirmations": view.confirmations,
+        "reward": view.reward,
+        "account": view.account,
+        "worker": view.worker,
+        "found_at": time_or_null(view.found_at),
+        "algorithm": view.algorithm,
+        "ours": view.ours,
+    })
+}
+
+/// A block of ours as the ledger knows it.
+pub(super) fn block_view(row: &BlockRow) -> BlockView {
+    BlockView {
+        hash: row.hash,
+        height: row.height,
+        parents: row.parents.clone(),
+        status: Some(row.status),
+        color: row.color,
+        confirmations: row.confirmations,
+        reward: row.reward,
+        account: Some(row.account.to_string()),
+        worker: Some(row.worker.to_string()),
+        found_at: row.found_at,
+        algorithm: Some(row.algorithm.clone()),
+        ours: true,
+    }
+}
+
+/// `/api/blocks/{hash}`: the block, what it was measured by, and its life so far.
+pub(super) fn block_details(row: &BlockRow, steps: &[BlockStep]) -> Value {
+    let mut details = block(&block_view(row));
+    details["network_work"] = json!(row.network_work);
+    details["merging_block"] = json!(row.merging_block);
+    details["reason"] = json!(row.reason);
+    details["steps"] = steps
+        .iter()
+        .map(|step| {
+            json!({ "at": rfc3339(step.at), "status": step.status, "color": step.color, "reason": step.reason })
+        })
+        .collect();
+    details
+}
+
+/// The job in force, or `null`.
+pub(super) fn job(node: &NodeState, now: TimeMs) -> Value {
+    node.job.as_ref().map_or(Value::Null, |job| {
+        json!({
+            "id": job.id,
+            "algorithm": job.algorithm,
+            "height": job.height,
+            "parents": job.parents,
+            "age_ms": now.since(job.template_at),
+            "network_difficulty": job.network_difficulty,
+            "network_work": job.network_work,
+            "template_time": time_or_null(job.template_at),
+        })
+    })
+}
+
+/// The node's health.
+pub(super) fn node(node: &NodeState) -> Value {
+    json!({
+        "name": node.name,
+        "ready": node.ready,
+        "reason": reason(node),
+        "network": node.network,
+        "endpoint_count": node.endpoints,
+        "last_template_at": time_or_null(node.last_template_at),
+        "latency_ms": node.latency_ms,
+    })
+}
+
+/// A second of the past.
+pub(super) fn point(point: &HistoryPoint) -> Value {
+    json!({
+        "at": rfc3339(point.at),
+        "hashrate": number(point.hashrate),
+        "shares_per_second": per_second(point.shares_per_1000_s),
+    })
+}
+
+/// A session's miner; its address is for operators only.
+pub(super) fn peer(seen: &MinerSeen, with_address: bool) -> Value {
+    json!({
+        "session": seen.session,
+        "account": seen.account,
+        "worker": seen.worker,
+        "peer": with_address.then_some(&seen.peer),
+        "agent": seen.agent,
+    })
+}

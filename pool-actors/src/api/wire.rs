@@ -1,0 +1,70 @@
+//! Times and numbers on the wire.
+
+use pool_domain::units::TimeMs;
+use serde_json::Value;
+
+/// RFC 3339 in UTC with milliseconds, e.g. `2026-11-22T12:00:00.000Z`.
+pub(super) fn rfc3339(at: TimeMs) -> String {
+    let (seconds, ms) = (at.0 / 1_000, at.0 % 1_000);
+    let (days, second_of_day) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil_from_days(days);
+    let (hour, minute, second) = (second_of_day / 3_600, second_of_day / 60 % 60, second_of_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+}
+
+/// The same; `null` for 0, which stands for "never".
+pub(super) fn time_or_null(at: TimeMs) -> Value {
+    if at.0 == 0 { Value::Null } else { rfc3339(at).into() }
+}
+
+/// Date of a day since 1970-01-01 in the proleptic Gregorian calendar, by Howard Hinnant's `civil_from_days`
+/// (<https://howardhinnant.github.io/date_algorithms.html>).
+fn civil_from_days(days: u64) -> (u64, u64, u64) {
+    // Counted from 0000-03-01, so that leap days end their year.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+/// A JSON number; rounded where 64 bits don't hold it.
+pub(super) fn number(n: u128) -> Value {
+    u64::try_from(n).map_or_else(|_| Value::from(n as f64), Value::from)
+}
+
+/// A count per 1,000 seconds as a JSON number per second.
+pub(super) fn per_second(per_1000_s: u64) -> Value {
+    Value::from(per_1000_s as f64 / 1_000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (951_868_800_001, "2000-03-01T00:00:00.001Z"),
+            (1_700_000_000_123, "2023-11-14T22:13:20.123Z"),
+            (1_735_689_599_999, "2024-12-31T23:59:59.999Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(rfc3339(TimeMs(ms)), text);
+        }
+        assert_eq!(time_or_null(TimeMs(0)), Value::Null);
+    }
+
+    #[test]
+    fn numbers_stay_numbers() {
+        assert_eq!(number(7).to_string(), "7");
+        assert_eq!(number(u128::from(u64::MAX)).to_string(), u64::MAX.to_string());
+        assert!(number(u128::MAX).as_f64().unwrap() > 3e38);
+        assert_eq!(per_second(12_500).to_string(), "12.5");
+    }
+}
