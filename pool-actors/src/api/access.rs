@@ -22,19 +22,16 @@ use super::{
 use crate::metrics::AUTH_FAILURES_TOTAL;
 
 /// The token for routes that change something. Only its digest is kept.
-#[derive(Clone)]
-pub struct AdminToken([u8; 32]);
+pub(super) struct AdminToken([u8; 32]);
 
 impl AdminToken {
     /// From the token's text.
-    #[must_use]
-    pub fn new(token: &str) -> Self {
+    pub(super) fn new(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).into())
     }
 
     /// Whether `token` is the same, in a time that does not depend on where they differ.
-    #[must_use]
-    pub fn matches(&self, token: &str) -> bool {
+    fn matches(&self, token: &str) -> bool {
         let given: [u8; 32] = Sha256::digest(token.as_bytes()).into();
         // All bytes are looked at; digests of a guess say nothing about the token.
         self.0.iter().zip(given).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0

@@ -3,31 +3,21 @@
 use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
-use pool_domain::ids::SessionId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     Api,
-    errors::{ApiError, ErrorCode},
+    errors::ApiError,
     views,
     wire::{rfc3339, time_or_null},
 };
-use crate::{
-    messages::session::{CommandSessions, ListSessions, SessionCommand, SessionView},
-    runtime::outbox::Unanswered,
-};
+use crate::messages::session::{SessionCommand, SessionView};
 
 /// An actor that does not answer within this time is shown without its state.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Longest text that is shown on miners.
 const MESSAGE_CHARS_MAX: usize = 200;
-
-impl From<Unanswered> for ApiError {
-    fn from(error: Unanswered) -> Self {
-        Self::new(ErrorCode::ActorUnavailable, error.to_string())
-    }
-}
 
 /// The observable state of every supervised actor.
 pub(super) async fn system(api: web::Data<Api>) -> HttpResponse {
@@ -55,19 +45,16 @@ pub(super) async fn announce(
         let wanted = format!("message must be 1 to {MESSAGE_CHARS_MAX} printable characters, it has {chars}");
         return Err(ApiError::bad_request(wanted).with(json!({ "parameter": "message" })));
     }
-    let told = command(&api, None, SessionCommand::ShowMessage(message)).await?;
+    let told = api.sessions.command_all(SessionCommand::ShowMessage(message)).await;
     Ok(HttpResponse::Ok().json(json!({ "sessions": told })))
 }
 
 /// Every miner's session.
-pub(super) async fn connections(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
-    let mut sessions = Vec::new();
-    for hub in &api.sessions {
-        sessions.extend(hub.ask(ListSessions).await?);
-    }
+pub(super) async fn connections(api: web::Data<Api>) -> HttpResponse {
+    let mut sessions = api.sessions.list().await;
     sessions.sort_by_key(|session| session.miner.session);
     let items: Vec<Value> = sessions.iter().map(line).collect();
-    Ok(HttpResponse::Ok().json(json!({ "items": items, "next": null })))
+    HttpResponse::Ok().json(json!({ "items": items, "next": null }))
 }
 
 fn line(session: &SessionView) -> Value {
@@ -78,21 +65,4 @@ fn line(session: &SessionView) -> Value {
     line["connected_at"] = time_or_null(session.connected_at);
     line["last_share_at"] = time_or_null(session.last_share_at);
     line
-}
-
-/// Closes one miner's connection; it will come back if it wants.
-pub(super) async fn disconnect(api: web::Data<Api>, path: web::Path<u64>) -> Result<HttpResponse, ApiError> {
-    let session = SessionId(path.into_inner());
-    if command(&api, Some(session), SessionCommand::Close).await? == 0 {
-        return Err(ApiError::new(ErrorCode::NotFound, format!("there is no session {session}")));
-    }
-    Ok(HttpResponse::Ok().json(json!({ "sessions": 1 })))
-}
-
-async fn command(api: &Api, session: Option<SessionId>, command: SessionCommand) -> Result<usize, ApiError> {
-    let mut told = 0;
-    for hub in &api.commands {
-        told += hub.ask(CommandSessions { session, command: command.clone() }).await?;
-    }
-    Ok(told)
 }

@@ -22,8 +22,6 @@ pub struct Asset {
     pub content_type: String,
     /// Strong entity tag, with its quotes (RFC 9110, section 8.8.3).
     pub etag: String,
-    /// Value for `Cache-Control`.
-    pub cache_control: Cow<'static, str>,
 }
 
 /// Finds the file of a request path, such as `/assets/index.js`; paths that are views of the single-page application get
@@ -50,6 +48,12 @@ impl fmt::Debug for Assets {
     }
 }
 
+/// File names below `/assets/` hold a hash of their content; everything else is asked for again, which an unchanged etag
+/// answers cheaply.
+fn cache_control(path: &str) -> &'static str {
+    if path.starts_with("/assets/") { "public, max-age=31536000, immutable" } else { "no-cache" }
+}
+
 /// Whatever no route takes: a file of the dashboard, or nothing.
 pub(super) async fn serve(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let nothing = || ApiError::new(ErrorCode::NotFound, format!("there is no {}", request.path()));
@@ -69,7 +73,7 @@ pub(super) async fn serve(api: web::Data<Api>, request: HttpRequest) -> Result<H
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
         .insert_header((header::ETAG, asset.etag))
-        .insert_header((header::CACHE_CONTROL, asset.cache_control.as_ref()))
+        .insert_header((header::CACHE_CONTROL, cache_control(request.path())))
         .insert_header((header::VARY, "Accept-Encoding"));
     if known {
         return Ok(response.finish());

@@ -73,9 +73,6 @@ catalogue! {
     StoreUnavailable = "STORE_UNAVAILABLE", SERVICE_UNAVAILABLE, "error",
         "The database does not answer. Shares are still accepted and durable; the ledger catches up by itself.",
         [("Bring the database back", Some("dagpool check --config pool.toml"), "high")];
-    ActorUnavailable = "ACTOR_UNAVAILABLE", SERVICE_UNAVAILABLE, "error",
-        "The part of the pool that would answer is just being restarted.",
-        [("Try again in a moment", None, "medium")];
     Internal = "INTERNAL", INTERNAL_SERVER_ERROR, "critical",
         "A defect of the pool.",
         [("Report it with the error's id and the log lines around it", None, "high")];
@@ -156,7 +153,7 @@ impl ResponseError for ApiError {
             ErrorCode::Unauthorized => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"pool\""));
             }
-            ErrorCode::FeedsExhausted | ErrorCode::StoreUnavailable | ErrorCode::ActorUnavailable => {
+            ErrorCode::FeedsExhausted | ErrorCode::StoreUnavailable => {
                 response.insert_header((header::RETRY_AFTER, "5"));
             }
             _ => {}

@@ -1,13 +1,12 @@
 //! `/health/live`, `/health/ready`, `/metrics`.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::OnceLock};
 
 use actix_web::{HttpResponse, web};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
 
 use super::{Api, wire::rfc3339};
-use crate::error::{Code, Failure};
 
 /// Upper bounds of histograms in seconds: from a hash (microseconds) to a node call that timed out.
 const BUCKETS_S: &[f64] = &[
@@ -15,44 +14,40 @@ const BUCKETS_S: &[f64] = &[
     0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// Installs the process's metrics recorder. Once per process, before any metric is touched.
-///
-/// # Errors
-/// When another recorder is installed already.
-pub fn install_metrics() -> Result<PrometheusHandle, Failure> {
-    let failed = |error: &dyn fmt::Display| {
-        Failure::new(
-            Code::SystemRefused,
-            format!("the metrics recorder can't be installed ({error})"),
-            "start one pool per process",
-        )
-    };
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), BUCKETS_S)
-        .map_err(|error| failed(&error))?
-        .install_recorder()
-        .map_err(|error| failed(&error))?;
-    crate::metrics::describe();
-    Ok(handle)
-}
-
-/// A part of the pool that can say why it is not ready.
+/// Where the process's metrics are rendered.
 #[derive(Clone)]
-pub struct HealthCheck {
-    component: &'static str,
-    reason: Arc<dyn Fn() -> Option<String> + Send + Sync>,
-}
+pub struct MetricsHandle(PrometheusHandle);
 
-impl HealthCheck {
-    /// A check of `component` that answers at once: `None` when all is well, else why not, in words.
-    pub fn new(component: &'static str, reason: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
-        Self { component, reason: Arc::new(reason) }
+impl MetricsHandle {
+    /// Installs the process's metrics recorder; several pools of one process share it. Before any metric is touched: what
+    /// was counted earlier is lost.
+    #[must_use]
+    pub fn install() -> Self {
+        static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
+        let handle = INSTALLED.get_or_init(|| {
+            let recorder = PrometheusBuilder::new()
+                .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), BUCKETS_S)
+                .expect("the list of buckets is not empty")
+                .build_recorder();
+            let handle = recorder.handle();
+            if metrics::set_global_recorder(recorder).is_err() {
+                tracing::warn!("another metrics recorder is installed: /metrics stays empty");
+            }
+            crate::metrics::describe();
+            handle
+        });
+        Self(handle.clone())
+    }
+
+    /// Folds histograms, so that they don't grow while nobody reads them.
+    pub(super) fn upkeep(&self) {
+        self.0.run_upkeep();
     }
 }
 
-impl fmt::Debug for HealthCheck {
+impl fmt::Debug for MetricsHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("HealthCheck").field(&self.component).finish()
+        f.write_str("MetricsHandle")
     }
 }
 
@@ -89,10 +84,8 @@ pub(super) async fn ready(api: web::Data<Api>) -> HttpResponse {
     if !ledger.totals.imbalance().is_zero() {
         add("ledger", "LEDGER_IMBALANCE", "the sum of all ledger entries is not zero");
     }
-    for check in &api.health {
-        if let Some(reason) = (check.reason)() {
-            add(check.component, "NOT_READY", &reason);
-        }
+    if let Some(trouble) = (api.journal)() {
+        add("journal", "JOURNAL_TROUBLE", &trouble);
     }
     let status = if reasons.is_empty() { "ready" } else { "not_ready" };
     let mut response =
@@ -102,5 +95,5 @@ pub(super) async fn ready(api: web::Data<Api>) -> HttpResponse {
 
 /// Prometheus text format 0.0.4.
 pub(super) async fn metrics(api: web::Data<Api>) -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(api.metrics.render())
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(api.metrics.0.render())
 }

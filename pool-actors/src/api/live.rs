@@ -37,12 +37,11 @@ use super::{
 use crate::{
     messages::{
         block::BlockView,
-        event::{Audience, Numbered, PoolEvent, Subscribe, Subscription},
-        stats::{MinerStats, PoolSnapshot},
+        event::PoolEvent,
+        live::{Audience, MinerStats, Numbered, PoolSnapshot, Subscription},
     },
     metrics::WS_CLIENTS,
     ports::store::BlockQuery,
-    runtime::outbox::Unanswered,
 };
 
 /// Events sent beyond the last pong.
@@ -119,7 +118,7 @@ pub(super) async fn open(
 }
 
 /// One client of the live feed. See the module's documentation.
-pub struct DashboardFeed {
+pub(super) struct DashboardFeed {
     api: web::Data<Api>,
     audience: Audience,
     /// Types of messages that are wanted; `None` = all. A snapshot is always sent.
@@ -142,7 +141,7 @@ pub struct DashboardFeed {
 }
 
 /// What a feed hears from the publisher's channel.
-pub enum Told {
+pub(super) enum Told {
     /// An event.
     Event(Arc<Numbered>),
     /// The channel dropped events, because this feed was too slow.
@@ -165,10 +164,7 @@ impl DashboardFeed {
         let opened = async move { Opening::make(&api, since).await };
         context.spawn(opened.into_actor(self).map(|opening, feed, context| {
             feed.opening = false;
-            match opening {
-                Ok(opening) => feed.go_on(opening, context),
-                Err(_) => close(context, ws::CloseCode::Again, "the pool is restarting a part of itself"),
-            }
+            feed.go_on(opening, context);
         }));
     }
 
@@ -274,8 +270,7 @@ impl StreamHandler<Told> for DashboardFeed {
     }
 
     fn finished(&mut self, context: &mut Context) {
-        // The publisher died; the next one numbers from somewhere else.
-        close(context, ws::CloseCode::Again, "the pool is restarting a part of itself");
+        close(context, ws::CloseCode::Away, "the pool stops");
     }
 }
 
@@ -322,15 +317,15 @@ struct Opening {
 }
 
 impl Opening {
-    async fn make(api: &Api, since: Option<u64>) -> Result<Self, Unanswered> {
-        let Subscription { seq, missed, blocks, live } = api.events.ask(Subscribe { since }).await?;
+    async fn make(api: &Api, since: Option<u64>) -> Self {
+        let Subscription { seq, missed, blocks, live } = api.events.subscribe(since);
         if let Some(missed) = missed {
-            return Ok(Self { seq, snapshot: None, missed, live });
+            return Self { seq, snapshot: None, missed, live };
         }
         let blocks = with_older_blocks(api, blocks).await;
         let data = snapshot(api, &blocks);
         let snapshot = Some(envelope("snapshot", seq, api.clock.now(), &data));
-        Ok(Self { seq, snapshot, missed: Vec::new(), live })
+        Self { seq, snapshot, missed: Vec::new(), live }
     }
 }
 

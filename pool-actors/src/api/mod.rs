@@ -8,7 +8,7 @@
 //! | `pool` | `/api/stats`, `/api/miners`, `/api/blocks` |
 //! | `admin` | `/api/admin/...` |
 //! | `health` | `/health/...`, `/metrics` |
-//! | `live` | `/api/live`: a [`live::DashboardFeed`] actor per client |
+//! | `live` | `/api/live`: a `DashboardFeed` actor per client |
 //! | `views` | shapes on the wire |
 //!
 //! Money comes from the ledger (store and summary), everything that moves every second from the [`PoolSnapshot`].
@@ -16,9 +16,10 @@
 mod access;
 mod admin;
 mod assets;
+mod effort;
 mod errors;
 mod health;
-pub mod live;
+mod live;
 mod pool;
 mod server;
 mod views;
@@ -29,39 +30,50 @@ mod tests;
 
 use std::{
     fmt,
+    net::SocketAddr,
     sync::{Arc, atomic::AtomicUsize},
 };
 
-use metrics_exporter_prometheus::PrometheusHandle;
+use actix_web::web;
+use async_trait::async_trait;
 
 use crate::{
+    error::Failure,
     messages::{
-        event::Subscribe,
         job::NodeState,
         ledger::LedgerSummary,
-        session::{CommandSessions, ListSessions},
-        stats::PoolSnapshot,
+        live::{Events, PoolSnapshot},
+        session::{SessionCommand, SessionView},
     },
     ports::{clock::SharedClock, store::SharedStore},
-    runtime::{observe::Registry, outbox::Outbox, watch::Watched},
+    runtime::{observe::Registry, watch::Watched},
 };
 
-pub use access::AdminToken;
 pub use assets::{Asset, Assets};
-pub use health::{HealthCheck, install_metrics};
-pub use server::{Serving, bind, configure, serve};
+pub use health::MetricsHandle;
+pub use server::ServerHandle;
 
 /// The money that rewards are paid in.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Currency {
     /// Short name, such as `KAS`.
-    pub symbol: String,
+    pub symbol: &'static str,
     /// Amounts are in 10^-decimals of it.
     pub decimals: u8,
 }
 
+/// The connected miners' sessions, on all arbiters.
+#[async_trait]
+pub trait SessionDesk: Send + Sync {
+    /// Every session.
+    async fn list(&self) -> Vec<SessionView>;
+
+    /// Tells every session to do something; returns how many were told.
+    async fn command_all(&self, command: SessionCommand) -> usize;
+}
+
 /// What the API works with.
-pub struct Api {
+pub struct Context {
     /// The pool's name.
     pub pool_name: String,
     /// What amounts are in.
@@ -76,30 +88,68 @@ pub struct Api {
     pub node: Watched<NodeState>,
     /// Sums of the ledger, and whether it gets on.
     pub ledger: Watched<LedgerSummary>,
-    /// Further reasons for which the pool may not be ready, such as a failed journal.
-    pub health: Vec<HealthCheck>,
-    /// The EventPublisher.
-    pub events: Outbox<Subscribe>,
+    /// Why the share journal is in trouble, if it is.
+    pub journal: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+    /// Everything that happens.
+    pub events: Events,
+    /// Who is connected.
+    pub sessions: Arc<dyn SessionDesk>,
     /// Which actors there are.
     pub registry: Registry,
-    /// Every session hub.
-    pub sessions: Vec<Outbox<ListSessions>>,
-    /// Every session hub.
-    pub commands: Vec<Outbox<CommandSessions>>,
-    /// Who may change something.
-    pub admin_token: AdminToken,
+    /// Where metrics are rendered.
+    pub metrics: MetricsHandle,
+    /// What routes that change something ask for.
+    pub admin_token: String,
     /// The dashboard's files.
     pub assets: Assets,
-    /// The metrics recorder, see [`install_metrics`].
-    pub metrics: PrometheusHandle,
     /// Most live feeds at once.
     pub feeds_max: usize,
-    /// Live feeds open now.
-    pub feeds: Arc<AtomicUsize>,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("pool_name", &self.pool_name).finish_non_exhaustive()
+    }
+}
+
+/// The context, and what belongs to the API alone.
+struct Api {
+    context: Context,
+    admin_token: access::AdminToken,
+    feeds: Arc<AtomicUsize>,
+    effort: effort::Effort,
+}
+
+impl Api {
+    fn new(context: Context) -> web::Data<Self> {
+        let admin_token = access::AdminToken::new(&context.admin_token);
+        web::Data::new(Self {
+            context,
+            admin_token,
+            feeds: Arc::new(AtomicUsize::new(0)),
+            effort: effort::Effort::default(),
+        })
+    }
+}
+
+impl std::ops::Deref for Api {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.context
+    }
 }
 
 impl fmt::Debug for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Api").field("pool_name", &self.pool_name).finish_non_exhaustive()
+        f.debug_struct("Api").field("context", &self.context).finish_non_exhaustive()
     }
+}
+
+/// Serves on `address` (port 0 = any free one), on threads of its own.
+///
+/// # Errors
+/// [`crate::error::Code::AddressUnavailable`] when the address is in use, or not ours.
+pub fn serve(context: Context, address: SocketAddr) -> Result<ServerHandle, Failure> {
+    server::serve(Api::new(context), address)
 }

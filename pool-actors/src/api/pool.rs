@@ -14,7 +14,7 @@ use super::{
     views,
 };
 use crate::{
-    messages::stats::MinerStats,
+    messages::live::MinerStats,
     ports::store::{AccountRow, Balance, BlockQuery},
 };
 

@@ -7,13 +7,16 @@ use std::{
 
 use actix_web::{
     App, HttpServer,
-    dev::ServerHandle,
     middleware::{Compress, from_fn},
     web,
 };
 
 use super::{Api, access, admin, assets, errors, health, live, pool};
-use crate::error::{Code, Failure};
+use crate::{
+    error::{Code, Failure},
+    messages::event::PoolEvent,
+    metrics::NETWORK_DIFFICULTY,
+};
 
 /// Threads for HTTP; miners have their own.
 const WORKERS: usize = 2;
@@ -24,30 +27,21 @@ const STOP_S: u64 = 2;
 /// How often histograms are folded, so that they don't grow while nobody reads them.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Takes the address.
-///
-/// # Errors
-/// [`Code::AddressUnavailable`] when it is in use, or not ours.
-pub fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).map_err(|error| {
-        Failure::new(
-            Code::AddressUnavailable,
-            format!("the HTTP address {address} can't be used ({error})"),
-            "stop what uses it, or set another http.address",
-        )
-    })
-}
-
 /// A running server.
 #[derive(Debug)]
-pub struct Serving {
-    /// Where it listens.
-    pub address: SocketAddr,
-    handle: ServerHandle,
-    tasks: [actix_rt::task::JoinHandle<()>; 2],
+pub struct ServerHandle {
+    address: SocketAddr,
+    handle: actix_web::dev::ServerHandle,
+    tasks: [actix_rt::task::JoinHandle<()>; 3],
 }
 
-impl Serving {
+impl ServerHandle {
+    /// Where it listens, with the port that the system chose.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Stops: no new connections, requests under way may end, live feeds are closed.
     pub async fn stop(self) {
         self.handle.stop(true).await;
@@ -57,26 +51,22 @@ impl Serving {
     }
 }
 
-/// Serves on a listener from [`bind`], on threads of its own.
-///
-/// # Errors
-/// [`Code::AddressUnavailable`] when the listener can't be used.
-pub fn serve(api: Api, listener: TcpListener) -> Result<Serving, Failure> {
+pub(super) fn serve(api: web::Data<Api>, address: SocketAddr) -> Result<ServerHandle, Failure> {
     let refused = |error: std::io::Error| {
         Failure::new(
             Code::AddressUnavailable,
-            format!("the HTTP server can't listen ({error})"),
-            "check http.address and the limit of open files",
+            format!("the HTTP address {address} can't be used ({error})"),
+            "stop what uses it, or set another http.address",
         )
     };
+    let listener = TcpListener::bind(address).map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
-    let api = web::Data::new(api);
-    let recorder = api.metrics.clone();
     // Feeds and requests share the limit; each feed is a connection.
     let connections_max = api.feeds_max.saturating_add(1_000);
+    let served = api.clone();
     let server = HttpServer::new(move || {
         App::new()
-            .app_data(api.clone())
+            .app_data(served.clone())
             .wrap(from_fn(access::guard))
             .wrap(Compress::default())
             .configure(configure)
@@ -95,17 +85,31 @@ pub fn serve(api: Api, listener: TcpListener) -> Result<Serving, Failure> {
             tracing::error!(%error, "the HTTP server ended");
         }
     });
+    let metrics = api.metrics.clone();
     let upkeep = actix_rt::spawn(async move {
         loop {
             actix_rt::time::sleep(UPKEEP).await;
-            recorder.run_upkeep();
+            metrics.upkeep();
         }
     });
-    Ok(Serving { address, handle, tasks: [serving, upkeep] })
+    let figures = actix_rt::spawn(publish_figures(api));
+    Ok(ServerHandle { address, handle, tasks: [serving, upkeep, figures] })
 }
 
-/// All routes. The application must hold an [`Api`] as data and be wrapped by the guard, as [`serve`] does.
-pub fn configure(routes: &mut web::ServiceConfig) {
+/// Makes an event of each second's figures, so that they have their place in the numbering.
+async fn publish_figures(api: web::Data<Api>) {
+    let mut snapshots = api.snapshot.clone();
+    while let Ok(pool) = snapshots.changed().await {
+        if let Some(job) = &api.node.load().job {
+            metrics::gauge!(NETWORK_DIFFICULTY, "algorithm" => job.algorithm.clone())
+                .set(job.network_work.0 as f64);
+        }
+        api.events.publish(pool.at, PoolEvent::Stats(pool));
+    }
+}
+
+/// All routes. The application must hold an [`Api`] as data and be wrapped by the guard.
+pub(super) fn configure(routes: &mut web::ServiceConfig) {
     routes
         .app_data(
             web::JsonConfig::default()
@@ -134,6 +138,5 @@ pub fn configure(routes: &mut web::ServiceConfig) {
         .service(web::resource("/api/admin/system").route(web::get().to(admin::system)))
         .service(web::resource("/api/admin/announce").route(web::post().to(admin::announce)))
         .service(web::resource("/api/admin/connections").route(web::get().to(admin::connections)))
-        .service(web::resource("/api/admin/connections/{session}").route(web::delete().to(admin::disconnect)))
         .default_service(web::to(assets::serve));
 }

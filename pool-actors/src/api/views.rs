@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pool_domain::{
     maturity::{BlockStatus, Color},
-    units::{Amount, TimeMs, Work},
+    units::{TimeMs, Work},
 };
 use serde_json::{Value, json};
 
@@ -18,7 +18,8 @@ use crate::{
         event::MinerSeen,
         job::NodeState,
         ledger::LedgerSummary,
-        stats::{HistoryPoint, MinerStats, PoolSnapshot, ShareCounts, WorkerStats},
+        live::{HistoryPoint, MinerStats, PoolSnapshot, WorkerStats},
+        stats::ShareCounts,
     },
     ports::store::{AccountRow, BlockRow, BlockStep, Totals},
 };
@@ -28,6 +29,10 @@ pub(super) fn stats(api: &Api, pool: &PoolSnapshot) -> Value {
     let node = api.node.load();
     let ledger = api.ledger.load();
     let job = node.job.as_ref();
+    let block_work = job.map(|job| job.network_work);
+    let block_rate = api.events.network_blocks_per_1000_s(api.clock.now());
+    let network_hashrate =
+        block_rate.zip(block_work).map(|(rate, work)| work.0.saturating_mul(u128::from(rate)) / 1_000);
     json!({
         "pool": {
             "name": api.pool_name,
@@ -37,14 +42,14 @@ pub(super) fn stats(api: &Api, pool: &PoolSnapshot) -> Value {
             "connections": pool.connections,
             "shares": shares(&pool.shares),
             "shares_per_second": per_second(pool.shares_per_1000_s),
-            "effort_basis_points": pool.effort,
+            "effort_basis_points": api.effort.now(pool.work, &ledger, block_work),
             "currency": api.currency,
         },
         "network": {
             "algorithm": job.map(|job| job.algorithm.as_str()).or(pool.algorithm.as_ref().map(AsRef::as_ref)),
             "difficulty": job.map(|job| &job.network_difficulty),
-            "hashrate": pool.network_hashrate.map(number),
-            "block_rate": pool.network_blocks_per_1000_s.map(per_second),
+            "hashrate": network_hashrate.map(number),
+            "block_rate": block_rate.map(per_second),
             "ready": node.ready,
             "reason": reason(&node),
         },
@@ -85,18 +90,14 @@ fn blocks_by_stage(totals: &Totals) -> Value {
 fn money(ledger: &LedgerSummary) -> Value {
     let totals = &ledger.totals;
     json!({
-        "pending": balance_of(totals, "miner_pending"),
-        "confirmed": balance_of(totals, "miner_confirmed"),
-        "paid": balance_of(totals, "miner_paid"),
-        "fee_pending": balance_of(totals, "fee_pending"),
-        "fee_confirmed": balance_of(totals, "fee_confirmed"),
+        "pending": totals.of("miner_pending"),
+        "confirmed": totals.of("miner_confirmed"),
+        "paid": totals.of("miner_paid"),
+        "fee_pending": totals.of("fee_pending"),
+        "fee_confirmed": totals.of("fee_confirmed"),
         "imbalance": totals.imbalance(),
         "at": time_or_null(ledger.at),
     })
-}
-
-fn balance_of(totals: &Totals, kind: &str) -> Amount {
-    crate::ports::store::Book::from_name(kind).map_or(Amount::ZERO, |book| totals.book(book))
 }
 
 /// An account in lists and on the live feed.
@@ -205,10 +206,10 @@ pub(super) fn block_view(row: &BlockRow) -> BlockView {
         hash: row.hash,
         height: row.height,
         parents: row.parents.clone(),
-        status: Some(row.status),
-        color: row.color,
+        status: Some(row.life.stage()),
+        color: row.life.color(),
         confirmations: row.confirmations,
-        reward: row.reward,
+        reward: row.life.reward(),
         account: Some(row.account.to_string()),
         worker: Some(row.worker.to_string()),
         found_at: row.found_at,

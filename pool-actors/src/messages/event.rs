@@ -1,16 +1,12 @@
 //! Everything that others may want to follow: one publisher, typed events, lossy for watchers (and counted).
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-};
+use std::sync::Arc;
 
 use actix::Message;
 use pool_domain::{difficulty::Difficulty, ids::SessionId, units::TimeMs};
 use serde::Serialize;
-use tokio::sync::broadcast;
 
-use super::{block::BlockView, stats::PoolSnapshot};
+use super::{block::BlockView, live::PoolSnapshot};
 
 /// A thing that happened. Serialised as it is to the dashboard feed.
 #[derive(Debug, Clone, Serialize)]
@@ -75,73 +71,4 @@ pub struct Publish {
     pub at: TimeMs,
     /// What.
     pub event: PoolEvent,
-}
-
-/// Who may read a rendering of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Audience {
-    /// Anybody: no addresses of miners, no security events.
-    Public,
-    /// Whoever has the admin token.
-    Operator,
-}
-
-/// An event with its number: numbers rise over all events of the publisher, and also from one process to the next.
-pub struct Numbered {
-    /// Its number.
-    pub seq: u64,
-    /// When.
-    pub at: TimeMs,
-    /// What.
-    pub event: PoolEvent,
-    frames: [OnceLock<Option<Arc<str>>>; 2],
-}
-
-impl Numbered {
-    /// An event that was given a number.
-    #[must_use]
-    pub fn new(seq: u64, at: TimeMs, event: PoolEvent) -> Self {
-        Self { seq, at, event, frames: Default::default() }
-    }
-
-    /// The text for an audience, made by whoever needs it first; `None` if it is not for that audience.
-    pub fn frame(
-        &self,
-        audience: Audience,
-        render: impl FnOnce(&Self) -> Option<String>,
-    ) -> Option<Arc<str>> {
-        let cell = match audience {
-            Audience::Public => &self.frames[0],
-            Audience::Operator => &self.frames[1],
-        };
-        cell.get_or_init(|| render(self).map(Arc::from)).clone()
-    }
-}
-
-impl fmt::Debug for Numbered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Numbered").field("seq", &self.seq).field("event", &self.event).finish_non_exhaustive()
-    }
-}
-
-/// To the EventPublisher: tell me what happens from now on, and what I missed.
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "Subscription")]
-pub struct Subscribe {
-    /// Number of the last event that was seen, if any.
-    pub since: Option<u64>,
-}
-
-/// What a subscriber begins with. Nothing is lost between `missed` and `live`.
-#[derive(Debug)]
-pub struct Subscription {
-    /// Number of the newest event.
-    pub seq: u64,
-    /// What happened since the event that the subscriber saw last (without [`PoolEvent::Stats`]); `None` when that is
-    /// too long ago, or was of another process: it needs a snapshot.
-    pub missed: Option<Vec<Arc<Numbered>>>,
-    /// The DAG's recent blocks as last told, oldest first.
-    pub blocks: Vec<BlockView>,
-    /// Everything from now on. A subscriber that is too slow loses the oldest, and is told.
-    pub live: broadcast::Receiver<Arc<Numbered>>,
 }

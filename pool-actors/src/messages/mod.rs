@@ -6,6 +6,7 @@ pub mod event;
 pub mod job;
 pub mod journal;
 pub mod ledger;
+pub mod live;
 pub mod route;
 pub mod session;
 pub mod share;

@@ -1,7 +1,7 @@
 //! StatsAggregator: the pool's figures, once a second.
 //!
 //! * **receives** [`StatsTally`] from every arbiter's session hub, [`SessionEnded`], [`Observe`]
-//! * **sends** a [`PoolSnapshot`] each second: in a watch, and as an event to the EventPublisher
+//! * **sends** nothing; publishes a [`PoolSnapshot`] in a watch each second
 //! * **supervised by** the factory supervisor; a new one starts counting afresh
 //! * **on overload** tallies are shed by the sender; work is lost from the figures, never from the ledger
 
@@ -15,28 +15,22 @@ use actix::{Actor, AsyncContext as _, Context, Handler};
 use pool_domain::{
     difficulty::Difficulty,
     ids::{Account, AlgorithmName, SessionId},
-    units::{BasisPoints, TimeMs},
+    units::{TimeMs, Work},
 };
 use serde::Serialize;
 
 use super::rate::Rate;
 use crate::{
     messages::{
-        event::{PoolEvent, Publish},
-        job::NodeState,
-        ledger::LedgerSummary,
+        live::{HistoryPoint, MinerStats, PoolSnapshot, WorkerStats},
         share::WorkerIdentity,
-        stats::{
-            HistoryPoint, MinerStats, PoolSnapshot, SessionEnded, SessionTally, ShareCounts, StatsTally,
-            WorkerStats,
-        },
+        stats::{SessionEnded, SessionTally, ShareCounts, StatsTally},
     },
-    metrics::{HASHRATE, NETWORK_DIFFICULTY},
+    metrics::HASHRATE,
     ports::clock::SharedClock,
     runtime::{
         observe::{Observation, Observe},
-        outbox::Outbox,
-        watch::{Publisher, Watched},
+        watch::Publisher,
     },
 };
 
@@ -46,8 +40,6 @@ const TICK: Duration = Duration::from_secs(1);
 const HISTORY: usize = 600;
 /// Seconds that the rate of shares is taken over.
 const SHARE_RATE_S: usize = 10;
-/// Seconds that the network's block rate is taken over.
-const BLOCK_RATE_S: usize = 120;
 /// A session without news for so long has gone, even if its end was lost on the way (stratum's idle time-out is less).
 const SILENT_MS: u64 = 1_200_000;
 /// A worker that left is remembered for so long.
@@ -56,21 +48,6 @@ const GONE_KEPT_MS: u64 = 3_600_000;
 const GONE_MAX: usize = 50_000;
 /// News of a session may arrive so long after its end.
 const ENDED_KEPT_MS: u64 = 60_000;
-
-/// What a StatsAggregator works with.
-#[derive(Clone)]
-pub struct Parts {
-    /// Time.
-    pub clock: SharedClock,
-    /// State of node and job.
-    pub node: Watched<NodeState>,
-    /// Blocks found so far, for the effort.
-    pub ledger: Watched<LedgerSummary>,
-    /// Where figures are published.
-    pub snapshot: Arc<Publisher<PoolSnapshot>>,
-    /// Who tells the world.
-    pub events: Outbox<Publish>,
-}
 
 struct Worker {
     rate: Rate,
@@ -90,7 +67,8 @@ struct Session {
 
 /// See the module's documentation.
 pub struct StatsAggregator {
-    parts: Parts,
+    snapshot: Arc<Publisher<PoolSnapshot>>,
+    clock: SharedClock,
     algorithm: Option<AlgorithmName>,
     workers: HashMap<Arc<WorkerIdentity>, Worker>,
     sessions: HashMap<SessionId, Session>,
@@ -99,12 +77,8 @@ pub struct StatsAggregator {
     shares: ShareCounts,
     /// Accepted shares in total at the end of each of the last seconds.
     accepted_totals: VecDeque<u64>,
-    /// Height or blue score each second.
-    heights: VecDeque<(TimeMs, u64)>,
     history: VecDeque<HistoryPoint>,
-    /// Accepted work since the last block of ours.
-    round_work: u128,
-    blocks_found: Option<u64>,
+    work: Work,
 }
 
 /// What an aggregator says about itself.
@@ -119,9 +93,10 @@ struct State {
 impl StatsAggregator {
     /// An aggregator that has heard nothing yet.
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
+    pub fn new(snapshot: Arc<Publisher<PoolSnapshot>>, clock: SharedClock) -> Self {
         Self {
-            parts,
+            snapshot,
+            clock,
             algorithm: None,
             workers: HashMap::new(),
             sessions: HashMap::new(),
@@ -129,16 +104,14 @@ impl StatsAggregator {
             connections: BTreeMap::new(),
             shares: ShareCounts::default(),
             accepted_totals: VecDeque::new(),
-            heights: VecDeque::new(),
             history: VecDeque::new(),
-            round_work: 0,
-            blocks_found: None,
+            work: Work::ZERO,
         }
     }
 
     fn take(&mut self, now: TimeMs, news: &SessionTally) {
         self.shares.add(&news.counts);
-        self.round_work = self.round_work.saturating_add(news.work.0);
+        self.work = self.work.saturating_add(news.work);
         let joins = !self.ended.contains_key(&news.session);
         let worker = self.workers.entry(Arc::clone(&news.worker)).or_insert_with(|| Worker {
             rate: Rate::new(now),
@@ -204,21 +177,16 @@ impl StatsAggregator {
     }
 
     fn tick(&mut self) {
-        let now = self.parts.clock.now();
+        let now = self.clock.now();
         self.forget(now);
-        let snapshot = Arc::new(self.snapshot(now));
-        self.parts.snapshot.set_shared(Arc::clone(&snapshot));
+        let snapshot = self.figures(now);
         if let Some(algorithm) = &snapshot.algorithm {
             metrics::gauge!(HASHRATE, "algorithm" => algorithm.to_string()).set(snapshot.hashrate as f64);
-            if let Some(job) = &self.parts.node.load().job {
-                metrics::gauge!(NETWORK_DIFFICULTY, "algorithm" => algorithm.to_string())
-                    .set(job.network_work.0 as f64);
-            }
         }
-        self.parts.events.offer(Publish { at: now, event: PoolEvent::Stats(snapshot) });
+        self.snapshot.set(snapshot);
     }
 
-    fn snapshot(&mut self, now: TimeMs) -> PoolSnapshot {
+    fn figures(&mut self, now: TimeMs) -> PoolSnapshot {
         let miners = self.miners(now);
         let hashrate = miners.iter().map(|miner| miner.hashrate).fold(0, u128::saturating_add);
         let shares_per_1000_s = self.share_rate();
@@ -226,9 +194,6 @@ impl StatsAggregator {
         if self.history.len() > HISTORY {
             self.history.pop_front();
         }
-        let node = self.parts.node.get();
-        let block_work = node.job.as_ref().map(|job| job.network_work.0).filter(|work| *work > 0);
-        let network_blocks_per_1000_s = self.block_rate(now, node.job.as_ref().and_then(|job| job.height));
         PoolSnapshot {
             at: now,
             algorithm: self.algorithm.clone(),
@@ -239,11 +204,7 @@ impl StatsAggregator {
             miners_connected: miners.iter().filter(|miner| miner.connected_since.is_some()).count(),
             workers_connected: self.workers.values().filter(|worker| worker.sessions > 0).count(),
             miners: miners.into(),
-            effort: self.effort(block_work),
-            network_blocks_per_1000_s,
-            network_hashrate: network_blocks_per_1000_s
-                .zip(block_work)
-                .map(|(rate, work)| work.saturating_mul(u128::from(rate)) / 1_000),
+            work: self.work,
             history: self.history.iter().copied().collect(),
         }
     }
@@ -296,37 +257,6 @@ impl StatsAggregator {
         let seconds = u64::try_from(self.accepted_totals.len() - 1).unwrap_or(1).max(1);
         self.shares.accepted.saturating_sub(first).saturating_mul(1_000) / seconds
     }
-
-    fn block_rate(&mut self, now: TimeMs, height: Option<u64>) -> Option<u64> {
-        let Some(height) = height else {
-            self.heights.clear();
-            return None;
-        };
-        // Another network, or a deep reorganisation: begin anew.
-        if self.heights.back().is_some_and(|(_, last)| *last > height) {
-            self.heights.clear();
-        }
-        self.heights.push_back((now, height));
-        if self.heights.len() > BLOCK_RATE_S + 1 {
-            self.heights.pop_front();
-        }
-        let (first_at, first) = *self.heights.front()?;
-        let elapsed_ms = now.since(first_at);
-        (elapsed_ms >= 10_000).then(|| (height - first).saturating_mul(1_000_000) / elapsed_ms)
-    }
-
-    fn effort(&mut self, block_work: Option<u128>) -> Option<BasisPoints> {
-        let ledger = self.parts.ledger.get();
-        let found = ledger.ready.then(|| ledger.totals.blocks.iter().map(|(_, _, count)| count).sum());
-        if let Some(found) = found {
-            if self.blocks_found.is_some_and(|before| before < found) {
-                self.round_work = 0;
-            }
-            self.blocks_found = Some(found);
-        }
-        let basis_points = self.round_work.saturating_mul(10_000) / block_work?;
-        Some(BasisPoints(u32::try_from(basis_points).unwrap_or(u32::MAX)))
-    }
 }
 
 impl Actor for StatsAggregator {
@@ -341,7 +271,7 @@ impl Handler<StatsTally> for StatsAggregator {
     type Result = ();
 
     fn handle(&mut self, tally: StatsTally, _: &mut Self::Context) {
-        let now = self.parts.clock.now();
+        let now = self.clock.now();
         self.algorithm = Some(tally.algorithm);
         self.connections.insert(tally.arbiter, tally.connections);
         self.shares.add(&tally.anonymous);
@@ -355,7 +285,7 @@ impl Handler<SessionEnded> for StatsAggregator {
     type Result = ();
 
     fn handle(&mut self, SessionEnded(session): SessionEnded, _: &mut Self::Context) {
-        let now = self.parts.clock.now();
+        let now = self.clock.now();
         self.ended.insert(session, now);
         self.end(session, now);
     }

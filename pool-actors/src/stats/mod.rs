@@ -5,7 +5,7 @@ mod aggregator;
 mod publisher;
 mod rate;
 
-pub use aggregator::{Parts, StatsAggregator};
+pub use aggregator::StatsAggregator;
 pub use publisher::EventPublisher;
 
 #[cfg(test)]

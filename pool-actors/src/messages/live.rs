@@ -1,0 +1,341 @@
+//! What people follow: the pool's figures of each second, and the stream of numbered events.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    fmt,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use pool_domain::{
+    difficulty::Difficulty,
+    ids::{Account, AlgorithmName, BlockHash},
+    units::{TimeMs, Work},
+};
+use tokio::sync::broadcast;
+
+use super::{block::BlockView, event::PoolEvent, share::WorkerIdentity, stats::ShareCounts};
+
+/// Events kept for those who come back.
+const RING: usize = 1_024;
+/// Events that wait for a slow subscriber.
+const WAITING_MAX: usize = 1_024;
+/// Blocks remembered for the picture of the DAG.
+const BLOCKS: usize = 240;
+/// Blocks remembered by their hash, so that none is counted twice.
+const BLOCKS_KNOWN: usize = 4_096;
+/// Time over which the network's block rate is taken.
+const BLOCK_RATE_MS: u64 = 120_000;
+/// A block rate is not told before so much time was watched.
+const BLOCK_RATE_MS_MIN: u64 = 10_000;
+
+/// The pool at a moment, once a second from the StatsAggregator, in a watch.
+#[derive(Debug, Clone, Default)]
+pub struct PoolSnapshot {
+    /// When.
+    pub at: TimeMs,
+    /// Algorithm of the job in force.
+    pub algorithm: Option<AlgorithmName>,
+    /// Sum over connected workers, hashes per second.
+    pub hashrate: u128,
+    /// Shares since the aggregator started.
+    pub shares: ShareCounts,
+    /// Accepted shares per 1,000 seconds, by the last ten seconds.
+    pub shares_per_1000_s: u64,
+    /// Open miner connections.
+    pub connections: usize,
+    /// Accounts with a connected worker.
+    pub miners_connected: usize,
+    /// Connected workers (account and name).
+    pub workers_connected: usize,
+    /// Accounts that are connected or were lately, fastest first.
+    pub miners: Arc<[MinerStats]>,
+    /// Accepted work since the aggregator started.
+    pub work: Work,
+    /// One point a second, oldest first.
+    pub history: Arc<[HistoryPoint]>,
+}
+
+/// A second of the past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryPoint {
+    /// When.
+    pub at: TimeMs,
+    /// Hashes per second.
+    pub hashrate: u128,
+    /// Accepted shares per 1,000 seconds.
+    pub shares_per_1000_s: u64,
+}
+
+/// An account's live figures. Nothing here is money, or leads to money.
+#[derive(Debug, Clone)]
+pub struct MinerStats {
+    /// Canonical payout address.
+    pub account: Account,
+    /// Hashes per second of its connected workers.
+    pub hashrate: u128,
+    /// Shares since its workers came.
+    pub shares: ShareCounts,
+    /// Since when one of its workers has been connected without a break; `None` while none is.
+    pub connected_since: Option<TimeMs>,
+    /// Last accepted share, 0 = none.
+    pub last_share_at: TimeMs,
+    /// Workers, by name.
+    pub workers: Vec<WorkerStats>,
+}
+
+/// A worker's live figures.
+#[derive(Debug, Clone)]
+pub struct WorkerStats {
+    /// Account and name.
+    pub identity: Arc<WorkerIdentity>,
+    /// Hashes per second, 0 while not connected.
+    pub hashrate: u128,
+    /// Shares since it came.
+    pub shares: ShareCounts,
+    /// Sessions it mines with now.
+    pub sessions: usize,
+    /// Difficulty in force at one of its sessions.
+    pub difficulty: Difficulty,
+    /// Last accepted share, 0 = none.
+    pub last_share_at: TimeMs,
+    /// Since when it has been connected without a break; `None` while it is not.
+    pub connected_since: Option<TimeMs>,
+}
+
+/// Who may read a rendering of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Anybody: no addresses of miners, no security events.
+    Public,
+    /// Whoever has the admin token.
+    Operator,
+}
+
+/// An event with its number.
+pub struct Numbered {
+    /// Its number: rises over all events, and also from one process to the next.
+    pub seq: u64,
+    /// When.
+    pub at: TimeMs,
+    /// What.
+    pub event: PoolEvent,
+    frames: [OnceLock<Option<Arc<str>>>; 2],
+}
+
+impl Numbered {
+    /// An event that was given a number.
+    #[must_use]
+    pub fn new(seq: u64, at: TimeMs, event: PoolEvent) -> Self {
+        Self { seq, at, event, frames: Default::default() }
+    }
+
+    /// The text for an audience, made by whoever needs it first; `None` if it is not for that audience.
+    pub fn frame(
+        &self,
+        audience: Audience,
+        render: impl FnOnce(&Self) -> Option<String>,
+    ) -> Option<Arc<str>> {
+        let cell = match audience {
+            Audience::Public => &self.frames[0],
+            Audience::Operator => &self.frames[1],
+        };
+        cell.get_or_init(|| render(self).map(Arc::from)).clone()
+    }
+}
+
+impl fmt::Debug for Numbered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Numbered").field("seq", &self.seq).field("event", &self.event).finish_non_exhaustive()
+    }
+}
+
+/// What a subscriber begins with. Nothing is lost between `missed` and `live`.
+#[derive(Debug)]
+pub struct Subscription {
+    /// Number of the newest event.
+    pub seq: u64,
+    /// What happened since the event that the subscriber saw last (without [`PoolEvent::Stats`]); `None` when that is
+    /// too long ago, or was of another process: it needs a snapshot.
+    pub missed: Option<Vec<Arc<Numbered>>>,
+    /// The DAG's recent blocks as last told, oldest first.
+    pub blocks: Vec<BlockView>,
+    /// Everything from now on. A subscriber that is too slow loses the oldest, and is told.
+    pub live: broadcast::Receiver<Arc<Numbered>>,
+}
+
+/// Everything that happens, numbered: what came last, and a channel to whoever follows. Outlives the EventPublisher that
+/// fills it, so that subscribers don't notice when that is rebuilt.
+#[derive(Clone)]
+pub struct Events {
+    hub: Arc<Mutex<Hub>>,
+}
+
+struct Hub {
+    seq: u64,
+    /// The highest number that is not in the ring any more.
+    forgotten: u64,
+    ring: VecDeque<Arc<Numbered>>,
+    live: broadcast::Sender<Arc<Numbered>>,
+    block_order: VecDeque<BlockHash>,
+    blocks: HashMap<BlockHash, BlockView>,
+    known_order: VecDeque<BlockHash>,
+    known: HashSet<BlockHash>,
+    /// When each of the last blocks of the network was first told.
+    block_times: VecDeque<TimeMs>,
+    watching_since: Option<TimeMs>,
+}
+
+/// How the hub fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct EventCounts {
+    /// Number of the newest event.
+    pub seq: u64,
+    /// Events kept.
+    pub events_kept: usize,
+    /// Blocks kept.
+    pub blocks_kept: usize,
+    /// Live subscribers.
+    pub subscribers: usize,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Events {
+    /// Nothing has happened yet.
+    #[must_use]
+    pub fn new() -> Self {
+        let hub = Hub {
+            seq: 0,
+            forgotten: 0,
+            ring: VecDeque::new(),
+            live: broadcast::channel(WAITING_MAX).0,
+            block_order: VecDeque::new(),
+            blocks: HashMap::new(),
+            known_order: VecDeque::new(),
+            known: HashSet::new(),
+            block_times: VecDeque::new(),
+            watching_since: None,
+        };
+        Self { hub: Arc::new(Mutex::new(hub)) }
+    }
+
+    fn with<R>(&self, f: impl FnOnce(&mut Hub) -> R) -> R {
+        f(&mut self.hub.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Numbers begin past the clock's milliseconds: higher than those of any process before this one, as long as there
+    /// are fewer than a thousand events a second on average.
+    pub fn begin(&self, now: TimeMs) {
+        self.with(|hub| {
+            hub.watching_since.get_or_insert(now);
+            if hub.ring.is_empty() && hub.seq < now.0 {
+                hub.seq = now.0;
+                hub.forgotten = now.0;
+            }
+        });
+    }
+
+    /// Numbers an event and hands it to all subscribers.
+    pub fn publish(&self, at: TimeMs, event: PoolEvent) {
+        self.with(|hub| hub.publish(at, event));
+    }
+
+    /// What was missed since an event, and all that happens from now on.
+    #[must_use]
+    pub fn subscribe(&self, since: Option<u64>) -> Subscription {
+        self.with(|hub| {
+            let resumable = since.filter(|since| (hub.forgotten..=hub.seq).contains(since));
+            Subscription {
+                seq: hub.seq,
+                missed: resumable
+                    .map(|since| hub.ring.iter().filter(|event| event.seq > since).cloned().collect()),
+                blocks: hub.block_order.iter().filter_map(|hash| hub.blocks.get(hash).cloned()).collect(),
+                live: hub.live.subscribe(),
+            }
+        })
+    }
+
+    /// The whole network's blocks per 1,000 seconds, by what the node told; `None` before enough time was watched, or
+    /// when it told of no block at all.
+    #[must_use]
+    pub fn network_blocks_per_1000_s(&self, now: TimeMs) -> Option<u64> {
+        self.with(|hub| {
+            hub.forget_block_times(now);
+            let watched_ms = now.since(hub.watching_since?).min(BLOCK_RATE_MS);
+            let blocks = u64::try_from(hub.block_times.len()).unwrap_or(u64::MAX);
+            (watched_ms >= BLOCK_RATE_MS_MIN && blocks > 0).then(|| blocks * 1_000_000 / watched_ms)
+        })
+    }
+
+    /// How the hub fares.
+    #[must_use]
+    pub fn counts(&self) -> EventCounts {
+        self.with(|hub| EventCounts {
+            seq: hub.seq,
+            events_kept: hub.ring.len(),
+            blocks_kept: hub.blocks.len(),
+            subscribers: hub.live.receiver_count(),
+        })
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Events").field(&self.counts()).finish()
+    }
+}
+
+impl Hub {
+    fn publish(&mut self, at: TimeMs, event: PoolEvent) {
+        self.seq += 1;
+        if let PoolEvent::Block(view) = &event {
+            self.remember_block(at, view);
+        }
+        let event = Arc::new(Numbered::new(self.seq, at, event));
+        if !matches!(event.event, PoolEvent::Stats(_)) {
+            self.ring.push_back(Arc::clone(&event));
+            if self.ring.len() > RING
+                && let Some(oldest) = self.ring.pop_front()
+            {
+                self.forgotten = oldest.seq;
+            }
+        }
+        // Nobody may be listening.
+        let _ = self.live.send(event);
+    }
+
+    fn remember_block(&mut self, at: TimeMs, view: &BlockView) {
+        if self.blocks.insert(view.hash, view.clone()).is_none() {
+            self.block_order.push_back(view.hash);
+            if self.block_order.len() > BLOCKS
+                && let Some(oldest) = self.block_order.pop_front()
+            {
+                self.blocks.remove(&oldest);
+            }
+        }
+        // What the node tells of the time before us is no news of the network's pace.
+        let is_recent = self.watching_since.is_some_and(|since| view.found_at >= since);
+        if self.known.insert(view.hash) && is_recent {
+            self.block_times.push_back(at);
+            self.forget_block_times(at);
+        }
+        if self.known.len() > self.known_order.len() {
+            self.known_order.push_back(view.hash);
+        }
+        if self.known_order.len() > BLOCKS_KNOWN
+            && let Some(oldest) = self.known_order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+
+    fn forget_block_times(&mut self, now: TimeMs) {
+        while self.block_times.front().is_some_and(|at| now.since(*at) > BLOCK_RATE_MS) {
+            self.block_times.pop_front();
+        }
+    }
+}
