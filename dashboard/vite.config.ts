@@ -22,6 +22,8 @@ export default defineConfig({
     setupFiles: ["./test-setup.ts"],
     include: ["**/*.test.{ts,tsx}"],
     restoreMocks: true,
+    // Looking up roles in jsdom takes seconds on a machine that compiles at the same time.
+    testTimeout: 20_000,
     coverage: {
       provider: "v8",
       include: ["**/*.{ts,tsx}"],

@@ -35,6 +35,8 @@ class Fixture {
     this.imbalance = "0";
     this.listeners = new Set();
     this.told = new Map();
+    /** How many feeds were ever opened. */
+    this.connections = 0;
     this.miners = empty ? [] : this.#makeMiners(miners);
     this.dag = new Dag(this.random, this.miners.length > 0 ? this.miners : [{ account: "nobody" }]);
     this.counts = {
@@ -296,6 +298,7 @@ export async function startFixture(port = 0, options = {}) {
       items: [...fixture.dag.blocks.values()].filter((block) => block.ours).reverse(),
       next: null,
     }),
+    "/fixture/connections": () => fixture.connections,
     "/api/miners": () => ({ items: fixture.miners, next: null }),
   };
   const one = (pathname) => {
@@ -326,6 +329,7 @@ export async function startFixture(port = 0, options = {}) {
       return;
     }
     sockets.handleUpgrade(request, socket, head, (client) => {
+      fixture.connections += 1;
       fixture.listeners.add(client);
       client.on("close", () => fixture.listeners.delete(client));
       client.send(fixture.message("snapshot", fixture.snapshot()));

@@ -90,6 +90,8 @@ await scene("the feed falls silent, then speaks again", async ({ act, word }) =>
 
 await scene("a dropped connection resumes by itself", async ({ page, act, word }) => {
   await act("drop");
+  const again = async () => (await (await fetch("/fixture/connections")).json()) >= 2;
+  await page.waitForFunction(again, undefined, { timeout: waitMs, polling: 200 });
   await word("CONNECTED");
   await numbersChange(page);
 });

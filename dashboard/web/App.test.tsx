@@ -5,20 +5,31 @@ import type { Socket } from "./feed/live";
 import type { RestAnswer } from "./feed/rest";
 import { atMs, frame, makeBlock, makeMiner, makeSnapshot, makeStats } from "./test-data";
 
+type Format = (plot: unknown, splits: number[]) => string[];
+interface FakeOptions {
+  hooks: { setCursor: ((plot: FakePlot) => void)[] };
+  scales: { y: { range: (plot: unknown, min: number, max: number) => number[] } };
+  axes: { values: Format }[];
+  series: { fill?: (plot: unknown) => unknown }[];
+}
+
 const plots: FakePlot[] = [];
 class FakePlot {
   width = 300;
   cursor: { idx: number | null } = { idx: null };
   data: unknown;
   destroyed = false;
-  constructor(readonly options: { hooks: { setCursor: ((plot: FakePlot) => void)[] } }) {
+  size: unknown = null;
+  constructor(readonly options: FakeOptions) {
     plots.push(this);
   }
   setData(data: unknown) {
     this.data = data;
   }
   setScale() {}
-  setSize() {}
+  setSize(size: unknown) {
+    this.size = size;
+  }
   destroy() {
     this.destroyed = true;
   }
@@ -97,6 +108,37 @@ describe("App", () => {
     expect(screen.getByRole("button", { name: "2 MIN" }).getAttribute("aria-pressed")).toBe("true");
     unmount();
     expect(plots.every((one) => one.destroyed)).toBe(true);
+  });
+
+  it("draws from zero, with readable axes, and follows the size of its box", () => {
+    const boxes: ((entries: { contentRect: { width: number } }[]) => void)[] = [];
+    vi.stubGlobal(
+      "ResizeObserver",
+      class {
+        constructor(seen: (typeof boxes)[number]) {
+          boxes.push(seen);
+        }
+        observe() {}
+        disconnect() {}
+      },
+    );
+    const { say } = open();
+    say(frame("snapshot", 1, makeSnapshot()));
+    const plot = plots[0] as FakePlot;
+    const { axes, scales, series } = plot.options;
+    expect(scales.y.range(plot, 5, 100)).toEqual([0, 112.5]);
+    expect(scales.y.range(plot, 0, 0)).toEqual([0, 1]);
+    expect(axes[1]?.values(plot, [0, 5e9])).toEqual(["0 H/s", "5.00 GH/s"]);
+    expect(axes[0]?.values(plot, [1_200, 1_260]).every((text) => /^\d\d:\d\d$/.test(text))).toBe(true);
+    expect(axes[0]?.values(plot, [1_200, 1_201]).every((text) => /^\d\d:\d\d:\d\d$/.test(text))).toBe(true);
+    const stops: unknown[] = [];
+    const gradient = { addColorStop: (_: number, color: string) => stops.push(color) };
+    series[1]?.fill?.({ bbox: { top: 0, height: 10 }, ctx: { createLinearGradient: () => gradient } });
+    expect(stops).toEqual(["#00ff4140", "#00ff4100"]);
+    boxes[0]?.([{ contentRect: { width: 300 } }]);
+    expect(plot.size).toBeNull();
+    boxes[0]?.([{ contentRect: { width: 512.7 } }]);
+    expect(plot.size).toEqual({ width: 512, height: 190 });
   });
 
   it("is honest about a feed that stops: silent, stale, offline, polling, back", async () => {

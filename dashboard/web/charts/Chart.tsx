@@ -45,7 +45,7 @@ function options(
     padding: [12, 8, 0, 0],
     // Charts of one key show the same instant.
     cursor: { sync: { key: "pool" }, y: false, drag: { setScale: false, x: false, y: false }, points: { size: 7 } },
-    scales: { y: { range: (_: uPlot, __: number, max: number) => [0, max > 0 ? max * 1.15 : 1] } },
+    scales: { y: { range: (_: uPlot, __: number, max: number) => [0, max > 0 ? max * 1.125 : 1] } },
     axes: [
       { stroke: ink, grid: { show: false }, ticks: grid, font, space: 70, size: 34, values: clocks },
       { stroke: ink, grid, ticks: { show: false }, font, size: 84, values: (_: uPlot, at: number[]) => at.map(format) },
