@@ -251,7 +251,7 @@ mod tests {
                 KaspaPayee::SchnorrKey([0; 32]),
             ),
             (
-                "kaspatest:qyqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqhe837j2d",
+                "kaspatest:qyqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqhe837j2d",
                 KaspaNetwork::Test,
                 KaspaPayee::EcdsaKey([0; 33]),
             ),
