@@ -51,25 +51,24 @@ pub struct ArbiterContext {
     pub jobs: RefCell<JobBook>,
     /// Why there is no work just now.
     pub paused: RefCell<Option<Rc<str>>>,
-    /// Time from a share's bytes to its verdict.
-    pub ack_seconds: metrics_handle::Ack,
+    acknowledgements: Acknowledgements,
     sessions: RefCell<HashMap<SessionId, Rc<SessionCard>>>,
     news: RefCell<Vec<Rc<SessionCard>>>,
     anonymous: Cell<ShareCounts>,
+    broadcast: Cell<Broadcast>,
     bounds: RefCell<Vec<Rc<Bound>>>,
 }
 
-/// The handle of the one metric that is recorded per batch of verdicts; looking it up each time would cost more than it.
-pub mod metrics_handle {
-    use std::fmt;
+/// Times from a share's bytes to its verdict. Sampled, at most one a millisecond: a recorder keeps every value until it
+/// is scraped.
+struct Acknowledgements {
+    histogram: metrics::Histogram,
+    sampled_at: Cell<TimeMs>,
+}
 
-    /// Histogram of acknowledgement times.
-    pub struct Ack(pub metrics::Histogram);
-
-    impl fmt::Debug for Ack {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("Ack")
-        }
+impl std::fmt::Debug for Acknowledgements {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Acknowledgements").finish_non_exhaustive()
     }
 }
 
@@ -82,10 +81,14 @@ impl ArbiterContext {
             shared,
             jobs: RefCell::default(),
             paused: RefCell::default(),
-            ack_seconds: metrics_handle::Ack(metrics::histogram!(crate::metrics::SHARE_ACK_SECONDS)),
+            acknowledgements: Acknowledgements {
+                histogram: metrics::histogram!(crate::metrics::SHARE_ACK_SECONDS),
+                sampled_at: Cell::default(),
+            },
             sessions: RefCell::default(),
             news: RefCell::default(),
             anonymous: Cell::default(),
+            broadcast: Cell::default(),
             bounds: RefCell::default(),
         })
     }
@@ -100,14 +103,46 @@ impl ArbiterContext {
         self.sessions.borrow_mut().insert(card.id, Rc::clone(card));
     }
 
-    pub(super) fn leave(&self, id: SessionId) {
-        self.sessions.borrow_mut().remove(&id);
+    pub(super) fn leave(&self, card: &SessionCard) {
+        self.sessions.borrow_mut().remove(&card.id);
+        self.note_turn(card, self.now());
+    }
+
+    /// Tells every session that there is a newer job (or none any more). A flag and a wake-up each: some 50 ns; the
+    /// sessions render and write in turns of their own.
+    pub fn offer_job(&self, since: TimeMs) {
+        let sessions = self.sessions.borrow();
+        sessions.values().for_each(|card| card.offer_job());
+        self.broadcast.set(Broadcast { since, waiting: sessions.len() });
+    }
+
+    /// A session had its turn. After the last one the broadcast's time is recorded; a slow reader does not count as
+    /// waiting, since its turn is over.
+    pub(super) fn note_turn(&self, card: &SessionCard, now: TimeMs) {
+        if !card.awaits_turn.replace(false) {
+            return;
+        }
+        let mut broadcast = self.broadcast.get();
+        broadcast.waiting = broadcast.waiting.saturating_sub(1);
+        self.broadcast.set(broadcast);
+        if broadcast.waiting == 0 {
+            let took = std::time::Duration::from_millis(now.since(broadcast.since));
+            metrics::histogram!(crate::metrics::JOB_BROADCAST_SECONDS).record(took.as_secs_f64());
+        }
     }
 
     /// Open connections of this arbiter.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.sessions.borrow().len()
+    }
+
+    /// A share received at `received_at` was acknowledged.
+    pub(super) fn note_acknowledged(&self, received_at: TimeMs, now: TimeMs) {
+        if self.acknowledgements.sampled_at.replace(now) != now {
+            let took = std::time::Duration::from_millis(now.since(received_at));
+            self.acknowledgements.histogram.record(took.as_secs_f64());
+        }
     }
 
     /// The sessions of this moment.
@@ -199,6 +234,15 @@ pub struct Facts {
     pub bound: Option<Rc<Bound>>,
 }
 
+/// The job on its way to the sessions.
+#[derive(Debug, Clone, Copy, Default)]
+struct Broadcast {
+    /// When its template came.
+    since: TimeMs,
+    /// Sessions that have not had their turn.
+    waiting: usize,
+}
+
 /// What a session shows to its hub, and how the hub calls on it: a flag and a wake-up instead of a message, so that a
 /// thousand jobs wake a sleeping session once.
 pub struct SessionCard {
@@ -217,6 +261,7 @@ pub struct SessionCard {
     /// Nothing for those who never sent a share.
     tally: RefCell<Option<Box<Tally>>>,
     job_waits: Cell<bool>,
+    awaits_turn: Cell<bool>,
     commands: RefCell<Vec<SessionCommand>>,
     waker: RefCell<Option<Waker>>,
 }
@@ -240,13 +285,15 @@ impl SessionCard {
             due_at: Cell::new(now),
             tally: RefCell::default(),
             job_waits: Cell::new(false),
+            awaits_turn: Cell::new(false),
             commands: RefCell::default(),
             waker: RefCell::default(),
         })
     }
 
     /// There is a newer job (or none any more): the session will look.
-    pub fn offer_job(&self) {
+    fn offer_job(&self) {
+        self.awaits_turn.set(true);
         if !self.job_waits.replace(true) {
             self.wake();
         }

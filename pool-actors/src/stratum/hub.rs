@@ -153,13 +153,13 @@ impl Handler<PublishJob> for SessionHub {
             Some(known) if known.id >= job.id => Arc::clone(known),
             _ => Arc::clone(&job),
         });
+        let since = job.template.received_at;
         let newer = context.jobs.borrow_mut().publish(job, context.now(), context.shared.job_grace_ms);
         *context.paused.borrow_mut() = None;
         if newer {
             self.jobs_published += 1;
         }
-        // A flag and a wake-up each: some 50 ns; the sessions render and write in turns of their own.
-        context.for_each(|card| card.offer_job());
+        context.offer_job(since);
     }
 }
 
@@ -176,7 +176,7 @@ impl Handler<WorkPaused> for SessionHub {
         let resumed = paused.reason.is_none();
         *context.paused.borrow_mut() = paused.reason.map(Rc::from);
         if resumed {
-            context.for_each(|card| card.offer_job());
+            context.offer_job(context.now());
         }
     }
 }

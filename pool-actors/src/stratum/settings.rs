@@ -146,9 +146,10 @@ impl Shared {
             .collect::<Result<Vec<_>, _>>()?;
         let mut extranonces = BTreeMap::new();
         for bytes in listeners.iter().map(|listener| listener.dialect.prefix_bytes) {
-            let layout = u8::try_from(bytes)
-                .map_err(|_| ExtranonceError::Exhausted(0))
-                .and_then(ExtranonceLayout::new);
+            let layout = u8::try_from(bytes).map_err(|_| ExtranonceError::Exhausted(0)).and_then(|bytes| {
+                // Two bytes must number many sessions; four starts apart is long enough, since a template lasts seconds.
+                ExtranonceLayout::with_epoch_bits(bytes, if bytes <= 2 { 2 } else { 8 })
+            });
             let layout = layout.map_err(|error| {
                 Failure::new(
                     Code::ConfigInvalid,

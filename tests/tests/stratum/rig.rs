@@ -198,6 +198,13 @@ pub struct Exit {
     routes: Publisher<RouteTable>,
 }
 
+impl Exit {
+    /// Judges shares from now on.
+    pub fn judge(&self, rule: impl FnMut(&Share) -> Option<Verdict> + Send + 'static) {
+        *self.rule.lock().unwrap() = Box::new(rule);
+    }
+}
+
 /// Ways out that end in collectors and a judge that accepts everything.
 pub fn exits() -> Exit {
     let (events_out, events) = collect();

@@ -10,13 +10,19 @@ use pool_actors::{
         job::PublishJob,
         session::{CommandSessions, SessionCommand},
     },
+    ports::node::HeaderForm,
     runtime::{Runtime, critical::CriticalOutbox},
     stratum::server::{self, StratumServer},
 };
-use pool_domain::difficulty::Difficulty;
+use pool_domain::{
+    difficulty::Difficulty,
+    share::{RejectReason, Verdict},
+};
+use pool_engine::Registry;
+use simulations::miners::{Dialect, Swarm, SwarmConfig};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::rig::{Client, Exit, coinbase, collect, exits, job, listener, number_of, parts};
+use super::rig::{Client, Exit, bdag, coinbase, collect, exits, job, kaspa, listener, number_of, parts};
 
 struct Pool {
     runtime: Runtime,
@@ -38,7 +44,11 @@ impl Pool {
     }
 
     async fn job(&mut self) {
-        let job = job(self.next_job, coinbase(7), false, Difficulty::whole(1 << 30), self.owner.clone());
+        self.publish(coinbase(7)).await;
+    }
+
+    async fn publish(&mut self, header: HeaderForm) {
+        let job = job(self.next_job, header, false, Difficulty::whole(1 << 30), self.owner.clone());
         self.next_job += 1;
         let job = Arc::new(job);
         for hub in self.server.jobs() {
@@ -267,6 +277,41 @@ impl Client<TcpStream> {
     async fn log_in_or_none(&mut self) -> Option<()> {
         self.try_send(b"{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}\n").await.ok()?;
         self.next().await.map(|_| ())
+    }
+}
+
+/// The simulator's miners, which put headers together by themselves, solve real shares in every dialect.
+#[actix::test]
+async fn virtual_miners_solve_what_they_are_sent() {
+    for (dialect, form, algorithm, difficulty, hashrate) in [
+        (Dialect::Standard, coinbase(7), "sha256d", "0.000001", 50_000),
+        (Dialect::Bdag, bdag(), "scrypt-bdag", "0.0005", 500),
+        (Dialect::Kaspa, kaspa(7), "kheavyhash", "0.0000001", 5_000),
+    ] {
+        let name = format!("{dialect:?}").to_lowercase();
+        let mut pool =
+            Pool::start(1, |stratum, _| stratum.listener = vec![listener(&name, difficulty, true)]);
+        let hash = Registry::linked_in().find(algorithm).unwrap();
+        pool.exit.judge(move |share| {
+            let met = share.target.is_met_by(&hash.hash(&share.header).unwrap());
+            Some(if met { Verdict::Accepted } else { Verdict::Rejected(RejectReason::LowDifficulty) })
+        });
+        pool.publish(form).await;
+        let swarm = Swarm::start(SwarmConfig {
+            address: pool.server.addresses()[0].to_string(),
+            count: 3,
+            algorithm: algorithm.to_owned(),
+            dialect,
+            hashrate,
+            shares_limit: Some(5),
+            version_rolling: true,
+            ..SwarmConfig::default()
+        })
+        .unwrap();
+        swarm.finished().await;
+        let stats = swarm.stop();
+        assert!(stats.accepted >= 15 && stats.rejected.is_empty(), "{name}: {stats:?}");
+        pool.stop().await;
     }
 }
 

@@ -105,6 +105,8 @@ pub struct Dialect {
     pub extranonce2_bytes: usize,
     /// Where the worker's name is.
     pub login: Login,
+    /// Its miners know `client.show_message`; others may give up on what they don't know.
+    pub shows_messages: bool,
     /// The default first.
     pub variants: &'static [Variant],
 }
@@ -115,6 +117,7 @@ pub static STANDARD: Dialect = Dialect {
     prefix_bytes: 4,
     extranonce2_bytes: 4,
     login: Login::AccountDotWorker,
+    shows_messages: true,
     variants: &[Variant {
         name: "standard",
         agents: &[],
@@ -134,6 +137,7 @@ pub static BDAG: Dialect = Dialect {
     prefix_bytes: 4,
     extranonce2_bytes: 4,
     login: Login::PasswordIsWorker,
+    shows_messages: false,
     variants: &[Variant {
         name: "bdag",
         agents: &[],
@@ -165,6 +169,7 @@ pub static KASPA: Dialect = Dialect {
     prefix_bytes: 2,
     extranonce2_bytes: 6,
     login: Login::AccountDotWorker,
+    shows_messages: false,
     variants: &[
         KASPA_DEFAULT,
         Variant {

@@ -377,7 +377,7 @@ fn lose(route: Route, shares: Vec<Share>) {
 impl Drop for Session {
     fn drop(&mut self) {
         let shared = &self.hub.shared;
-        self.hub.leave(self.card.id);
+        self.hub.leave(&self.card);
         if let Some(prefix) = self.prefix {
             shared.release_prefix(prefix, shared.clock.now());
         }

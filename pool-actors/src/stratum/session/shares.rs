@@ -193,6 +193,7 @@ impl Session {
             match verdict {
                 Verdict::Accepted => {
                     push_result(out, &pending.id, b"true");
+                    self.hub.note_acknowledged(pending.received_at, now);
                     retarget |= self.credit(&pending, now);
                 }
                 Verdict::Rejected(RejectReason::LowDifficulty) if pending.guess.is_some() => {
@@ -206,10 +207,6 @@ impl Session {
                     self.count_reject(RejectCause::Invalid);
                     push_error(out, &pending.id, RejectReason::Other.code(), &reason.to_string());
                 }
-            }
-            // One value per message: what came together was acknowledged together.
-            if verdict.is_accepted() {
-                self.hub.ack_seconds.0.record(seconds(now.since(pending.received_at)));
             }
         }
         if retarget && caught_up {
@@ -334,9 +331,4 @@ impl Session {
             self.hub.count_anonymous(&counts);
         }
     }
-}
-
-/// Milliseconds as a metric wants them.
-fn seconds(ms: u64) -> f64 {
-    std::time::Duration::from_millis(ms).as_secs_f64()
 }

@@ -63,9 +63,11 @@ impl Session {
             }
             self.tick(now, caught_up, out);
         }
-        if caught_up && self.card.take_job() {
+        let offered = caught_up && self.card.take_job();
+        if offered {
             self.offer_work(now, out);
         }
+        self.hub.note_turn(&self.card, now);
         None
     }
 
@@ -123,9 +125,9 @@ impl Session {
         None
     }
 
-    /// Only after authorisation, and only where miners know the method: others may give up on it.
+    /// Only after authorisation: before it, some miners give up on what they don't know.
     pub(super) fn show_message(&self, text: &str, out: &mut Vec<u8>) {
-        if self.authorised() && self.dialect.name == "standard" {
+        if self.authorised() && self.dialect.shows_messages {
             let mut params = vec![b'['];
             push_string(&mut params, text);
             params.push(b']');
