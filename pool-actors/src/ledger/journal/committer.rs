@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     messages::journal::{AppendVerdict, CandidateRecord, JournalError, PendingShare},
+    metrics::JOURNAL_COMMIT_SECONDS,
     runtime::{
         outbox::{Credited, Outbox},
         threads::Thread,
@@ -113,6 +114,7 @@ impl CommitCore {
             let refused = self.journal.append(Lane::Shares, |_| ());
             self.answer_groups(std::mem::take(&mut groups), refused.as_ref().copied());
         }
+        let begin = Instant::now();
         let lane = if criticals.is_empty() { Lane::Shares } else { Lane::Critical };
         let outcome = self.journal.append(lane, |frame| {
             // Candidates first: nothing may delay them, not even in the file.
@@ -128,6 +130,7 @@ impl CommitCore {
                 frame.share(&new_share(share));
             }
         });
+        metrics::histogram!(JOURNAL_COMMIT_SECONDS).record(begin.elapsed());
         for (_, reply, seq) in criticals {
             let _ = reply.send(outcome.as_ref().map(|_| seq).map_err(JournalError::from));
         }
