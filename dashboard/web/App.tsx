@@ -41,6 +41,7 @@ export function App({ session }: { session: Session }) {
   // Samples only come by the feed, like the node's state.
   const history: Freshness = state.samples.length === 0 && node === "waiting" ? "waiting" : node;
   const { stats } = state;
+  const connected = Math.max(stats?.pool.miners ?? 0, state.miners?.length ?? 0);
   const live = state.link.phase === "live";
 
   return (
@@ -76,12 +77,12 @@ export function App({ session }: { session: Session }) {
             <Panel
               title="MINERS"
               freshness={state.miners === null ? "waiting" : figures}
-              aside={state.miners && <span className="count">{whole(state.miners.length)}</span>}
+              aside={state.miners && <span className="count">{whole(connected)}</span>}
             >
               {state.miners === null ? (
                 <Loading what="miners" lines={5} />
               ) : (
-                <Miners miners={state.miners} currency={state.currency} now={poolNow} />
+                <Miners miners={state.miners} currency={state.currency} total={connected} now={poolNow} />
               )}
             </Panel>
             <Panel title="ACTIVITY" className="panel-activity">

@@ -10,11 +10,16 @@ describe("loadRest", () => {
   it("reads the three routes", async () => {
     const answer = await loadRest(async (path) => {
       if (path.startsWith("/api/stats")) return json(makeStats());
-      return json({ items: path.startsWith("/api/blocks") ? [makeBlock("aa")] : [makeMiner("alice")], next: null });
+      return json({
+        items: path.startsWith("/api/blocks")
+          ? [makeBlock("aa")]
+          : [makeMiner("alice"), makeMiner("gone", { workers: 0, connected_since: null })],
+        next: null,
+      });
     });
     expect(answer.stats?.pool.miners).toBe(2);
     expect(answer.blocks?.[0]?.hash).toBe("aa");
-    expect(answer.miners?.[0]?.account).toBe("alice");
+    expect(answer.miners?.map(({ account }) => account)).toEqual(["alice"]);
   });
 
   it("lets each fail by itself", async () => {

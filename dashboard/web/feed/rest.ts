@@ -18,9 +18,14 @@ async function get(fetcher: Fetch, path: string): Promise<unknown> {
   return response.json();
 }
 
+/** The ledger's list has all accounts that ever mined. */
+function isConnected({ workers, connected_since }: Miner): boolean {
+  return workers > 0 || connected_since !== null;
+}
+
 /** First paint, and the fallback while the feed is away: three public routes, each allowed to fail by itself. */
 export async function loadRest(fetcher: Fetch = (path, init) => fetch(path, init)): Promise<RestAnswer> {
-  const [figures, found, connected] = await Promise.allSettled([
+  const [figures, found, accounts] = await Promise.allSettled([
     get(fetcher, "/api/stats"),
     get(fetcher, "/api/blocks?limit=60"),
     get(fetcher, "/api/miners?limit=200"),
@@ -29,7 +34,7 @@ export async function loadRest(fetcher: Fetch = (path, init) => fetch(path, init
   return {
     stats: parsed?.success ? parsed.data : null,
     blocks: found.status === "fulfilled" ? decodeList(block, found.value) : null,
-    miners: connected.status === "fulfilled" ? decodeList(miner, connected.value) : null,
+    miners: accounts.status === "fulfilled" ? decodeList(miner, accounts.value).filter(isConnected) : null,
   };
 }
 

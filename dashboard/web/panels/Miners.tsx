@@ -52,11 +52,13 @@ const firstRows = 12;
 interface MinersProps {
   miners: readonly Miner[];
   currency: Currency | null;
+  /** How many are connected; the feed lists the fastest only. */
+  total: number;
   /** By the pool's clock. */
   now: number;
 }
 
-export function Miners({ miners, currency, now }: MinersProps) {
+export function Miners({ miners, currency, total, now }: MinersProps) {
   const [sort, setSort] = useState<{ key: Key; descending: boolean }>({ key: "hashrate", descending: true });
   const [needle, setNeedle] = useState("");
   const [all, setAll] = useState(false);
@@ -121,6 +123,11 @@ export function Miners({ miners, currency, now }: MinersProps) {
             </tbody>
           </table>
         </div>
+      )}
+      {total > miners.length && (
+        <p className="note">
+          The {whole(miners.length)} fastest of {whole(total)} are listed.
+        </p>
       )}
       {rows.length > firstRows && (
         <button className="button button-quiet" type="button" onClick={() => setAll(!all)}>

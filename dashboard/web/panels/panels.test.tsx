@@ -196,17 +196,22 @@ describe("Miners", () => {
   const firstRow = () => within(screen.getAllByRole("row")[1] as HTMLElement).getByRole("rowheader").title;
 
   it("tells how to connect when nobody is", () => {
-    render(<Miners miners={[]} currency={null} now={atMs} />);
+    render(<Miners miners={[]} currency={null} total={0} now={atMs} />);
     expect(screen.getByText("NO_MINERS")).toBeTruthy();
   });
 
   it("sorts by any column, both ways", async () => {
-    render(<Miners miners={many} currency={null} now={atMs} />);
+    render(<Miners miners={many} currency={null} total={0} now={atMs} />);
     expect(firstRow()).toBe("kaspa:miner14");
     await userEvent.click(screen.getByRole("button", { name: /hash rate/ }));
     expect(firstRow()).toBe("kaspa:miner0");
     await userEvent.click(screen.getByRole("button", { name: /account/ }));
     expect(screen.getByRole("columnheader", { name: /account/ }).getAttribute("aria-sort")).toBe("ascending");
+  });
+
+  it("says when only the fastest are listed", () => {
+    render(<Miners miners={many} currency={null} total={1234} now={atMs} />);
+    expect(screen.getByText("The 15 fastest of 1,234 are listed.")).toBeTruthy();
   });
 
   it("compares numbers as numbers, with ties by account", () => {
@@ -221,7 +226,7 @@ describe("Miners", () => {
   });
 
   it("shows a dozen, all on demand, and those that match", async () => {
-    render(<Miners miners={many} currency={null} now={atMs} />);
+    render(<Miners miners={many} currency={null} total={0} now={atMs} />);
     expect(screen.getAllByRole("row")).toHaveLength(13);
     await userEvent.click(screen.getByRole("button", { name: "SHOW ALL 15" }));
     expect(screen.getAllByRole("row")).toHaveLength(16);
@@ -234,7 +239,7 @@ describe("Miners", () => {
 
   it("tells rejected shares and unknown times", () => {
     const odd = makeMiner("x", { shares: { accepted: 3, rejected: 1 }, connected_since: null, last_share_at: null });
-    render(<Miners miners={[odd]} currency={null} now={atMs} />);
+    render(<Miners miners={[odd]} currency={null} total={0} now={atMs} />);
     expect(screen.getByTitle("1 rejected").textContent).toContain("25.0%");
     expect(screen.getByText("never")).toBeTruthy();
   });
@@ -253,7 +258,7 @@ describe("MinerDetails", () => {
 
   it("shows workers and balance of the account that is opened", async () => {
     const fetcher = vi.spyOn(globalThis, "fetch").mockImplementation(async () => new Response(JSON.stringify(answer)));
-    render(<Miners miners={[makeMiner("kaspa:alice")]} currency={currency} now={atMs} />);
+    render(<Miners miners={[makeMiner("kaspa:alice")]} currency={currency} total={1} now={atMs} />);
     await userEvent.click(screen.getByRole("button", { expanded: false }));
     const workers = within(await screen.findByRole("list", { name: "Workers of kaspa:alice" }));
     expect(workers.getAllByRole("listitem").map((item) => item.querySelector("strong")?.textContent)).toEqual([

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Socket } from "../feed/live";
 import { frame, makeSnapshot, makeStats } from "../test-data";
-import { liveUrl, Session } from "./session";
+import { liveUrl, resumePoint, Session } from "./session";
 import { Store } from "./store";
 
 function setUp() {
@@ -57,6 +57,12 @@ describe("Session", () => {
     await vi.advanceTimersByTimeAsync(30_000);
     expect(load).toHaveBeenCalledTimes(1);
     session.stop();
+  });
+
+  it("resumes after a short absence only", () => {
+    expect(resumePoint({ seq: 7, nodeAt: 1000 }, 20_000)).toBe(7);
+    expect(resumePoint({ seq: 7, nodeAt: 1000 }, 40_000)).toBeNull();
+    expect(resumePoint({ seq: null, nodeAt: null }, 0)).toBeNull();
   });
 
   it("finds the feed beside the page", () => {

@@ -1,6 +1,7 @@
 import { decode } from "../feed/decode";
 import { LiveFeed, type Socket } from "../feed/live";
 import { loadRest, type RestAnswer } from "../feed/rest";
+import type { PoolState } from "./model";
 import { Store } from "./store";
 
 export interface SessionOptions {
@@ -12,6 +13,17 @@ export interface SessionOptions {
 
 /** While the feed is away, REST keeps the main figures fresh at this pace. */
 const pollMs = 5_000;
+
+/**
+ * After a longer absence a fresh snapshot is asked for: the pool may have been restarted meanwhile, and then numbers its
+ * messages anew.
+ */
+const resumeMs = 30_000;
+
+/** The sequence number to go on after, or null for a snapshot. */
+export function resumePoint(state: Pick<PoolState, "seq" | "nodeAt">, now: number): number | null {
+  return state.nodeAt !== null && now - state.nodeAt < resumeMs ? state.seq : null;
+}
 
 /** Address of the feed beside the page, whatever the page's scheme. */
 export function liveUrl(page: { protocol: string; host: string }): string {
@@ -33,7 +45,7 @@ export class Session {
     this.#feed = new LiveFeed({
       url: options.url,
       open: options.open ?? ((url) => new WebSocket(url) as Socket),
-      since: () => store.latest.seq,
+      since: () => resumePoint(store.latest, Date.now()),
       onText: (text) => store.dispatch({ type: "frame", decoded: decode(text), now: Date.now() }),
       onLink: (link) => store.dispatch({ type: "link", link }),
     });
