@@ -18,7 +18,8 @@ use tokio::sync::oneshot;
 
 use super::{
     fault::JournalFault,
-    writer::{Journal, Lane, NewShare},
+    frame_writer::NewShare,
+    writer::{Journal, Lane},
 };
 use crate::{
     messages::journal::{AppendVerdict, CandidateRecord, JournalError, PendingShare},

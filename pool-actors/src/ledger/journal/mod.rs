@@ -14,6 +14,7 @@ mod catalogue;
 mod committer;
 mod fault;
 pub mod format;
+mod frame_writer;
 mod interned;
 mod reader;
 pub mod record;
@@ -26,12 +27,13 @@ mod writer;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod shard_tests;
+#[cfg(test)]
 mod tests;
 
 pub use committer::{CommitCore, CommitHandle, OnFailure};
 pub use fault::JournalFault;
+pub use frame_writer::{FrameWriter, NewShare};
 pub use reader::{Cursor, Entry, JournalReader, ShareEntry, Verified};
 pub use shard::JournalShard;
-pub use writer::{
-    BudgetLevel, Durability, FrameWriter, Journal, JournalState, Lane, NewShare, Options, Recovery,
-};
+pub use writer::{BudgetLevel, Durability, Journal, JournalState, Lane, Options, Recovery};

@@ -2,10 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use pool_domain::{
-    ids::{AlgorithmName, JobId, Route, ShareSeq},
-    units::{TimeMs, Work},
-};
+use pool_domain::{ids::ShareSeq, units::TimeMs};
 
 use super::{
     catalogue::{Catalogue, SegmentInfo},
@@ -13,21 +10,14 @@ use super::{
     format::{
         ChainHash, FRAME_HEADER, FrameFields, PREDECESSOR_DURABLE, SEGMENT_HEADER, SegmentHeader, seal_frame,
     },
+    frame_writer::{Filled, FrameWriter},
     interned::Interner,
     reader::JournalReader,
-    record::{CandidateFields, Record, ShareFields, VerdictFields},
     recovery::{Active, recover},
     spares::Spares,
 };
 use crate::{
-    messages::{
-        journal::{CandidateId, CandidateRecord},
-        share::WorkerIdentity,
-    },
-    ports::{
-        disk::{DiskFile, SharedDisk},
-        node::SubmitVerdict,
-    },
+    ports::disk::{DiskFile, SharedDisk},
     runtime::watch::{Publisher, Watched, watched},
 };
 
@@ -87,27 +77,6 @@ pub enum Lane {
     Shares,
     /// Candidates, verdicts, epochs: few, and taken beyond the budget.
     Critical,
-}
-
-/// A share to be appended.
-#[derive(Debug, Clone, Copy)]
-pub struct NewShare<'a> {
-    /// When it was received.
-    pub received_at: TimeMs,
-    /// Who is paid.
-    pub worker: &'a Arc<WorkerIdentity>,
-    /// Work credited.
-    pub work: Work,
-    /// Proof-of-work function.
-    pub algorithm: &'a AlgorithmName,
-    /// Slot and generation that validated it.
-    pub route: Route,
-    /// Its job.
-    pub job: JobId,
-    /// Eight bytes of its hash.
-    pub hash_tag: u64,
-    /// Candidate that it became.
-    pub candidate: Option<CandidateId>,
 }
 
 /// What recovery found.
@@ -253,17 +222,9 @@ impl Journal {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
         buffer.resize(frame_at + FRAME_HEADER, 0);
-        let mut frame = FrameWriter {
-            out: &mut buffer,
-            interner: &mut self.interner,
-            first_seq: self.next_seq,
-            count: 0,
-            base: None,
-            clock: 0,
-            epoch: self.epoch,
-        };
+        let mut frame = FrameWriter::new(&mut buffer, &mut self.interner, self.next_seq, self.epoch);
         fill(&mut frame);
-        let (count, time_ms, epoch) = (frame.count, frame.base.unwrap_or(0), frame.epoch);
+        let Filled { count, time_ms, epoch } = frame.filled();
         let written = if count == 0 { Ok(()) } else { self.write(&mut buffer, frame_at, count, time_ms) };
         self.buffer = buffer;
         written?;
@@ -398,122 +359,5 @@ impl Journal {
             commits: self.commits,
             failed: self.failed.clone(),
         });
-    }
-}
-
-/// Puts records into a frame. Names are defined on first use in a segment, each taking a sequence number of its own.
-pub struct FrameWriter<'j> {
-    out: &'j mut Vec<u8>,
-    interner: &'j mut Interner,
-    first_seq: u64,
-    count: u32,
-    base: Option<u64>,
-    clock: u64,
-    epoch: u64,
-}
-
-impl FrameWriter<'_> {
-    /// Bytes so far.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.out.len()
-    }
-
-    fn at(&mut self, time: TimeMs) {
-        if self.base.is_none() {
-            self.base = Some(time.0);
-            self.clock = time.0;
-        }
-    }
-
-    fn numbered(&mut self) -> ShareSeq {
-        let seq = ShareSeq(self.first_seq + u64::from(self.count));
-        self.count += 1;
-        seq
-    }
-
-    fn put(&mut self, record: &Record<'_>) -> ShareSeq {
-        record.put(self.out, &mut self.clock);
-        self.numbered()
-    }
-
-    fn worker(&mut self, worker: &Arc<WorkerIdentity>) -> u32 {
-        let (ix, new) = self.interner.worker(worker);
-        if new {
-            self.put(&Record::Worker {
-                ix,
-                account: worker.account.as_str(),
-                worker: worker.worker.as_str(),
-            });
-        }
-        ix
-    }
-
-    fn algorithm(&mut self, name: &AlgorithmName) -> u16 {
-        let (ix, new) = self.interner.algorithm(name);
-        if new {
-            self.put(&Record::Algorithm { ix, name: name.as_str() });
-        }
-        ix
-    }
-
-    /// Puts an accepted share.
-    pub fn share(&mut self, share: &NewShare<'_>) -> ShareSeq {
-        self.at(share.received_at);
-        let fields = ShareFields {
-            time_ms: share.received_at.0,
-            worker_ix: self.worker(share.worker),
-            work: share.work.0,
-            algorithm_ix: self.algorithm(share.algorithm),
-            slot: share.route.slot.0,
-            generation: share.route.generation.0,
-            job: share.job.0,
-            hash_tag: share.hash_tag,
-            candidate: share.candidate.map(|id| id.0),
-        };
-        fields.put(self.out, &mut self.clock);
-        self.numbered()
-    }
-
-    /// Puts a block candidate.
-    pub fn candidate(&mut self, candidate: &CandidateRecord) -> ShareSeq {
-        self.at(candidate.found_at);
-        let parents: Vec<u8> = candidate.parents.iter().flat_map(|parent| parent.0).collect();
-        let fields = CandidateFields {
-            id: candidate.id.0,
-            time_ms: candidate.found_at.0,
-            block_hash: candidate.block.hash.0,
-            algorithm_ix: self.algorithm(&candidate.algorithm),
-            worker_ix: self.worker(&candidate.finder),
-            endpoint: candidate.block.endpoint as u64,
-            network_work: candidate.network_work.0,
-            height: candidate.height,
-            parents: &parents,
-            payload: &candidate.block.payload,
-        };
-        self.put(&Record::Candidate(fields))
-    }
-
-    /// Puts a node's verdict on a candidate.
-    pub fn verdict(
-        &mut self,
-        id: CandidateId,
-        hash: &pool_domain::ids::BlockHash,
-        verdict: &SubmitVerdict,
-        at: TimeMs,
-    ) -> ShareSeq {
-        self.at(at);
-        let refusal = match verdict {
-            SubmitVerdict::Accepted => None,
-            SubmitVerdict::Rejected(words) => Some(words.as_str()),
-        };
-        self.put(&Record::Verdict(VerdictFields { id: id.0, time_ms: at.0, block_hash: hash.0, refusal }))
-    }
-
-    /// Puts the beginning of an extranonce epoch.
-    pub fn epoch(&mut self, epoch: u64, now: TimeMs) {
-        self.at(now);
-        self.epoch = epoch;
-        self.put(&Record::Epoch(epoch));
     }
 }
