@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use pool_actors::{
     adapters::{
-        node_bip22::{Bip22Config, Bip22Node, RpcEndpoint, SIMULATED},
+        node_bip22::{Bip22Config, Bip22Node, Bip22Profile, RpcEndpoint, SIMULATED},
         system_clock::SystemClock,
     },
     ports::node::{Color, NodeError, NodeEvent, NodePort, SubmitVerdict, Template},
@@ -260,6 +260,52 @@ async fn another_chain_without_a_configured_name_is_noticed_too() {
     faults(&sim, json!({"chain_id": "dagsim-1"})).await;
     let error = node.health().await.unwrap_err();
     assert!(matches!(&error, NodeError::WrongChain { got, .. } if got.contains("genesis")), "{error}");
+}
+
+#[tokio::test]
+async fn without_notifications_a_long_poll_tells_of_new_work() {
+    let sim = SimNode::start(quick()).unwrap();
+    let silent: &'static Bip22Profile =
+        Box::leak(Box::new(Bip22Profile { websocket_path: None, ..SIMULATED }));
+    let node = port(Bip22Config { profile: silent, ..config(&[&sim]).await });
+    for _ in 0..3 {
+        let told = event(&node, |event| match event {
+            NodeEvent::NewTemplate { clean } => Some(clean),
+            _ => None,
+        });
+        let mine_until_told = async {
+            // The first polls only learn where the node stands.
+            loop {
+                rpc(&sim.admin_url, "mineBlocks", json!([{}])).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let clean = tokio::select! {
+            clean = told => clean,
+            () = mine_until_told => unreachable!("it mines for ever"),
+        };
+        assert!(!clean, "old work is still taken by this node");
+    }
+    faults(&sim, json!({"drop_connections": true})).await;
+    let waits = tokio::time::timeout(Duration::from_millis(300), node.next_event()).await;
+    assert!(waits.is_err(), "a node that is away tells nothing: {waits:?}");
+}
+
+#[tokio::test]
+async fn a_block_that_can_never_be_merged_is_red_for_good() {
+    let sim = SimNode::start(quick()).unwrap();
+    let shallow: &'static Bip22Profile = Box::leak(Box::new(Bip22Profile { merge_depth: 3, ..SIMULATED }));
+    let node = port(Bip22Config { profile: shallow, ..config(&[&sim]).await });
+    let fork = template(&node).await;
+    let mut tip = fork.parents[0].to_string();
+    let left = submit(&node, &fork, 1).await;
+    assert_eq!(node.observe(&[left]).await.unwrap()[0].color, Color::Unknown);
+    for _ in 0..8 {
+        let mined = rpc(&sim.admin_url, "mineBlocks", json!([{"parents": [tip]}])).await;
+        tip = mined[0].as_str().unwrap().to_owned();
+    }
+    let observed = node.observe(&[left]).await.unwrap().remove(0);
+    assert_eq!((observed.color, observed.mature, observed.reward), (Color::Red, true, Some(Amount::ZERO)));
 }
 
 #[tokio::test]

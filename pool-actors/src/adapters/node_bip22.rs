@@ -29,6 +29,7 @@ pub use template::EXTRANONCE_BYTES;
 
 use self::{
     events::Listening,
+    observe::Finality,
     profile::{Meaning, meaning},
     rpc::{NO_PARAMS, Rpc},
     template::{Assembly, Origin, WireTemplate},
@@ -87,6 +88,7 @@ struct NodeInfo {
     chainid: String,
     genesis: String,
     connections: Option<u32>,
+    blue_score: u64,
 }
 
 #[derive(Deserialize)]
@@ -262,8 +264,14 @@ impl Bip22Node {
     ) -> Result<Vec<BlockObservation>, NodeError> {
         self.ensure_chain(index).await?;
         let rpc = &self.rpcs[index];
+        let info: NodeInfo = rpc.call("getNodeInfo", NO_PARAMS).await?;
+        let rules = Finality {
+            maturity: self.config.maturity,
+            merge_depth: self.config.profile.merge_depth,
+            tip: info.blue_score,
+        };
         let answers: Vec<_> = stream::iter(blocks)
-            .map(|hash| observe::observe(rpc, hash, self.config.maturity))
+            .map(|hash| observe::observe(rpc, hash, &rules))
             .buffered(OBSERVE_AT_ONCE)
             .collect()
             .await;

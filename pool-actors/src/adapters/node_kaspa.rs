@@ -294,8 +294,9 @@ impl KaspaNode {
     ) -> Result<Vec<BlockObservation>, NodeError> {
         self.ensure_chain(index).await?;
         let wrpc = &self.wrpcs[index];
+        let sink = observe::sink_blue_score(wrpc).await?;
         let answers: Vec<_> = stream::iter(blocks)
-            .map(|hash| observe::observe(wrpc, hash, self.config.maturity))
+            .map(|hash| observe::observe(wrpc, hash, self.config.maturity, sink))
             .buffered(OBSERVE_AT_ONCE)
             .collect()
             .await;

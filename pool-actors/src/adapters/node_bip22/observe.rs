@@ -44,6 +44,7 @@ impl From<WireColor> for Color {
 pub(super) struct WireBlock {
     hash: BlockHash,
     height: Option<u64>,
+    blue_score: u64,
     parents: Vec<BlockHash>,
     /// Unix seconds.
     time: u64,
@@ -65,6 +66,23 @@ impl WireBlock {
     }
 }
 
+/// When colour and reward are final.
+pub(super) struct Finality {
+    /// Confirmations that make a block final, instead of the node's own rule.
+    pub(super) maturity: Option<u64>,
+    /// See [`super::Bip22Profile::merge_depth`].
+    pub(super) merge_depth: u64,
+    /// Blue score of the main tip.
+    pub(super) tip: u64,
+}
+
+impl Finality {
+    /// Whether a block that nobody has merged yet can't be merged any more.
+    fn left_behind(&self, blue_score: u64) -> bool {
+        self.tip.saturating_sub(blue_score) > self.merge_depth
+    }
+}
+
 /// Whether an error says that the node does not know the block.
 fn is_unknown_block(error: &NodeError) -> bool {
     matches!(error, NodeError::Rpc { message, .. } if message.to_ascii_lowercase().contains("block not found"))
@@ -72,11 +90,10 @@ fn is_unknown_block(error: &NodeError) -> bool {
 
 /// One block. The coinbase of the block itself never counts as its reward: the merging block pays. What it collected
 /// for red blocks counts only while it is on the selected chain, since only there its coinbase takes effect.
-/// `maturity`: confirmations that make a block final, instead of the node's own rule.
 pub(super) async fn observe(
     rpc: &Rpc,
     hash: BlockHash,
-    maturity: Option<u64>,
+    rules: &Finality,
 ) -> Result<BlockObservation, NodeError> {
     let reward = match rpc.call::<WireReward>("getBlockRewardInfo", [hash]).await {
         Ok(reward) => reward,
@@ -91,9 +108,20 @@ pub(super) async fn observe(
     if block.hash != hash {
         return Err(rpc.protocol(format!("getBlock: asked for {hash}, got {}", block.hash)));
     }
+    if matches!(reward.block_color, WireColor::Unknown) && rules.left_behind(block.blue_score) {
+        return Ok(BlockObservation {
+            known: true,
+            color: Color::Red,
+            mature: true,
+            reward: Some(Amount::ZERO),
+            height: block.height,
+            parents: block.parents,
+            ..unknown(hash)
+        });
+    }
     let color = Color::from(reward.block_color);
     let confirmations = reward.confirmation_count.unwrap_or(0);
-    let deep = maturity.map_or(reward.is_mature, |maturity| confirmations >= maturity);
+    let deep = rules.maturity.map_or(reward.is_mature, |maturity| confirmations >= maturity);
     let red_merge_income = block.red_reward_amount.filter(|amount| block.is_chain_block && *amount > 0);
     Ok(BlockObservation {
         hash,
@@ -130,4 +158,15 @@ pub(super) async fn recent(rpc: &Rpc, max: usize) -> Result<Vec<DagBlock>, NodeE
     let count = u64::try_from(max).unwrap_or(u64::MAX).min(1_000);
     let blocks: Vec<WireBlock> = rpc.call("getBlocksFrom", (ordered.saturating_sub(count), count)).await?;
     Ok(blocks.into_iter().map(WireBlock::into_dag_block).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_beyond_the_merge_depth_is_left_behind() {
+        let rules = Finality { maturity: None, merge_depth: 100, tip: 500 };
+        assert!(!rules.left_behind(400) && rules.left_behind(399) && !rules.left_behind(600));
+    }
 }

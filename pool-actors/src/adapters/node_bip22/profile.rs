@@ -3,7 +3,7 @@
 use pool_domain::ids::AlgorithmName;
 
 /// One chain family behind the JSON-RPC of qng/BIP22 shape.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Bip22Profile {
     /// Name in the configuration.
     pub name: &'static str,
@@ -15,6 +15,9 @@ pub struct Bip22Profile {
     pub version_mask: u32,
     /// The node has a wallet that gives an address for any label (and always the same): rewards may go there.
     pub wallet_labels: bool,
+    /// A block that nobody has merged when the tip's blue score is so far ahead is red for good: no block may merge it
+    /// any more (the network's merge depth, rounded up).
+    pub merge_depth: u64,
     /// Words of `submitBlock` errors that mean "the block is in the DAG already".
     pub known_texts: &'static [&'static str],
     /// Words of errors that mean "not now": of `submitBlock` (tried again) and of `getBlockTemplate` (not ready).
@@ -39,6 +42,7 @@ pub static SIMULATED: Bip22Profile = Bip22Profile {
     websocket_path: Some("/ws"),
     version_mask: 0x1fff_e000,
     wallet_labels: true,
+    merge_depth: 2_000,
     known_texts: &["already have block"],
     not_now_texts: &["client in initial download", "must enable miner", "already exists in the queue"],
     final_texts: &[

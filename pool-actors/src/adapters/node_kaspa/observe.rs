@@ -13,6 +13,9 @@ use serde_json::json;
 use super::{header::Header, wrpc::Wrpc};
 use crate::ports::node::{BlockObservation, DagBlock, NodeError};
 
+/// A block that nobody has merged when the sink's blue score is so far ahead can't be merged any more (the network's
+/// merge depth at 10 blocks per second).
+const MERGE_DEPTH: u64 = 36_000;
 /// Steps back along the selected chain from which recent blocks are read.
 const RECENT_CHAIN_STEPS: usize = 24;
 
@@ -111,6 +114,7 @@ pub(super) async fn observe(
     wrpc: &Wrpc,
     hash: BlockHash,
     maturity: u64,
+    sink_blue_score: u64,
 ) -> Result<BlockObservation, NodeError> {
     let info = match wrpc.call::<RewardInfo>("getBlockRewardInfo", json!({"hash": hash})).await {
         Ok(info) => info,
@@ -130,12 +134,16 @@ pub(super) async fn observe(
         }
         Err(error) => return Err(error),
     };
+    let left_behind = sink_blue_score.saturating_sub(info.header.blue_score) > MERGE_DEPTH;
     let color = match info.block_color {
+        WireColor::Unknown if left_behind => Color::Red,
         WireColor::Unknown => Color::Unknown,
         WireColor::Blue => Color::Blue,
         WireColor::Red => Color::Red,
     };
     let confirmations = info.confirmation_count.unwrap_or(0);
+    // Never merged, and never to be: no confirmations will come.
+    let lost = color == Color::Red && info.confirmation_count.is_none();
     let red_merge_income = match color {
         Color::Blue => red_merge_income(wrpc, hash).await?,
         Color::Unknown | Color::Red => None,
@@ -148,7 +156,7 @@ pub(super) async fn observe(
         known: true,
         color,
         confirmations,
-        mature: color != Color::Unknown && confirmations >= maturity,
+        mature: color != Color::Unknown && (lost || confirmations >= maturity),
         reward: match color {
             Color::Blue => own,
             Color::Red => Some(Amount::ZERO),
@@ -176,6 +184,17 @@ async fn red_merge_income(wrpc: &Wrpc, hash: BlockHash) -> Result<Option<Amount>
     let blues = full.verbose_data.map_or(0, |verbose| verbose.merge_set_blues_hashes.len());
     let outputs = full.transactions.first().map_or(&[][..], |coinbase| coinbase.outputs.as_slice());
     Ok(outputs.last().filter(|_| outputs.len() == blues + 1).map(|output| Amount(i128::from(output.value))))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SinkBlueScore {
+    blue_score: u64,
+}
+
+/// Blue score of the tip of the selected chain.
+pub(super) async fn sink_blue_score(wrpc: &Wrpc) -> Result<u64, NodeError> {
+    Ok(wrpc.call::<SinkBlueScore>("getSinkBlueScore", json!({})).await?.blue_score)
 }
 
 #[derive(Deserialize)]
