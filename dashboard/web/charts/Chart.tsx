@@ -42,7 +42,7 @@ function options(
     width,
     height,
     legend: { show: false },
-    padding: [12, 8, 0, 0],
+    padding: [12, 26, 0, 0],
     // Charts of one key show the same instant.
     cursor: { sync: { key: "pool" }, y: false, drag: { setScale: false, x: false, y: false }, points: { size: 7 } },
     scales: { y: { range: (_: uPlot, __: number, max: number) => [0, max > 0 ? max * 1.125 : 1] } },

@@ -28,7 +28,7 @@ export async function loadRest(fetcher: Fetch = (path, init) => fetch(path, init
   const [figures, found, accounts] = await Promise.allSettled([
     get(fetcher, "/api/stats"),
     get(fetcher, "/api/blocks?limit=60"),
-    get(fetcher, "/api/miners?limit=200"),
+    get(fetcher, "/api/miners?active=true&limit=200"),
   ]);
   const parsed = figures.status === "fulfilled" ? stats.safeParse(figures.value) : null;
   return {

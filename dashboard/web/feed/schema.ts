@@ -55,7 +55,8 @@ export const stats = z.object({
     currency: currency.nullish().default(null),
   }),
   network: z.object({
-    algorithm: text,
+    /** "none" before the first job. */
+    algorithm: text.transform((name) => (name === "none" ? null : name)),
     difficulty: magnitude,
     hashrate: number,
     /** Blocks per second of the whole network. */
