@@ -140,10 +140,7 @@ impl PayoutLedger {
     fn summarise(&self, change: impl FnOnce(&mut LedgerSummary)) {
         let mut summary = LedgerSummary::clone(&self.parts.summary.get());
         summary.committed = (self.parts.committed)();
-        if let Some(book) = &self.book {
-            summary.ready = true;
-            summary.journal_needed_after = book.journal_needed_after();
-        }
+        summary.ready = self.book.is_some();
         change(&mut summary);
         #[expect(clippy::cast_precision_loss, reason = "a gauge")]
         metrics::gauge!(JOURNAL_LAG_SHARES).set(summary.lag() as f64);
@@ -170,7 +167,7 @@ impl PayoutLedger {
                 self.parts.unsettled.set(book.unsettled());
                 self.book = Some(book);
                 self.busy = false;
-                self.summarise(|summary| summary.position = position.seq);
+                self.applied(position);
                 self.step(context);
             }
             Err(error) => self.stop_for_feed(&error),
@@ -258,14 +255,23 @@ impl PayoutLedger {
             return self.stop("STORE_UNUSABLE", &error);
         }
         if !commit.blocks.is_empty() {
+            // What people wait to see.
+            self.totals_due = tokio::time::Instant::now();
             self.parts.unsettled.set(book.unsettled());
             self.tell(commit);
         }
+        self.applied(position);
+        self.step(context);
+    }
+
+    /// Memory and store say the same just now: only then may the journal forget what neither needs.
+    fn applied(&self, position: Position) {
+        let needed_after = self.book.as_ref().map(Book::journal_needed_after);
         self.summarise(|summary| {
             summary.position = position.seq;
+            summary.journal_needed_after = needed_after.unwrap_or(summary.journal_needed_after);
             summary.store_error = None;
         });
-        self.step(context);
     }
 
     fn tell(&self, commit: &LedgerCommit) {
