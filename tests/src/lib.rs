@@ -1,4 +1,5 @@
-//! What several test files share: real nodes, and a miner of single blocks.
+//! What several test files share: a pool as a process, real nodes, and a miner of single blocks.
 
 pub mod kaspad;
+pub mod pool;
 pub mod solve;

@@ -31,7 +31,11 @@ pub(crate) async fn start(config: Config, admin_token: String) -> Result<Pool, p
 fn assets() -> pool_actors::api::Assets {
     pool_actors::api::Assets::new(|path| {
         let asset = dashboard::asset(path)?;
-        Some(pool_actors::api::Asset { bytes: asset.bytes, content_type: asset.content_type, etag: asset.etag })
+        Some(pool_actors::api::Asset {
+            bytes: asset.bytes,
+            content_type: asset.content_type,
+            etag: asset.etag,
+        })
     })
 }
 
@@ -43,7 +47,9 @@ pub(crate) fn announce(pool: &Pool, fresh_token: Option<&str>) {
     }
     println!("metrics    http://{}/metrics", pool.http_address());
     if let Some(token) = fresh_token {
-        println!("admin      Authorization: Bearer {token}  (printed once; set auth.admin_token to keep one)");
+        println!(
+            "admin      Authorization: Bearer {token}  (printed once; set auth.admin_token to keep one)"
+        );
     }
 }
 
@@ -51,7 +57,8 @@ pub(crate) fn announce(pool: &Pool, fresh_token: Option<&str>) {
 pub(crate) async fn until_stopped(pool: Pool) -> ExitCode {
     let shutdown = pool.shutdown();
     // Signals can't be missed: the handlers are installed before this waits.
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         eprintln!("error: the system refused signal handlers");
         return ExitCode::FAILURE;

@@ -87,8 +87,10 @@ section! {
         job_interval_ms_min: u64 = 500,
         /// How long shares of an old job are still credited, milliseconds.
         job_grace_ms: u64 = 30_000,
-        /// Confirmations after which a block is final. 0 = the profile's own rule.
+        /// Confirmations after which a block's colour and reward are final. 0 = the profile's own rule.
         maturity: u64 = 0,
+        /// Mine although the node says that it is not synchronised: only for a network of one's own.
+        allow_unsynced: bool = false,
     }
 }
 

@@ -1,0 +1,177 @@
+//! `dagpool demo`: a simulated DAG node, the pool, the dashboard and virtual miners in one process. The pool reaches the
+//! node only through its RPC, and the miners reach the pool only through its Stratum port.
+
+use std::{path::PathBuf, time::Duration};
+
+use pool_actors::{
+    config::{Config, LogFormat, Profile},
+    error::{Code, Failure},
+};
+use pool_domain::difficulty::Difficulty;
+use simulations::{
+    miners::{Swarm, SwarmConfig},
+    node::{AlgorithmConfig, NodeConfig, Rival, SimNode},
+};
+
+use crate::{
+    Outcome,
+    args::{Demo, LogForm},
+    logging, run, token,
+};
+
+/// Hashes a second of one virtual miner of a cheap algorithm; expensive ones get what they can.
+const MINER_HASHRATE: u64 = 20_000;
+
+/// Runs the demonstration until it is interrupted.
+pub(crate) async fn demo(args: Demo) -> Outcome {
+    let format = match args.log {
+        LogForm::Human => LogFormat::Human,
+        LogForm::Json => LogFormat::Json,
+    };
+    logging::start(format, "info,simulations=warn")?;
+    let node = SimNode::start(node_config(&args)?).map_err(|error| {
+        Failure::new(
+            Code::NodeUnusable,
+            format!("the simulated node: {error}"),
+            "change the options it names",
+        )
+    })?;
+    let address = wallet_address(&node.rpc_url).await?;
+    let (config, temporary) = pool_config(&args, &node.rpc_url, address)?;
+    let (token, fresh) = token::admin_token(&config.auth)?;
+    let pool = run::start(config, token.clone()).await?;
+    run::announce(&pool, fresh.then_some(token.as_str()));
+    println!("node       {}  (simulated DAG, {} s between blocks)", node.rpc_url, args.block_time);
+    println!("miners     {} virtual miners of {}; stop with Ctrl-C", args.miners, args.algorithm);
+
+    let miners = if args.miners == 0 { None } else { Some(start_miners(&args, &pool)?) };
+    let code = run::until_stopped(pool).await;
+    drop(miners);
+    node.stop();
+    drop(temporary);
+    Ok(code)
+}
+
+fn unusable(what: impl Into<String>, advice: &str) -> Failure {
+    Failure::new(Code::ConfigInvalid, what, advice)
+}
+
+/// What the demonstration's node accepts: the algorithm asked for, and all others beside it.
+fn node_config(args: &Demo) -> Result<NodeConfig, Failure> {
+    if !(0.1..=60.0).contains(&args.block_time) {
+        return Err(unusable(format!("--block-time {} is outside 0.1 to 60", args.block_time), "use 2"));
+    }
+    let algorithm = AlgorithmConfig::named(&args.algorithm).ok_or_else(|| {
+        unusable(
+            format!("there is no algorithm {}", args.algorithm),
+            "use blake2s, blake3, sha256d, scrypt, scrypt-bdag or kheavyhash",
+        )
+    })?;
+    let name = algorithm.algorithm.name;
+    // Two rivals with a share of the hash rate make siblings and, now and then, reds.
+    let hashrate = (algorithm.start_hashes / 8).max(1);
+    let rivals = (1..=2).map(|n| Rival { name: format!("rival-{n}"), algorithm: name, hashrate }).collect();
+    Ok(NodeConfig {
+        seed: args.seed,
+        algorithms: vec![algorithm],
+        block_time: Duration::from_secs_f64(args.block_time),
+        latency: Duration::from_secs_f64((args.block_time / 4.0).min(1.0)),
+        rivals,
+        payments_per_minute: 30,
+        ..NodeConfig::default()
+    })
+}
+
+/// An address of the simulated node's wallet, which the pool is paid to.
+async fn wallet_address(rpc_url: &str) -> Result<String, Failure> {
+    let request =
+        serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": "getNewAddress", "params": ["pool"]});
+    let failed = |what: String| {
+        Failure::new(Code::NodeUnusable, format!("the simulated node's wallet: {what}"), "start again")
+    };
+    let client = reqwest::Client::builder().no_proxy().build().map_err(|error| failed(error.to_string()))?;
+    let answer =
+        client.post(rpc_url).json(&request).send().await.map_err(|error| failed(error.to_string()))?;
+    let answer: serde_json::Value = answer.json().await.map_err(|error| failed(error.to_string()))?;
+    answer["result"].as_str().map(str::to_owned).ok_or_else(|| failed(answer["error"].to_string()))
+}
+
+/// The pool's configuration, and the temporary folder if no other was named.
+fn pool_config(
+    args: &Demo,
+    rpc_url: &str,
+    payout_address: String,
+) -> Result<(Config, Option<TemporaryFolder>), Failure> {
+    let temporary = if args.data_dir.is_none() { Some(TemporaryFolder::new()?) } else { None };
+    let mut config = Config::default();
+    config.pool.name = "BlockDAG Pool demo".to_owned();
+    config.pool.data_dir = match (&args.data_dir, &temporary) {
+        (Some(folder), _) => folder.clone(),
+        (None, Some(temporary)) => temporary.0.clone(),
+        (None, None) => PathBuf::from("data"),
+    };
+    config.chain.profile = Profile::Simulated;
+    config.chain.nodes = vec![rpc_url.to_owned()];
+    config.chain.payout_address = payout_address;
+    config.algorithms.active.clone_from(&args.algorithm);
+    config.http.address = args.http;
+    config.journal.disk_budget_bytes = 1 << 30;
+    config.journal.segment_bytes = 16 << 20;
+    config.vardiff.target_interval_ms = 2_000;
+    let listener = &mut config.stratum.listener[0];
+    listener.address = args.stratum;
+    if let Some(difficulty) = &args.difficulty {
+        listener.difficulty = difficulty.parse::<Difficulty>().map_err(|error| {
+            unusable(format!("--difficulty {difficulty}: {error}"), "use a number such as 0.0005")
+        })?;
+        listener.difficulty_min = listener.difficulty_min.min(listener.difficulty);
+    } else {
+        listener.difficulty = listener.difficulty_min;
+    }
+    Ok((config, temporary))
+}
+
+fn start_miners(
+    args: &Demo,
+    pool: &pool_actors::app::Pool,
+) -> Result<simulations::miners::SwarmHandle, Failure> {
+    let address = pool.stratum_addresses()[0].0;
+    Swarm::start(SwarmConfig {
+        address: address.to_string(),
+        count: args.miners,
+        algorithm: args.algorithm.clone(),
+        hashrate: MINER_HASHRATE,
+        account_prefix: "demo".to_owned(),
+        ramp: Duration::from_secs(1),
+        seed: args.seed,
+        ..SwarmConfig::default()
+    })
+    .map_err(|error| {
+        Failure::new(Code::ConfigInvalid, format!("virtual miners: {error}"), "change the options")
+    })
+}
+
+/// A folder that goes with the demonstration.
+struct TemporaryFolder(PathBuf);
+
+impl TemporaryFolder {
+    fn new() -> Result<Self, Failure> {
+        let folder = std::env::temp_dir().join(format!("dagpool-demo-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).map_err(|error| {
+            Failure::new(
+                Code::DataDirUnwritable,
+                format!("the temporary folder {} can't be made ({error})", folder.display()),
+                "name one with --data-dir",
+            )
+        })?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!("the temporary folder {} is left behind ({error})", self.0.display());
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What a pool is made of from outside. Production takes the real ones; a test or a deterministic world brings others.
+
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
+
+use plugin_sdk::PowAlgorithm;
+use pool_engine::Registry;
+
+use super::chain;
+use crate::{
+    adapters::{
+        disk_folder::FolderDisk,
+        sqlite::{SqliteStore, StoreThread},
+        system_clock::SystemClock,
+    },
+    api::{Assets, Currency, MetricsHandle},
+    config::Config,
+    error::{Code, Failure},
+    ports::{
+        clock::SharedClock,
+        disk::SharedDisk,
+        node::SharedNode,
+        store::{SharedStore, StoreError},
+    },
+    stratum::settings::AccountCheck,
+};
+
+/// Everything that the pool takes from outside.
+pub struct Parts {
+    /// Extra arbiters; 0 = everything on the caller's.
+    pub arbiters: usize,
+    /// Wall clock.
+    pub clock: SharedClock,
+    /// Where the journal lives.
+    pub disk: SharedDisk,
+    /// The database.
+    pub store: SharedStore,
+    /// Threads that the database needs.
+    pub store_threads: Vec<(&'static str, StoreThread)>,
+    /// The chain.
+    pub node: SharedNode,
+    /// The hash function in force.
+    pub algorithm: Arc<dyn PowAlgorithm>,
+    /// The chain's addresses.
+    pub accounts: AccountCheck,
+    /// The chain's currency.
+    pub currency: Currency,
+    /// Where metrics are rendered.
+    pub metrics: MetricsHandle,
+    /// What routes that change something ask for.
+    pub admin_token: String,
+    /// The dashboard's files.
+    pub assets: Assets,
+}
+
+impl Parts {
+    /// The real ones, as configured.
+    ///
+    /// # Errors
+    /// One sentence about the folder, database, node or algorithm that can't be used.
+    pub fn real(config: &Config, admin_token: String, assets: Assets) -> Result<Self, Failure> {
+        let clock: SharedClock = Arc::new(SystemClock);
+        let data_dir = &config.pool.data_dir;
+        let disk = FolderDisk::open(&data_dir.join("journal")).map_err(|error| folder(data_dir, &error))?;
+        let path = database_path(config);
+        let (store, store_threads) =
+            SqliteStore::open(&path, clock.now()).map_err(|error| database(&path, &error))?;
+        let algorithm = Registry::linked_in()
+            .find(&config.algorithms.active)
+            .map_err(|error| Failure::new(Code::AlgorithmUnknown, "algorithms.active", error.to_string()))?;
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Ok(Self {
+            arbiters: if config.pool.arbiters == 0 { cores } else { config.pool.arbiters },
+            node: chain::node(config, &clock)?,
+            clock,
+            disk: Arc::new(disk),
+            store: Arc::new(store),
+            store_threads: store_threads.into(),
+            algorithm,
+            accounts: chain::account_check(config.chain.profile),
+            currency: chain::currency(config.chain.profile),
+            metrics: MetricsHandle::install(),
+            admin_token,
+            assets,
+        })
+    }
+}
+
+/// Where the embedded database is.
+pub(super) fn database_path(config: &Config) -> PathBuf {
+    config.pool.data_dir.join(config.store.url.strip_prefix("sqlite:").unwrap_or(&config.store.url))
+}
+
+pub(super) fn database(path: &Path, error: &StoreError) -> Failure {
+    Failure::new(
+        Code::StoreUnusable,
+        format!("the database {} can't be used ({error})", path.display()),
+        "see store.url; restore a backup if it is damaged",
+    )
+}
+
+pub(super) fn folder(path: &Path, error: &std::io::Error) -> Failure {
+    if error.kind() == std::io::ErrorKind::ResourceBusy {
+        return Failure::new(
+            Code::DataDirInUse,
+            format!("the data folder {} is in use by another pool process", path.display()),
+            "stop that one, or set pool.data_dir to another folder",
+        );
+    }
+    Failure::new(
+        Code::DataDirUnwritable,
+        format!("the data folder {} can't be used ({error})", path.display()),
+        "make it writable for the pool's user, or set pool.data_dir",
+    )
+}

@@ -1,0 +1,8 @@
+//! The pool as a whole: a real process between a simulated node's RPC and real Stratum sockets.
+
+#[path = "pool/faults.rs"]
+mod faults;
+#[path = "pool/kill.rs"]
+mod kill;
+#[path = "pool/mining.rs"]
+mod mining;
