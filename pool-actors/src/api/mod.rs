@@ -26,6 +26,8 @@ mod views;
 mod wire;
 
 #[cfg(test)]
+mod live_tests;
+#[cfg(test)]
 mod tests;
 
 use std::{

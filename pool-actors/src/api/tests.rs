@@ -1,1 +1,611 @@
+//! A rig for the API (real store, real hub), and its routes.
 
+use std::{
+    borrow::Cow,
+    io::Read as _,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex},
+};
+
+use actix_web::{
+    App,
+    http::{Method, StatusCode, header},
+    middleware::{Compress, from_fn},
+    test::{TestRequest, call_service, init_service, read_body},
+};
+use async_trait::async_trait;
+use pool_domain::{
+    difficulty::Difficulty,
+    ids::{Account, AlgorithmName, BlockHash, SessionId, ShareSeq, WorkerName},
+    maturity::{BlockEvent, BlockLife, Color},
+    units::{Amount, TimeMs, Work},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{
+    Api, Asset, Assets, Context, Currency, MetricsHandle, SessionDesk, access,
+    errors::{ApiError, ErrorCode},
+    server,
+};
+use crate::{
+    adapters::sqlite::SqliteStore,
+    messages::{
+        event::MinerSeen,
+        job::{CurrentJob, NodeState},
+        ledger::LedgerSummary,
+        live::{Events, HistoryPoint, MinerStats, PoolSnapshot, WorkerStats},
+        session::{SessionCommand, SessionView},
+        share::WorkerIdentity,
+        stats::ShareCounts,
+    },
+    ports::{
+        clock::Clock,
+        store::{
+            BlockChange, BlockRow, BlockStep, LedgerCommit, Position, ShareDelta, SharedStore, StoreError,
+        },
+    },
+    runtime::{
+        observe::Registry,
+        threads::Thread,
+        watch::{Publisher, watched},
+    },
+};
+
+pub(super) const TOKEN: &str = "a-token-for-tests";
+pub(super) const NOW: TimeMs = TimeMs(1_700_000_000_000);
+
+/// The application as it is served. (Its type can't be written without naming actix-web's lower layers.)
+macro_rules! app {
+    ($rig:expr) => {
+        init_service(
+            App::new()
+                .app_data(Api::new($rig.context()))
+                .wrap(from_fn(access::guard))
+                .wrap(Compress::default())
+                .configure(server::configure),
+        )
+        .await
+    };
+}
+
+struct StoppedClock;
+
+impl Clock for StoppedClock {
+    fn now(&self) -> TimeMs {
+        NOW
+    }
+}
+
+#[derive(Default)]
+struct Desk(Mutex<Vec<SessionCommand>>);
+
+#[async_trait]
+impl SessionDesk for Desk {
+    async fn list(&self) -> Vec<SessionView> {
+        vec![SessionView {
+            miner: MinerSeen {
+                session: SessionId(5),
+                account: Some("alice".into()),
+                worker: Some("rig".into()),
+                peer: "192.0.2.1:5".into(),
+                agent: None,
+            },
+            listener: 0,
+            variant: "plain",
+            difficulty: Some(Difficulty::whole(8)),
+            connected_at: NOW,
+            last_share_at: TimeMs(0),
+        }]
+    }
+
+    async fn command_all(&self, command: SessionCommand) -> usize {
+        self.0.lock().unwrap().push(command);
+        3
+    }
+}
+
+/// An API with everything around it that a test can turn.
+pub(super) struct Rig {
+    pub(super) events: Events,
+    pub(super) snapshot: Publisher<PoolSnapshot>,
+    pub(super) feeds_max: usize,
+    node: Publisher<NodeState>,
+    ledger: Publisher<LedgerSummary>,
+    store: SharedStore,
+    desk: Arc<Desk>,
+    trouble: Option<String>,
+    _folder: TempDir,
+}
+
+impl Rig {
+    /// A pool that is ready, with three blocks and some shares of two accounts.
+    pub(super) async fn new() -> Self {
+        let rig = Self::with_store(true);
+        rig.store.commit(Arc::new(commit())).await.unwrap();
+        let totals = rig.store.totals().await.unwrap();
+        rig.ledger.set(LedgerSummary { ready: true, totals, at: NOW, ..LedgerSummary::default() });
+        rig
+    }
+
+    fn with_store(running: bool) -> Self {
+        let folder = TempDir::new().unwrap();
+        let (store, threads) = SqliteStore::open(&folder.path().join("pool.db"), NOW).unwrap();
+        for (name, body) in threads.into_iter().filter(|_| running) {
+            // Ends with the store.
+            drop(Thread::spawn(name, body).unwrap());
+        }
+        let events = Events::new();
+        events.begin(NOW);
+        Self {
+            events,
+            snapshot: watched(snapshot()).0,
+            feeds_max: 10,
+            node: watched(node()).0,
+            ledger: watched(LedgerSummary { ready: true, ..LedgerSummary::default() }).0,
+            store: Arc::new(store),
+            desk: Arc::default(),
+            trouble: None,
+            _folder: folder,
+        }
+    }
+
+    pub(super) fn context(&self) -> Context {
+        let trouble = self.trouble.clone();
+        Context {
+            pool_name: "Test Pool".into(),
+            currency: Currency { symbol: "SIM", decimals: 8 },
+            clock: Arc::new(StoppedClock),
+            store: Arc::clone(&self.store),
+            snapshot: self.snapshot.watched(),
+            node: self.node.watched(),
+            ledger: self.ledger.watched(),
+            journal: Arc::new(move || trouble.clone()),
+            events: self.events.clone(),
+            sessions: Arc::<Desk>::clone(&self.desk),
+            registry: Registry::new(),
+            metrics: MetricsHandle::install(),
+            admin_token: TOKEN.into(),
+            assets: Assets::new(asset),
+            feeds_max: self.feeds_max,
+        }
+    }
+
+    /// A request's status and JSON.
+    async fn ask(&self, request: TestRequest) -> (StatusCode, Value) {
+        let app = app!(self);
+        let response = call_service(&app, request.to_request()).await;
+        let status = response.status();
+        let body = read_body(response).await;
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    async fn get(&self, uri: &str) -> Value {
+        let (status, body) = self.ask(TestRequest::get().uri(uri)).await;
+        assert_eq!(status, StatusCode::OK, "{uri}: {body}");
+        body
+    }
+
+    /// The error of a request.
+    async fn refused(&self, request: TestRequest, status: StatusCode, code: &str) -> Value {
+        let (answered, body) = self.ask(request).await;
+        assert_eq!((answered, body["error"]["code"].as_str()), (status, Some(code)), "{body}");
+        body["error"].clone()
+    }
+}
+
+fn asset(path: &str) -> Option<Asset> {
+    let (bytes, kind) = match path {
+        "/assets/app-123.js" => ("console.log('pool');".repeat(200), "text/javascript"),
+        path if path.contains('.') => return None,
+        _ => ("<!doctype html>".to_owned(), "text/html; charset=utf-8"),
+    };
+    Some(Asset {
+        bytes: Cow::Owned(bytes.into_bytes()),
+        content_type: kind.to_owned(),
+        etag: "\"e1\"".to_owned(),
+    })
+}
+
+fn account(name: &str) -> Account {
+    Account::new(name).unwrap()
+}
+
+fn algorithm() -> AlgorithmName {
+    AlgorithmName::new("blake2s").unwrap()
+}
+
+fn block_row(number: u8, events: &[BlockEvent]) -> BlockChange {
+    let mut life = BlockLife::new();
+    for event in events {
+        life.apply(event.clone()).unwrap();
+    }
+    let row = BlockRow {
+        number: 0,
+        hash: BlockHash([number; 32]),
+        candidate: number.into(),
+        candidate_seq: ShareSeq(number.into()),
+        anchor: None,
+        fallback: ShareSeq(0),
+        algorithm: algorithm(),
+        network_work: Work(1 << 40),
+        height: Some(number.into()),
+        parents: vec![BlockHash([number - 1; 32])],
+        account: account("alice"),
+        worker: WorkerName::new("rig").unwrap(),
+        found_at: NOW,
+        life,
+        income: BlockLife::new(),
+        confirmations: 2,
+        merging_block: None,
+        reason: None,
+    };
+    let step = BlockStep { at: NOW, status: row.life.stage(), color: row.life.color(), reason: None };
+    BlockChange { row, split: None, steps: vec![step], parents_changed: true }
+}
+
+fn commit() -> LedgerCommit {
+    let delta = |name: &str, worker: &str, accepted| ShareDelta {
+        account: account(name),
+        worker: WorkerName::new(worker).unwrap(),
+        algorithm: algorithm(),
+        accepted,
+        work: Work(u128::from(accepted) << 70),
+        last_share_at: NOW,
+    };
+    let blue = BlockEvent::Colored { color: Color::Blue, reward: Some(Amount(5_000_000_000)) };
+    LedgerCommit {
+        node: "n".into(),
+        expected: Position::default(),
+        seq: ShareSeq(9),
+        at: NOW,
+        shares: vec![delta("alice", "rig", 7), delta("alice", "old", 5), delta("bob", "", 1)],
+        blocks: vec![
+            block_row(1, &[]),
+            block_row(2, &[BlockEvent::Submitted, BlockEvent::Rejected("bad".into())]),
+            block_row(3, &[BlockEvent::Submitted, BlockEvent::Accepted, blue]),
+        ],
+        ..LedgerCommit::default()
+    }
+}
+
+pub(super) fn snapshot() -> PoolSnapshot {
+    let counts = ShareCounts { accepted: 99, rejected: 3, stale: 2, duplicate: 1, ..ShareCounts::default() };
+    let worker = WorkerStats {
+        identity: Arc::new(WorkerIdentity {
+            account: account("alice"),
+            worker: WorkerName::new("rig").unwrap(),
+        }),
+        hashrate: 1_000_000,
+        shares: counts,
+        sessions: 1,
+        difficulty: Difficulty::whole(8),
+        last_share_at: NOW,
+        connected_since: Some(NOW),
+    };
+    let miner = MinerStats {
+        account: account("alice"),
+        hashrate: 1_000_000,
+        shares: counts,
+        connected_since: Some(NOW),
+        last_share_at: NOW,
+        workers: vec![worker],
+    };
+    PoolSnapshot {
+        at: NOW,
+        algorithm: Some(algorithm()),
+        hashrate: 1_000_000,
+        shares: counts,
+        shares_per_1000_s: 1_500,
+        connections: 1,
+        miners_connected: 1,
+        workers_connected: 1,
+        miners: [miner].into(),
+        work: Work(1 << 39),
+        history: [HistoryPoint { at: NOW, hashrate: 1_000_000, shares_per_1000_s: 1_500 }].into(),
+    }
+}
+
+fn node() -> NodeState {
+    NodeState {
+        name: "simulated".into(),
+        ready: true,
+        network: "simnet".into(),
+        endpoints: 2,
+        last_template_at: NOW,
+        latency_ms: 3,
+        job: Some(CurrentJob {
+            id: "5a1".into(),
+            algorithm: "blake2s".into(),
+            height: Some(12),
+            parents: vec!["bb".into()],
+            network_difficulty: "4096".into(),
+            network_work: Work(1 << 40),
+            template_at: NOW.minus_ms(1_500),
+        }),
+        ..NodeState::default()
+    }
+}
+
+/// The value of a header that must be there.
+fn text<B>(response: &actix_web::dev::ServiceResponse<B>, name: &str) -> String {
+    let value = response.headers().get(name).unwrap_or_else(|| panic!("no header {name}"));
+    value.to_str().unwrap().to_owned()
+}
+
+fn bearer(request: TestRequest, token: &str) -> TestRequest {
+    request.insert_header((header::AUTHORIZATION, format!("Bearer {token}")))
+}
+
+#[actix_rt::test]
+async fn every_route_asks_for_the_token_that_it_should() {
+    let rig = Rig::new().await;
+    let public = [
+        "/",
+        "/miners",
+        "/assets/app-123.js",
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+        "/api/stats",
+        "/api/miners",
+        "/api/miners/alice",
+        "/api/blocks",
+        "/docs/errors",
+        "/docs/errors/UNAUTHORIZED",
+    ];
+    for path in public {
+        let (status, _) = rig.ask(TestRequest::get().uri(path)).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        for wrong in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
+            let request = TestRequest::default().method(wrong.clone()).uri(path);
+            rig.refused(request, StatusCode::UNAUTHORIZED, "UNAUTHORIZED").await;
+        }
+    }
+    let guarded = [
+        (Method::GET, "/api/admin/system", StatusCode::OK),
+        (Method::GET, "/api/admin/connections", StatusCode::OK),
+        (Method::POST, "/api/admin/announce", StatusCode::BAD_REQUEST),
+        (Method::GET, "/api/payouts", StatusCode::NOT_FOUND),
+        (Method::POST, "/api/payouts", StatusCode::NOT_FOUND),
+        (Method::GET, "/api", StatusCode::NOT_FOUND),
+        (Method::GET, "/api/statsx", StatusCode::NOT_FOUND),
+        (Method::POST, "/api/stats", StatusCode::METHOD_NOT_ALLOWED),
+        (Method::GET, "/api/admin/../stats", StatusCode::NOT_FOUND),
+        (Method::GET, "/healthz", StatusCode::OK),
+    ];
+    for (method, path, with_token) in guarded {
+        let request = || TestRequest::default().method(method.clone()).uri(path);
+        if path.starts_with("/api") {
+            for token in [None, Some(""), Some("wrong"), Some("a-token-for-test")] {
+                let request = token.map_or_else(&request, |token| bearer(request(), token));
+                rig.refused(request, StatusCode::UNAUTHORIZED, "UNAUTHORIZED").await;
+            }
+            let basic = request().insert_header((header::AUTHORIZATION, format!("Basic {TOKEN}")));
+            rig.refused(basic, StatusCode::UNAUTHORIZED, "UNAUTHORIZED").await;
+        }
+        let (status, body) = rig.ask(bearer(request(), TOKEN)).await;
+        assert_eq!(status, with_token, "{method} {path}: {body}");
+    }
+}
+
+#[actix_rt::test]
+async fn stats_have_the_shape_that_scripts_and_dashboard_rely_on() {
+    let rig = Rig::new().await;
+    let stats = rig.get("/api/stats").await;
+    assert_eq!(stats["pool"]["hashrate"], 1_000_000);
+    assert_eq!((&stats["pool"]["miners"], &stats["pool"]["workers"]), (&json!(1), &json!(1)));
+    assert_eq!(stats["pool"]["shares"]["accepted"], 99);
+    assert_eq!(stats["pool"]["shares"]["low_difficulty"], 0);
+    assert_eq!(stats["pool"]["shares_per_second"], 1.5);
+    assert_eq!(stats["pool"]["effort_basis_points"], 5_000);
+    assert_eq!(stats["pool"]["currency"], json!({ "symbol": "SIM", "decimals": 8 }));
+    assert_eq!(stats["network"]["algorithm"], "blake2s");
+    assert_eq!(stats["network"]["difficulty"], "4096");
+    assert_eq!((&stats["network"]["ready"], &stats["network"]["reason"]), (&json!(true), &Value::Null));
+    let blocks = json!({ "candidate": 3, "submitted": 2, "accepted": 1, "rejected": 1, "matured": 0, "paid": 0,
+        "void": 0, "blue": 1, "red": 0 });
+    assert_eq!(stats["blocks"], blocks);
+    for key in ["pending", "confirmed", "paid", "imbalance"] {
+        assert_eq!(stats["ledger"][key], "0", "{key}");
+    }
+    assert_eq!(stats["at"], "2023-11-14T22:13:20.000Z");
+}
+
+#[actix_rt::test]
+async fn miners_come_in_pages_and_credited_shares_from_the_ledger() {
+    let rig = Rig::new().await;
+    let first = rig.get("/api/miners?limit=1").await;
+    assert_eq!((&first["items"][0]["account"], &first["next"]), (&json!("alice"), &json!("alice")));
+    assert_eq!(first["items"][0]["shares"]["accepted"], 12);
+    assert_eq!(
+        (&first["items"][0]["workers"], &first["items"][0]["hashrate"]),
+        (&json!(1), &json!(1_000_000))
+    );
+    let second = rig.get("/api/miners?limit=1&cursor=alice").await;
+    assert_eq!((&second["items"][0]["account"], &second["next"]), (&json!("bob"), &Value::Null));
+    assert_eq!(second["items"][0]["connected_since"], Value::Null);
+    let active = rig.get("/api/miners?active=true").await;
+    assert_eq!(active["items"].as_array().unwrap().len(), 1);
+
+    let alice = rig.get("/api/miners/alice").await;
+    assert_eq!((&alice["shares"]["accepted"], &alice["shares"]["stale"]), (&json!(12), &json!(2)));
+    assert_eq!(alice["work"], (12_u128 << 70).to_string());
+    assert_eq!(alice["balance"], json!({ "pending": "0", "confirmed": "0", "paid": "0" }));
+    let workers = alice["workers"].as_array().unwrap();
+    assert_eq!((&workers[0]["name"], &workers[0]["difficulty"]), (&json!("old"), &Value::Null));
+    assert_eq!((&workers[1]["name"], &workers[1]["shares"]["accepted"]), (&json!("rig"), &json!(7)));
+    assert_eq!(workers[1]["last_share_at"], "2023-11-14T22:13:20.000Z");
+
+    let error =
+        rig.refused(TestRequest::get().uri("/api/miners/carol"), StatusCode::NOT_FOUND, "NOT_FOUND").await;
+    assert_eq!(error["details"]["account"], "carol");
+    for bad in [
+        "/api/miners?limit=0",
+        "/api/miners?limit=501",
+        "/api/miners?limit=x",
+        "/api/miners?cursor=a.b",
+        "/api/miners?odd=1",
+        "/api/miners/a.b",
+    ] {
+        rig.refused(TestRequest::get().uri(bad), StatusCode::BAD_REQUEST, "BAD_REQUEST").await;
+    }
+}
+
+#[actix_rt::test]
+async fn blocks_come_newest_first_in_pages_with_filters() {
+    let rig = Rig::new().await;
+    let first = rig.get("/api/blocks?limit=2").await;
+    let hash = |number: u8| json!(BlockHash([number; 32]).to_string());
+    assert_eq!((&first["items"][0]["hash"], &first["items"][1]["hash"]), (&hash(3), &hash(2)));
+    let newest = &first["items"][0];
+    assert_eq!((&newest["status"], &newest["color"]), (&json!("accepted"), &json!("blue")));
+    assert_eq!((&newest["reward"], &newest["confirmations"]), (&json!("5000000000"), &json!(2)));
+    assert_eq!(newest["parents"], json!([hash(2)]));
+    let next = first["next"].as_str().unwrap();
+    let second = rig.get(&format!("/api/blocks?limit=2&cursor={next}")).await;
+    assert_eq!((&second["items"][0]["hash"], &second["next"]), (&hash(1), &Value::Null));
+    assert_eq!(second["items"][0]["reward"], Value::Null);
+    for (filter, found) in [
+        ("status=rejected", 1),
+        ("color=blue", 1),
+        ("account=alice", 3),
+        ("account=bob", 0),
+        ("status=paid", 0),
+    ] {
+        let page = rig.get(&format!("/api/blocks?{filter}")).await;
+        assert_eq!(page["items"].as_array().unwrap().len(), found, "{filter}");
+    }
+    let details = rig.get(&format!("/api/blocks/{}", hash(3).as_str().unwrap())).await;
+    assert_eq!((&details["hash"], &details["steps"][0]["status"]), (&hash(3), &json!("accepted")));
+    let unknown = format!("/api/blocks/{}", "ee".repeat(32));
+    rig.refused(TestRequest::get().uri(&unknown), StatusCode::NOT_FOUND, "NOT_FOUND").await;
+    for bad in ["/api/blocks/xyz", "/api/blocks?status=odd", "/api/blocks?cursor=x"] {
+        rig.refused(TestRequest::get().uri(bad), StatusCode::BAD_REQUEST, "BAD_REQUEST").await;
+    }
+}
+
+#[actix_rt::test]
+async fn ready_says_everything_that_is_missing() {
+    let mut rig = Rig::new().await;
+    assert_eq!(rig.get("/health/ready").await["status"], "ready");
+    rig.node.set(NodeState { reason: "syncing".into(), ..NodeState::default() });
+    rig.ledger.set(LedgerSummary { store_error: Some("locked".into()), ..LedgerSummary::default() });
+    rig.trouble = Some("the disk is full".into());
+    let (status, body) = rig.ask(TestRequest::get().uri("/health/ready")).await;
+    assert_eq!((status, &body["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("not_ready")));
+    let codes: Vec<_> = body["reasons"].as_array().unwrap().iter().map(|reason| &reason["code"]).collect();
+    assert_eq!(codes, ["NODE_NOT_READY", "STORE_UNAVAILABLE", "JOURNAL_TROUBLE"]);
+    assert_eq!(body["reasons"][0]["message"], "syncing");
+    assert_eq!(rig.get("/health/live").await["status"], "live");
+    assert_eq!(rig.get("/api/stats").await["network"]["reason"], "syncing");
+}
+
+#[actix_rt::test]
+async fn without_the_store_live_figures_still_come() {
+    let away = StoreError::Unavailable { what: "secret words of the database".into() };
+    let error = ApiError::from(away).body("1", &Rig::new().await.context().clock);
+    assert_eq!(error["error"]["code"], "STORE_UNAVAILABLE");
+    assert!(!error.to_string().contains("secret"));
+    let rig = Rig::with_store(false);
+    rig.refused(TestRequest::get().uri("/api/blocks"), StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL").await;
+    assert_eq!(rig.get("/api/stats").await["pool"]["hashrate"], 1_000_000);
+}
+
+#[actix_rt::test]
+async fn errors_have_all_their_parts_and_a_page() {
+    let rig = Rig::new().await;
+    let app = app!(rig);
+    let response = call_service(&app, TestRequest::get().uri("/api/none").to_request()).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(text(&response, header::WWW_AUTHENTICATE.as_str()), "Bearer realm=\"pool\"");
+    let id = text(&response, "x-request-id");
+    let body: Value = serde_json::from_slice(&read_body(response).await).unwrap();
+    let error = &body["error"];
+    assert_eq!(
+        (error["id"].as_str(), error["timestamp"].as_str()),
+        (Some(&*id), Some("2023-11-14T22:13:20.000Z"))
+    );
+    assert_eq!(error["suggested_actions"][0]["priority"], "high");
+    assert!(error["message"].as_str().unwrap().contains("/api/none"));
+    for code in ErrorCode::ALL {
+        let body = ApiError::new(*code, "x").body("1", &rig.context().clock);
+        let link = body["error"]["documentation_link"].as_str().unwrap();
+        let response = call_service(&app, TestRequest::get().uri(link).to_request()).await;
+        assert_eq!(response.status(), StatusCode::OK, "{link}");
+    }
+    rig.refused(TestRequest::get().uri("/docs/errors/NONE"), StatusCode::NOT_FOUND, "NOT_FOUND").await;
+    rig.refused(TestRequest::get().uri("/robots.txt"), StatusCode::NOT_FOUND, "NOT_FOUND").await;
+}
+
+#[actix_rt::test]
+async fn files_are_cached_packed_and_guarded() {
+    let rig = Rig::new().await;
+    let app = app!(rig);
+    let page = call_service(&app, TestRequest::get().uri("/blocks/12").to_request()).await;
+    assert_eq!(text(&page, header::CACHE_CONTROL.as_str()), "no-cache");
+    assert_eq!(text(&page, header::CONTENT_TYPE.as_str()), "text/html; charset=utf-8");
+    let policy = text(&page, header::CONTENT_SECURITY_POLICY.as_str());
+    assert!(policy.contains("default-src 'self'") && !policy.contains("script-src 'unsafe"));
+    assert_eq!(text(&page, header::X_CONTENT_TYPE_OPTIONS.as_str()), "nosniff");
+
+    let packed =
+        TestRequest::get().uri("/assets/app-123.js").insert_header((header::ACCEPT_ENCODING, "gzip"));
+    let packed = call_service(&app, packed.to_request()).await;
+    assert_eq!(text(&packed, header::CONTENT_ENCODING.as_str()), "gzip");
+    assert!(text(&packed, header::CACHE_CONTROL.as_str()).contains("immutable"));
+    let body = read_body(packed).await;
+    assert!(body.len() < 400, "{} bytes", body.len());
+    let mut magic = [0; 2];
+    (&body[..]).read_exact(&mut magic).unwrap();
+    assert_eq!(magic, [0x1f, 0x8b]);
+
+    for tag in ["\"e1\"", "W/\"e1\", \"other\"", "*"] {
+        let again = TestRequest::get().uri("/").insert_header((header::IF_NONE_MATCH, tag)).to_request();
+        let again = call_service(&app, again).await;
+        assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{tag}");
+        assert!(read_body(again).await.is_empty());
+    }
+}
+
+#[actix_rt::test]
+async fn an_operator_sees_actors_and_connections_and_speaks_to_miners() {
+    let rig = Rig::new().await;
+    let admin = |request: TestRequest| rig.ask(bearer(request, TOKEN));
+    let (_, system) = admin(TestRequest::get().uri("/api/admin/system")).await;
+    assert_eq!(system["actors"], json!([]));
+    let (_, connections) = admin(TestRequest::get().uri("/api/admin/connections")).await;
+    assert_eq!(connections["items"][0]["peer"], "192.0.2.1:5");
+    assert_eq!(connections["items"][0]["difficulty"], "8");
+    let announce = |message: &str| {
+        TestRequest::post().uri("/api/admin/announce").set_json(json!({ "message": message }))
+    };
+    let (status, told) = admin(announce("maintenance at noon")).await;
+    assert_eq!((status, &told["sessions"]), (StatusCode::OK, &json!(3)));
+    assert_eq!(*rig.desk.0.lock().unwrap(), [SessionCommand::ShowMessage("maintenance at noon".into())]);
+    for bad in ["", "two\nlines", &"x".repeat(201)] {
+        assert_eq!(admin(announce(bad)).await.0, StatusCode::BAD_REQUEST, "{bad:?}");
+    }
+    assert_eq!(rig.desk.0.lock().unwrap().len(), 1);
+}
+
+#[actix_rt::test]
+async fn metrics_are_text_with_buckets() {
+    let rig = Rig::new().await;
+    let app = app!(rig);
+    metrics::histogram!(crate::metrics::SHARE_ACK_SECONDS).record(0.002);
+    let response = call_service(&app, TestRequest::get().uri("/metrics").to_request()).await;
+    assert!(text(&response, header::CONTENT_TYPE.as_str()).starts_with("text/plain; version=0.0.4"));
+    let text = String::from_utf8(read_body(response).await.to_vec()).unwrap();
+    assert!(text.contains("dagpool_share_ack_seconds_bucket{le=\"0.0025\"}"), "{text}");
+}
+
+#[actix_rt::test]
+async fn an_address_in_use_is_told_in_words() {
+    let rig = Rig::new().await;
+    let server = super::serve(rig.context(), SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    let failure = super::serve(rig.context(), server.address()).unwrap_err();
+    assert_eq!(failure.code, crate::error::Code::AddressUnavailable);
+    assert!(failure.to_string().contains("http.address"), "{failure}");
+    server.stop().await;
+}

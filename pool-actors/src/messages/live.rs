@@ -196,6 +196,8 @@ pub struct EventCounts {
     pub blocks_kept: usize,
     /// Live subscribers.
     pub subscribers: usize,
+    /// Events that the slowest of them has yet to take.
+    pub waiting: usize,
 }
 
 impl Default for Events {
@@ -279,6 +281,7 @@ impl Events {
             events_kept: hub.ring.len(),
             blocks_kept: hub.blocks.len(),
             subscribers: hub.live.receiver_count(),
+            waiting: hub.live.len(),
         })
     }
 }
