@@ -34,7 +34,7 @@ use self::{
     rpc::{NO_PARAMS, Rpc},
     template::{Assembly, Origin, WireTemplate},
 };
-use super::node_endpoints::{Endpoints, backoff};
+use super::node_endpoints::Endpoints;
 use crate::ports::{
     clock::SharedClock,
     node::{
@@ -43,8 +43,6 @@ use crate::ports::{
     },
 };
 
-/// Longest wait of a long poll; nodes answer after 60 s at the latest.
-const LONG_POLL_MAX: Duration = Duration::from_secs(75);
 /// Blocks asked about at a time.
 const OBSERVE_AT_ONCE: usize = 8;
 
@@ -321,81 +319,6 @@ impl Bip22Node {
             self.on_chain[index].store(false, Ordering::Relaxed);
         }
     }
-
-    /// Waits for news over the WebSocket, or by a long poll where it can't be had.
-    async fn listen(&self, listening: &mut Listening) {
-        let mut current = self.endpoints.watch_current();
-        let index = *current.borrow_and_update();
-        let rpc = &self.rpcs[index];
-        if listening.socket.as_ref().is_some_and(|(endpoint, _)| *endpoint != index) {
-            listening.socket = None;
-        }
-        if let Some((_, socket)) = &mut listening.socket {
-            match events::next_text(socket, index, &mut current).await {
-                Some(text) => match listening.take(&text) {
-                    Ok(()) => return,
-                    Err(error) => tracing::warn!(node = rpc.name(), "notification not understood: {error}"),
-                },
-                None => tracing::info!(node = rpc.name(), "notifications ended"),
-            }
-            listening.socket = None;
-            listening.queue.push_back(NodeEvent::ConnectionChanged);
-            return;
-        }
-        if let Some(path) = self.config.profile.websocket_path {
-            match events::connect(rpc, path).await {
-                Ok(socket) => {
-                    listening.failures = 0;
-                    listening.socket = Some((index, socket));
-                    // What happened meanwhile was not told.
-                    listening.queue.push_back(NodeEvent::ConnectionChanged);
-                    return;
-                }
-                Err(error) => tracing::debug!("no notifications, long polling instead: {error}"),
-            }
-        }
-        if self.long_poll(rpc, listening).await.is_err() {
-            listening.failures = listening.failures.saturating_add(1);
-            tokio::select! {
-                () = tokio::time::sleep(backoff(listening.failures)) => {}
-                // Another endpoint came into use: listen there at once.
-                _ = current.changed() => {}
-            }
-        }
-    }
-
-    /// One long poll: returns when the node has another template.
-    async fn long_poll(&self, rpc: &Rpc, listening: &mut Listening) -> Result<(), NodeError> {
-        let first = listening.long_poll_id.is_none();
-        let params = (["longpoll"], (), (), &listening.long_poll_id);
-        let poll: LongPoll = match rpc.call_within("getBlockTemplate", params, LONG_POLL_MAX).await {
-            Ok(poll) => poll,
-            Err(error) => {
-                listening.long_poll_id = None;
-                return Err(error);
-            }
-        };
-        listening.failures = 0;
-        let before = std::mem::replace(&mut listening.long_poll_id, poll.longpollid);
-        if listening.long_poll_id.is_none() {
-            return Err(rpc.protocol("getBlockTemplate: no longpollid"));
-        }
-        if !first && before != listening.long_poll_id {
-            let tips =
-                |id: &Option<String>| id.as_deref().and_then(|id| id.split('-').next().map(str::to_owned));
-            let clean = poll.submitold == Some(false) && tips(&before) != tips(&listening.long_poll_id);
-            listening.queue.push_back(NodeEvent::NewTemplate { clean });
-        }
-        Ok(())
-    }
-}
-
-/// What a long poll reads of the template.
-#[derive(Deserialize)]
-struct LongPoll {
-    longpollid: Option<String>,
-    /// `false`: work on the old template is worthless once the tips move (BIP 22).
-    submitold: Option<bool>,
 }
 
 #[derive(Deserialize)]

@@ -1,13 +1,13 @@
 //! Kaspa nodes over wRPC with JSON encoding. The template is echoed as it was received, with nothing changed but the
 //! nonce, so that fields this adapter does not know survive. The header time is the template's and is never rolled.
 
+mod events;
 mod header;
 mod observe;
 mod wrpc;
 
 use std::{
     any::Any,
-    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -27,15 +27,8 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 use tokio::sync::{Mutex, OnceCell, broadcast};
 
-use self::{
-    header::Header,
-    observe::Block,
-    wrpc::{News, Wrpc},
-};
-use super::{
-    node_dag_memory::DagMemory,
-    node_endpoints::{Endpoints, backoff, next_template_id},
-};
+use self::{events::Listening, header::Header, wrpc::Wrpc};
+use super::node_endpoints::{Endpoints, next_template_id};
 use crate::ports::{
     clock::SharedClock,
     node::{
@@ -87,15 +80,6 @@ pub struct KaspaNode {
     listening: Mutex<Listening>,
 }
 
-struct Listening {
-    news: broadcast::Receiver<(usize, News)>,
-    queue: VecDeque<NodeEvent>,
-    memory: DagMemory,
-    failures: u32,
-    /// The endpoint that the listener has been connected to.
-    connected: Option<usize>,
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ServerInfo {
@@ -128,20 +112,6 @@ enum Report {
     Reject { reason: String },
 }
 
-/// Notifications by name: those subscribed to.
-#[derive(Deserialize)]
-enum Notification {
-    BlockAdded {
-        block: Box<Block>,
-    },
-    NewBlockTemplate {},
-    #[serde(rename_all = "camelCase")]
-    VirtualChainChanged {
-        removed_chain_block_hashes: Vec<BlockHash>,
-        added_chain_block_hashes: Vec<BlockHash>,
-    },
-}
-
 /// What assembly needs: the template as it was received.
 struct Assembly {
     block: Value,
@@ -170,19 +140,12 @@ impl KaspaNode {
             .enumerate()
             .map(|(index, url)| Wrpc::new(index, url.clone(), config.call_timeout, tell.clone()))
             .collect();
-        let listening = Listening {
-            news,
-            queue: VecDeque::new(),
-            memory: DagMemory::default(),
-            failures: 0,
-            connected: None,
-        };
         Ok(Self {
             endpoints: Endpoints::new(wrpcs.len()),
             on_chain: wrpcs.iter().map(|_| AtomicBool::new(false)).collect(),
             network: OnceCell::new(),
             payout_script,
-            listening: Mutex::new(listening),
+            listening: Mutex::new(Listening::new(news)),
             wrpcs,
             config,
             clock,
@@ -345,81 +308,6 @@ impl KaspaNode {
                 .boxed()
             })
             .await
-    }
-
-    /// Waits for one piece of news of the endpoint in use, connecting to it first.
-    async fn listen(&self, listening: &mut Listening) {
-        let mut current = self.endpoints.watch_current();
-        let index = *current.borrow_and_update();
-        if let Err(error) = self.wrpcs[index].connect().await {
-            tracing::debug!("no notifications: {error}");
-            listening.failures = listening.failures.saturating_add(1);
-            tokio::select! {
-                () = tokio::time::sleep(backoff(listening.failures)) => {}
-                // Another endpoint came into use: listen there at once.
-                _ = current.changed() => {}
-            }
-            return;
-        }
-        listening.failures = 0;
-        if listening.connected.replace(index) != Some(index) {
-            // What happened meanwhile was not told.
-            listening.queue.push_back(NodeEvent::ConnectionChanged);
-            return;
-        }
-        let told = tokio::select! {
-            told = listening.news.recv() => told,
-            _ = current.changed() => return,
-        };
-        match told {
-            Ok((endpoint, News::Notification(params))) if endpoint == index => listening.take(&params),
-            Ok((endpoint, News::Lost)) if endpoint == index => {
-                tracing::info!(node = self.wrpcs[index].name(), "connection lost");
-                listening.connected = None;
-                listening.queue.push_back(NodeEvent::ConnectionChanged);
-            }
-            Ok(_) => {}
-            Err(broadcast::error::RecvError::Lagged(_)) => {
-                listening.queue.push_back(NodeEvent::NewTemplate { clean: false });
-                listening.queue.push_back(NodeEvent::Reorganised);
-            }
-            // The adapter itself holds the sending end, in its connections.
-            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
-        }
-    }
-}
-
-impl Listening {
-    fn take(&mut self, params: &RawValue) {
-        let notification = match serde_json::from_str(params.get()) {
-            Ok(notification) => notification,
-            Err(error) => {
-                tracing::warn!("notification not understood: {error}");
-                return;
-            }
-        };
-        match notification {
-            Notification::BlockAdded { block } => {
-                if let Some((block, merges)) = block.into_dag_block() {
-                    let (blues, reds) = (merges.merge_set_blues_hashes, merges.merge_set_reds_hashes);
-                    self.queue.push_back(self.memory.added(block, blues, reds));
-                }
-            }
-            Notification::NewBlockTemplate {} => {
-                self.queue.push_back(NodeEvent::NewTemplate { clean: false });
-            }
-            Notification::VirtualChainChanged { removed_chain_block_hashes, added_chain_block_hashes } => {
-                if !removed_chain_block_hashes.is_empty() {
-                    self.queue.push_back(NodeEvent::Reorganised);
-                }
-                for hash in removed_chain_block_hashes {
-                    self.queue.extend(self.memory.chain_changed(hash, false));
-                }
-                for hash in added_chain_block_hashes {
-                    self.queue.extend(self.memory.chain_changed(hash, true));
-                }
-            }
-        }
     }
 }
 

@@ -6,7 +6,10 @@
 //! * **supervised by** the factory supervisor; the watches outlive it, and the next life starts with a fresh template
 //! * **on overload** events are coalesced: at most one call for templates is under way, and the newest wins
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+mod jobs;
+mod pause;
+
+use std::{sync::Arc, time::Duration};
 
 use actix::{
     Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, MessageResult, SpawnHandle,
@@ -20,19 +23,18 @@ use super::job::{JobMaker, JobNumbers};
 use crate::{
     messages::{
         block::{NodeTold, SubmitBlock},
-        event::{PoolEvent, Publish},
-        job::{CurrentJob, Job, NodeState, PublishJob, WorkPaused},
+        event::Publish,
+        job::{Job, NodeState, PublishJob, WorkPaused},
     },
-    metrics::{NETWORK_DIFFICULTY, NODE_READY, TEMPLATE_AGE_SECONDS},
     ports::{
         clock::SharedClock,
-        node::{HeaderForm, NodeError, NodeEvent, NodeHealth, SharedNode, Template},
+        node::{NodeError, NodeEvent, NodeHealth, SharedNode, Template},
     },
     runtime::{
         Runtime,
         critical::CriticalOutbox,
         observe::{Observation, Observe},
-        outbox::{Outbox, Refused},
+        outbox::Outbox,
         watch::{Publisher, Watched},
     },
 };
@@ -330,241 +332,6 @@ impl TemplateReceiver {
         if self.unhealthy.is_none() && self.paused.is_some() {
             self.want(false, context);
         }
-    }
-}
-
-/// From templates to jobs.
-impl TemplateReceiver {
-    fn take(&mut self, fetched: Fetched, context: &mut Context<Self>) {
-        self.state.latency_ms = u64::try_from(fetched.took.as_millis()).unwrap_or(u64::MAX);
-        let mut jobs: HashMap<AlgorithmName, Arc<Job>> =
-            self.parts.jobs.get().iter().map(|job| (job.algorithm.clone(), Arc::clone(job))).collect();
-        let refresh = self.last_job.is_none_or(|at| at.elapsed() >= self.parts.settings.job_refresh);
-        let wanted: Vec<AlgorithmName> =
-            fetched.templates.iter().map(|((algorithm, _), _)| algorithm.clone()).collect();
-        let mut failure = None;
-        let mut answered = false;
-        let mut new_jobs = Vec::new();
-        for ((algorithm, route), template) in fetched.templates {
-            let made = template.map_err(|error| (definite(&error), error.to_string())).and_then(|template| {
-                answered = true;
-                self.state.last_template_at = template.received_at;
-                let same = jobs
-                    .get(&algorithm)
-                    .is_some_and(|job| job.route == route && same_work(&job.template, &template));
-                if same && !fetched.clean && !refresh && !self.fresh_job {
-                    return Ok(None);
-                }
-                let clean = fetched.clean || !jobs.contains_key(&algorithm);
-                self.maker
-                    .job(template, (&algorithm, route), clean, self.parts.clock.now())
-                    .map(Some)
-                    .map_err(|error| (true, format!("template of {algorithm}: {error}")))
-            });
-            match made {
-                Ok(Some(job)) => {
-                    let job = Arc::new(job);
-                    jobs.insert(algorithm, Arc::clone(&job));
-                    new_jobs.push(job);
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    failure.get_or_insert(error);
-                }
-            }
-        }
-        jobs.retain(|algorithm, _| wanted.contains(algorithm));
-        self.note_outcome(answered, failure);
-        if !new_jobs.is_empty() && self.unhealthy.is_none() {
-            self.put_in_force(jobs, &wanted);
-            // The end of a pause is told before the job that ends it.
-            self.judge(context);
-            self.publish(&new_jobs, context);
-        }
-        self.judge(context);
-    }
-
-    /// One algorithm without a template does not stop the others.
-    fn note_outcome(&mut self, answered: bool, failure: Option<(bool, String)>) {
-        match failure {
-            Some((definite, reason)) if !answered => {
-                let since = self.trouble.take().map_or_else(Instant::now, |trouble| trouble.since);
-                self.trouble = Some(Trouble { since, reason, definite });
-            }
-            Some((_, reason)) => {
-                tracing::warn!("no template of one algorithm: {reason}");
-                self.trouble = None;
-            }
-            None => self.trouble = None,
-        }
-    }
-
-    fn put_in_force(&mut self, mut jobs: HashMap<AlgorithmName, Arc<Job>>, order: &[AlgorithmName]) {
-        let jobs: Vec<Arc<Job>> = order.iter().filter_map(|algorithm| jobs.remove(algorithm)).collect();
-        self.state.job = jobs.first().map(|job| current(job));
-        for job in &jobs {
-            // Display only: a gauge is a float.
-            #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-            let work = job.network_work.0 as f64;
-            metrics::gauge!(NETWORK_DIFFICULTY, "algorithm" => job.algorithm.as_str().to_owned()).set(work);
-        }
-        self.parts.jobs.set(jobs);
-    }
-
-    fn publish(&mut self, jobs: &[Arc<Job>], context: &mut Context<Self>) {
-        self.last_job = Some(Instant::now());
-        self.fresh_job = false;
-        for job in jobs {
-            self.jobs_published += 1;
-            for (hub, behind) in self.parts.hubs.iter().zip(&mut self.behind) {
-                if let Err(Refused::Full(_)) = hub.jobs.try_post(PublishJob(Arc::clone(job))) {
-                    *behind = true;
-                }
-            }
-        }
-        self.retell_later(context);
-    }
-
-    /// Sessions must hear the newest job, though not every one in between.
-    fn retell_later(&mut self, context: &mut Context<Self>) {
-        if !self.behind.contains(&true) {
-            return;
-        }
-        context.run_later(RETELL_AFTER, |actor, context| {
-            let jobs = actor.parts.jobs.get();
-            let reason = actor.paused.clone();
-            for (hub, behind) in actor.parts.hubs.iter().zip(&mut actor.behind) {
-                if *behind {
-                    let pause = hub.pauses.try_post(WorkPaused { reason: reason.clone() });
-                    let full = matches!(pause, Err(Refused::Full(_)));
-                    let unheard = jobs.iter().filter(|_| reason.is_none()).any(|job| {
-                        matches!(hub.jobs.try_post(PublishJob(Arc::clone(job))), Err(Refused::Full(_)))
-                    });
-                    *behind = full || unheard;
-                }
-            }
-            actor.retell_later(context);
-        });
-    }
-}
-
-/// Pausing and resuming.
-impl TemplateReceiver {
-    /// Why there can be no work now.
-    fn obstacle(&self) -> Option<String> {
-        if let Some(reason) = &self.unhealthy {
-            return Some(reason.clone());
-        }
-        if let Some(trouble) = &self.trouble
-            && (trouble.definite || trouble.since.elapsed() >= self.parts.settings.pause_after)
-        {
-            return Some(trouble.reason.clone());
-        }
-        None
-    }
-
-    /// Compares what is with what the sessions were told, and tells them and the world of a change.
-    fn judge(&mut self, context: &mut Context<Self>) {
-        let obstacle = self.obstacle();
-        if self.paused.is_some() && obstacle.is_none() {
-            self.tell_sessions(None, context);
-        } else if obstacle.is_some() && self.paused.is_none() {
-            self.tell_sessions(obstacle.as_ref(), context);
-            self.fresh_job = true;
-        }
-        let reason = match (&obstacle, &self.state.job, &self.trouble) {
-            (Some(reason), _, _) => reason.clone(),
-            (None, None, Some(trouble)) => trouble.reason.clone(),
-            (None, None, None) => "waiting for the first template".to_owned(),
-            (None, Some(_), _) if self.fresh_job => "waiting for a fresh template".to_owned(),
-            (None, Some(_), _) => String::new(),
-        };
-        let ready = reason.is_empty();
-        if (ready, &reason) != (self.state.ready, &self.state.reason) {
-            self.state.ready = ready;
-            self.state.reason.clone_from(&reason);
-            if ready {
-                tracing::info!(node = self.state.name, "node ready, work is handed out");
-            } else {
-                tracing::warn!(node = self.state.name, "no work is handed out: {reason}");
-            }
-            let event = PoolEvent::NodeState { ready, reason };
-            self.parts.events.offer(Publish { at: self.parts.clock.now(), event });
-        }
-        self.record();
-    }
-
-    fn tell_sessions(&mut self, reason: Option<&String>, context: &mut Context<Self>) {
-        self.paused = reason.cloned();
-        for (hub, behind) in self.parts.hubs.iter().zip(&mut self.behind) {
-            if let Err(Refused::Full(_)) = hub.pauses.try_post(WorkPaused { reason: reason.cloned() }) {
-                *behind = true;
-            }
-        }
-        self.retell_later(context);
-    }
-
-    fn record(&self) {
-        metrics::gauge!(NODE_READY).set(if self.state.ready { 1.0 } else { 0.0 });
-        if self.state.last_template_at.0 != 0 {
-            let age_ms = self.parts.clock.now().since(self.state.last_template_at);
-            // Ages far below 2^52 ms.
-            #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-            metrics::gauge!(TEMPLATE_AGE_SECONDS).set(age_ms as f64 / 1_000.0);
-        }
-        if *self.parts.state.get() != self.state {
-            self.parts.state.set(self.state.clone());
-        }
-    }
-}
-
-/// Whether an error is the node's own word that it can't be mined on.
-fn definite(error: &NodeError) -> bool {
-    matches!(error, NodeError::NotReady { .. } | NodeError::WrongChain { .. })
-}
-
-/// Whether two templates are the same work but for the header time.
-fn same_work(a: &Template, b: &Template) -> bool {
-    if a.network_target != b.network_target || a.parents != b.parents {
-        return false;
-    }
-    match (&a.header, &b.header) {
-        (
-            HeaderForm::Coinbase { version, previous, coinbase1, coinbase2, branches, bits, .. },
-            HeaderForm::Coinbase {
-                version: version_b,
-                previous: previous_b,
-                coinbase1: coinbase1_b,
-                coinbase2: coinbase2_b,
-                branches: branches_b,
-                bits: bits_b,
-                ..
-            },
-        ) => {
-            (version, previous, coinbase1, coinbase2, branches, bits)
-                == (version_b, previous_b, coinbase1_b, coinbase2_b, branches_b, bits_b)
-        }
-        (
-            HeaderForm::BdagMining { version, previous, bits, .. },
-            HeaderForm::BdagMining { version: version_b, previous: previous_b, bits: bits_b, .. },
-        ) => (version, previous, bits) == (version_b, previous_b, bits_b),
-        (
-            HeaderForm::PrePow { pre_pow_hash, .. },
-            HeaderForm::PrePow { pre_pow_hash: pre_pow_hash_b, .. },
-        ) => pre_pow_hash == pre_pow_hash_b,
-        _ => false,
-    }
-}
-
-fn current(job: &Job) -> CurrentJob {
-    CurrentJob {
-        id: format!("{:x}", job.id.0),
-        algorithm: job.algorithm.to_string(),
-        height: job.template.height,
-        parents: job.template.parents.iter().map(ToString::to_string).collect(),
-        network_difficulty: job.network_difficulty.to_string(),
-        network_work: job.network_work,
-        template_at: job.template.received_at,
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::*;
 use crate::{
-    messages::{block::CandidateFound, journal::CandidateId, share::WorkerIdentity},
+    messages::{block::CandidateFound, event::PoolEvent, journal::CandidateId, share::WorkerIdentity},
     runtime::watch::watched,
     scripted_node::{Ear, ScriptedNode, TestClock, not_ready, unreachable},
 };

@@ -16,29 +16,35 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{super::node_dag_memory::DagMemory, rpc::Rpc};
+use super::{
+    super::{node_dag_memory::DagMemory, node_endpoints::backoff},
+    Bip22Node,
+    rpc::Rpc,
+};
 use crate::ports::node::{DagBlock, NodeError, NodeEvent};
 
 /// Largest notification read.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
+/// Longest wait of a long poll; nodes answer after 60 s at the latest.
+const LONG_POLL_MAX: Duration = Duration::from_secs(75);
 /// Silence after which the connection is probed with a ping; twice that, and it counts as lost.
 const SILENCE_MAX: Duration = Duration::from_secs(20);
 /// How long the handshake may take.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 
-pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// State of the listening side; driven by whoever waits for the next event.
 #[derive(Default)]
 pub(super) struct Listening {
     /// The connection and the endpoint it leads to.
-    pub(super) socket: Option<(usize, Socket)>,
+    socket: Option<(usize, Socket)>,
     /// Events not yet handed out.
     pub(super) queue: VecDeque<NodeEvent>,
     /// Failures in a row, for back-off.
-    pub(super) failures: u32,
+    failures: u32,
     /// Last `longpollid`.
-    pub(super) long_poll_id: Option<String>,
+    long_poll_id: Option<String>,
     memory: DagMemory,
 }
 
@@ -67,7 +73,7 @@ struct Merging {
 }
 
 /// Opens the notifications of an endpoint.
-pub(super) async fn connect(rpc: &Rpc, path: &str) -> Result<Socket, NodeError> {
+async fn connect(rpc: &Rpc, path: &str) -> Result<Socket, NodeError> {
     let mut request =
         rpc.websocket_url(path).into_client_request().map_err(|error| rpc.unreachable(error.to_string()))?;
     if let Some((user, password)) = rpc.basic_auth() {
@@ -92,7 +98,7 @@ pub(super) async fn connect(rpc: &Rpc, path: &str) -> Result<Socket, NodeError> 
 }
 
 /// Waits for one message; `None` when the connection is of no more use (closed, silent, or not the endpoint in use).
-pub(super) async fn next_text(
+async fn next_text(
     socket: &mut Socket,
     endpoint: usize,
     current: &mut watch::Receiver<usize>,
@@ -120,10 +126,87 @@ pub(super) async fn next_text(
     }
 }
 
+impl Bip22Node {
+    /// Waits for news over the WebSocket, or by a long poll where it can't be had.
+    pub(super) async fn listen(&self, listening: &mut Listening) {
+        let mut current = self.endpoints.watch_current();
+        let index = *current.borrow_and_update();
+        let rpc = &self.rpcs[index];
+        if listening.socket.as_ref().is_some_and(|(endpoint, _)| *endpoint != index) {
+            listening.socket = None;
+        }
+        if let Some((_, socket)) = &mut listening.socket {
+            match next_text(socket, index, &mut current).await {
+                Some(text) => match listening.take(&text) {
+                    Ok(()) => return,
+                    Err(error) => tracing::warn!(node = rpc.name(), "notification not understood: {error}"),
+                },
+                None => tracing::info!(node = rpc.name(), "notifications ended"),
+            }
+            listening.socket = None;
+            listening.queue.push_back(NodeEvent::ConnectionChanged);
+            return;
+        }
+        if let Some(path) = self.config.profile.websocket_path {
+            match connect(rpc, path).await {
+                Ok(socket) => {
+                    listening.failures = 0;
+                    listening.socket = Some((index, socket));
+                    // What happened meanwhile was not told.
+                    listening.queue.push_back(NodeEvent::ConnectionChanged);
+                    return;
+                }
+                Err(error) => tracing::debug!("no notifications, long polling instead: {error}"),
+            }
+        }
+        if self.long_poll(rpc, listening).await.is_err() {
+            listening.failures = listening.failures.saturating_add(1);
+            tokio::select! {
+                () = tokio::time::sleep(backoff(listening.failures)) => {}
+                // Another endpoint came into use: listen there at once.
+                _ = current.changed() => {}
+            }
+        }
+    }
+
+    /// One long poll: returns when the node has another template.
+    async fn long_poll(&self, rpc: &Rpc, listening: &mut Listening) -> Result<(), NodeError> {
+        let first = listening.long_poll_id.is_none();
+        let params = (["longpoll"], (), (), &listening.long_poll_id);
+        let poll: LongPoll = match rpc.call_within("getBlockTemplate", params, LONG_POLL_MAX).await {
+            Ok(poll) => poll,
+            Err(error) => {
+                listening.long_poll_id = None;
+                return Err(error);
+            }
+        };
+        listening.failures = 0;
+        let before = std::mem::replace(&mut listening.long_poll_id, poll.longpollid);
+        if listening.long_poll_id.is_none() {
+            return Err(rpc.protocol("getBlockTemplate: no longpollid"));
+        }
+        if !first && before != listening.long_poll_id {
+            let tips =
+                |id: &Option<String>| id.as_deref().and_then(|id| id.split('-').next().map(str::to_owned));
+            let clean = poll.submitold == Some(false) && tips(&before) != tips(&listening.long_poll_id);
+            listening.queue.push_back(NodeEvent::NewTemplate { clean });
+        }
+        Ok(())
+    }
+}
+
+/// What a long poll reads of the template.
+#[derive(Deserialize)]
+struct LongPoll {
+    longpollid: Option<String>,
+    /// `false`: work on the old template is worthless once the tips move (BIP 22).
+    submitold: Option<bool>,
+}
+
 impl Listening {
     /// Puts the events that a notification means into the queue. Unknown notifications mean nothing; broken ones are
     /// an error.
-    pub(super) fn take(&mut self, text: &str) -> Result<(), serde_json::Error> {
+    fn take(&mut self, text: &str) -> Result<(), serde_json::Error> {
         let notification: Notification = serde_json::from_str(text)?;
         let Some(method) = notification.method.as_deref() else { return Ok(()) };
         for value in notification.params {
