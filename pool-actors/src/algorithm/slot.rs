@@ -5,7 +5,10 @@
 //! * **supervised by** the supervisor it is started under; its validators are supervised beside it
 //! * **on overload** reports are lossy, shares are not its business
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 use actix::{Actor, Context, Handler, Message, MessageResult};
 use plugin_sdk::PowAlgorithm;
@@ -19,6 +22,7 @@ use crate::{
         route::{Rescue, ValidatorDoor},
         share::ValidateBatch,
     },
+    metrics::SLOT_RESTARTS_TOTAL,
     runtime::{
         Runtime,
         observe::{Observation, Observe},
@@ -128,7 +132,13 @@ impl SlotHandle {
                     rescue: Arc::clone(rescue),
                 };
                 let name = format!("validator-{}-{}-{seat}", route.slot, route.generation);
+                let lives = AtomicU32::new(0);
                 supervise(seats, spec(name, "ShareValidator", seat), move |_| {
+                    if lives.fetch_add(1, Ordering::Relaxed) > 0 {
+                        let slot = parts.route.slot.to_string();
+                        metrics::counter!(SLOT_RESTARTS_TOTAL, "slot" => slot, "cause" => "panic")
+                            .increment(1);
+                    }
                     ShareValidator::new(parts.clone())
                 })
                 .observable()

@@ -15,6 +15,7 @@ use pool_domain::{
     share::{RejectReason, Verdict},
 };
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::slot::SlotReport;
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
         route::Rescue,
         share::{Share, ValidateBatch},
     },
+    metrics::SHARE_VALIDATION_SECONDS,
     runtime::{
         observe::{Observation, Observe},
         outbox::Outbox,
@@ -59,6 +61,7 @@ pub struct ShareValidator {
     hashes: Vec<[u8; 32]>,
     /// Candidates whose owner was down: never shed.
     unsent: Vec<CandidateFound>,
+    seconds: metrics::Histogram,
     total: Counts,
     since_report: Counts,
 }
@@ -77,11 +80,15 @@ impl ShareValidator {
     /// A validator; [`Parts::rescue`] is emptied when it starts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
+        let algorithm = parts.algorithm.name().to_owned();
+        let slot = parts.route.slot.to_string();
+        let seconds = metrics::histogram!(SHARE_VALIDATION_SECONDS, "algorithm" => algorithm, "slot" => slot);
         Self {
             parts,
             headers: Vec::new(),
             hashes: Vec::new(),
             unsent: Vec::new(),
+            seconds,
             total: Counts::default(),
             since_report: Counts::default(),
         }
@@ -103,7 +110,9 @@ impl ShareValidator {
 
     fn judge(&mut self, batch: ValidateBatch) {
         // Nothing leaves the batch until every share has its hash: if the algorithm panics, all are rescued.
+        let started = Instant::now();
         let hashes = self.hash(batch.shares());
+        self.seconds.record(started.elapsed() / u32::try_from(hashes.len().max(1)).unwrap_or(u32::MAX));
         let mut accepted = Vec::with_capacity(hashes.len());
         let mut refused: Vec<(Ticket, Verdict)> = Vec::new();
         for (share, hash) in batch.finish().into_iter().zip(hashes) {

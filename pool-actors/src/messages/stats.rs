@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix::Message;
 use pool_domain::{
     difficulty::Difficulty,
-    ids::{AlgorithmName, SessionId},
+    ids::{AlgorithmName, SessionId, SlotId},
     units::{TimeMs, Work},
 };
 use serde::Serialize;
@@ -65,6 +65,8 @@ pub struct SessionTally {
 pub struct StatsTally {
     /// Algorithm of the job in force.
     pub algorithm: AlgorithmName,
+    /// Slot that validates it; `None` before the first job.
+    pub slot: Option<SlotId>,
     /// Sessions with news.
     pub sessions: Vec<SessionTally>,
     /// Shares that could not be put to any authorised session.

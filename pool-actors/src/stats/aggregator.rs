@@ -26,7 +26,7 @@ use crate::{
         share::WorkerIdentity,
         stats::{SessionEnded, SessionTally, ShareCounts, StatsTally},
     },
-    metrics::HASHRATE,
+    metrics::{HASHRATE, SHARES_TOTAL},
     ports::clock::SharedClock,
     runtime::{
         observe::{Observation, Observe},
@@ -267,11 +267,32 @@ impl Actor for StatsAggregator {
     }
 }
 
+/// Adds a tally to the metric of shares, by outcome.
+fn count_shares(tally: &StatsTally) {
+    let mut sum = tally.anonymous;
+    tally.sessions.iter().for_each(|session| sum.add(&session.counts));
+    let slot = tally.slot.map_or_else(|| "none".to_owned(), |slot| slot.to_string());
+    for (result, reason, shares) in [
+        ("accepted", "", sum.accepted),
+        ("rejected", "stale", sum.stale),
+        ("rejected", "duplicate", sum.duplicate),
+        ("rejected", "low_difficulty", sum.low_difficulty),
+        ("rejected", "invalid", sum.invalid),
+    ] {
+        if shares > 0 {
+            let algorithm = tally.algorithm.to_string();
+            metrics::counter!(SHARES_TOTAL, "result" => result, "reason" => reason, "algorithm" => algorithm, "slot" => slot.clone())
+                .increment(shares);
+        }
+    }
+}
+
 impl Handler<StatsTally> for StatsAggregator {
     type Result = ();
 
     fn handle(&mut self, tally: StatsTally, _: &mut Self::Context) {
         let now = self.clock.now();
+        count_shares(&tally);
         self.algorithm = Some(tally.algorithm);
         self.connections.insert(tally.arbiter, tally.connections);
         self.shares.add(&tally.anonymous);
