@@ -33,10 +33,13 @@ pub struct EnterRoute {
 #[rtype(result = "()")]
 pub struct LeaveRoute(pub Route);
 
+/// Each generation in service, with a door per arbiter.
+type Doors = Vec<(Route, Vec<ValidatorDoor>)>;
+
 /// The table itself, which outlives the actor.
 #[derive(Clone)]
 pub struct Routes {
-    doors: Arc<Mutex<Vec<(Route, Vec<ValidatorDoor>)>>>,
+    doors: Arc<Mutex<Doors>>,
     table: Arc<Publisher<RouteTable>>,
 }
 
@@ -53,7 +56,7 @@ impl Routes {
         self.table.watched()
     }
 
-    fn change(&self, change: impl FnOnce(&mut Vec<(Route, Vec<ValidatorDoor>)>)) {
+    fn change(&self, change: impl FnOnce(&mut Doors)) {
         let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut doors);
         self.table.set(RouteTable::new(doors.clone()));

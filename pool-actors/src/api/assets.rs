@@ -27,7 +27,9 @@ pub struct Asset {
 /// Finds the file of a request path, such as `/assets/index.js`; paths that are views of the single-page application get
 /// its page.
 #[derive(Clone)]
-pub struct Assets(Arc<dyn Fn(&str) -> Option<Asset> + Send + Sync>);
+pub struct Assets(Arc<Find>);
+
+type Find = dyn Fn(&str) -> Option<Asset> + Send + Sync;
 
 impl Assets {
     /// Files as `find` finds them.
