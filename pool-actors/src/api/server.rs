@@ -100,7 +100,10 @@ pub(super) fn serve(api: web::Data<Api>, address: SocketAddr) -> Result<ServerHa
 async fn publish_figures(api: web::Data<Api>) {
     let mut snapshots = api.snapshot.clone();
     while let Ok(pool) = snapshots.changed().await {
-        if let Some(job) = &api.node.load().job {
+        let node = api.node.get();
+        // Also while nobody looks: this is what notices when a round ends.
+        let _ = api.effort.now(pool.work, &api.ledger.load(), node.job.as_ref().map(|job| job.network_work));
+        if let Some(job) = &node.job {
             metrics::gauge!(NETWORK_DIFFICULTY, "algorithm" => job.algorithm.clone())
                 .set(job.network_work.0 as f64);
         }
