@@ -68,6 +68,7 @@ fn worker(account: &str, name: &str) -> Arc<WorkerIdentity> {
 fn tally(session: u64, worker: &Arc<WorkerIdentity>, accepted: u64, work: u128) -> StatsTally {
     StatsTally {
         algorithm: AlgorithmName::new("blake2s").unwrap(),
+        slot: Some(pool_domain::ids::SlotId(0)),
         sessions: vec![SessionTally {
             session: SessionId(session),
             worker: Arc::clone(worker),
