@@ -5,7 +5,10 @@
 //! by the candidate's number. The share's place anchors the window. A share that was lost leaves its block to the rules
 //! of [`Book::settle_lost`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use pool_domain::{
     ids::{AlgorithmName, BlockHash, ShareSeq},
@@ -17,19 +20,28 @@ use super::{
     feed::{FeedBatch, FeedError, FoundBlock, LedgerFeed, LedgerRecord, RecordKind},
     windows::{RewardPolicy, Windows},
 };
-use crate::ports::store::{
-    Anchor, BlockChange, BlockRow, BlockStep, LedgerCommit, LedgerState, Position, ShareDelta, Split,
+use crate::{
+    messages::share::WorkerIdentity,
+    ports::store::{
+        Anchor, BlockChange, BlockRow, BlockStep, LedgerCommit, LedgerState, Position, ShareDelta, Split,
+    },
 };
 
 /// How long a candidate waits for its share; a share that was answered "stale" is not in the journal at all.
 const SHARE_WAIT_MS: u64 = 10_000;
 
-/// The ledger in memory: exactly what the store holds once the last commit that it made is applied.
+/// The ledger in memory: what the store holds once the last commit that it made is applied, and what has been taken in
+/// since then. Commits are cut as often as suits the store; where they are cut makes no difference.
 #[derive(Debug)]
 pub struct Book {
     pub(super) node: String,
     pub(super) policy: RewardPolicy,
-    pub(super) position: Position,
+    /// Everything through this record was taken in; `commits` counts the cuts.
+    position: Position,
+    /// Where the last cut was made: what the store holds once that commit is applied.
+    cut_at: Position,
+    pub(super) draft: Draft,
+    deltas: Deltas,
     pub(super) windows: Windows,
     pub(super) open: BTreeMap<BlockHash, OpenBlock>,
     /// Winning shares whose candidate was not read yet.
@@ -94,8 +106,31 @@ impl Draft {
     }
 }
 
-/// Sums of a batch, by worker and function.
-type Deltas = HashMap<(usize, AlgorithmName), ShareDelta>;
+/// Sums since the last cut, by the addresses of worker and function: hashing names would cost more than all the rest.
+/// What stands behind an address is held by its sum, so that no other worker can come to stand there.
+type Deltas = HashMap<(usize, usize), Delta>;
+
+#[derive(Debug)]
+struct Delta {
+    worker: Arc<WorkerIdentity>,
+    algorithm: AlgorithmName,
+    accepted: u64,
+    work: Work,
+    last_share_at: TimeMs,
+}
+
+impl Delta {
+    fn into_share_delta(self) -> ShareDelta {
+        ShareDelta {
+            account: self.worker.account.clone(),
+            worker: self.worker.worker.clone(),
+            algorithm: self.algorithm,
+            accepted: self.accepted,
+            work: self.work,
+            last_share_at: self.last_share_at,
+        }
+    }
+}
 
 impl Book {
     /// The ledger as the store left it.
@@ -113,6 +148,9 @@ impl Book {
             node: node.into(),
             policy,
             position: state.position,
+            cut_at: state.position,
+            draft: Draft::default(),
+            deltas: Deltas::new(),
             windows,
             open: BTreeMap::new(),
             anchors: state.anchors.iter().map(|anchor| (anchor.candidate, anchor.seq)).collect(),
@@ -133,41 +171,45 @@ impl Book {
         self.position
     }
 
-    /// Takes in records and returns what the store has to change; `None` when there was nothing new. `feed` is asked
-    /// only when a window reaches further back than memory.
+    /// Takes in records; whether there was anything new. `feed` is asked only when a window reaches further back than
+    /// memory.
     ///
     /// # Errors
-    /// When the journal contradicts itself or can't be read.
-    pub fn take(
-        &mut self,
-        batch: &FeedBatch,
-        feed: &mut dyn LedgerFeed,
-    ) -> Result<Option<LedgerCommit>, FeedError> {
+    /// When the journal contradicts itself or can't be read: this ledger must not be used any more.
+    pub fn take(&mut self, batch: &FeedBatch, feed: &mut dyn LedgerFeed) -> Result<bool, FeedError> {
         if batch.through <= self.position.seq {
-            return Ok(None);
+            return Ok(false);
         }
-        let before = self.position;
-        let mut draft = Draft::default();
-        let mut deltas = Deltas::new();
+        // Taken out, so that the rules below can borrow the rest.
+        let mut draft = std::mem::take(&mut self.draft);
         for record in &batch.records {
             if record.seq > self.position.seq {
                 // First, so that a window that is rebuilt on the way holds this record, too.
                 self.position.seq = record.seq;
-                self.record(record, &mut draft, &mut deltas, feed)?;
+                self.record(record, &mut draft, feed)?;
             }
         }
+        self.draft = draft;
         self.position.seq = batch.through;
-        draft.commit.shares = deltas.into_values().collect();
-        draft.commit.shares.sort_unstable_by(|a, b| {
-            (&a.account, &a.worker, &a.algorithm).cmp(&(&b.account, &b.worker, &b.algorithm))
-        });
-        Ok(Some(self.finish(draft, before)))
+        Ok(true)
     }
 
-    /// Closes a draft that began at `before`: from here on the ledger stands behind it.
-    pub(super) fn finish(&mut self, draft: Draft, before: Position) -> LedgerCommit {
+    /// Something waits for a cut that people wait to see: blocks or money, not just shares.
+    #[must_use]
+    pub fn is_urgent(&self) -> bool {
+        !self.draft.is_untouched()
+    }
+
+    /// What the store has to change since the last cut; `None` if nothing. From here on the ledger stands behind it: it
+    /// must be applied before the next one.
+    pub fn cut(&mut self) -> Option<LedgerCommit> {
+        if self.position.seq == self.cut_at.seq && !self.is_urgent() {
+            return None;
+        }
+        let draft = std::mem::take(&mut self.draft);
         let mut commit = draft.commit;
         let mut changes = draft.changes;
+        commit.shares = self.deltas.drain().map(|(_, delta)| delta.into_share_delta()).collect();
         commit.windows = self.windows.marks();
         for hash in draft.order {
             let (Some(block), Some(change)) = (self.open.get(&hash), changes.remove(&hash)) else { continue };
@@ -184,17 +226,17 @@ impl Book {
             }
         }
         commit.node.clone_from(&self.node);
-        commit.expected = before;
+        commit.expected = self.cut_at;
         commit.seq = self.position.seq;
         self.position.commits += 1;
-        commit
+        self.cut_at = self.position;
+        Some(commit)
     }
 
     fn record(
         &mut self,
         record: &LedgerRecord,
         draft: &mut Draft,
-        deltas: &mut Deltas,
         feed: &mut dyn LedgerFeed,
     ) -> Result<(), FeedError> {
         let seq = record.seq;
@@ -202,10 +244,9 @@ impl Book {
             RecordKind::Share { worker, algorithm, work, at, candidate } => {
                 draft.commit.at = draft.commit.at.max(*at);
                 self.windows.push(seq, algorithm, &worker.account, *work)?;
-                let key = (std::sync::Arc::as_ptr(worker) as usize, algorithm.clone());
-                let delta = deltas.entry(key).or_insert_with(|| ShareDelta {
-                    account: worker.account.clone(),
-                    worker: worker.worker.clone(),
+                let key = (Arc::as_ptr(worker) as usize, algorithm.as_str().as_ptr() as usize);
+                let delta = self.deltas.entry(key).or_insert_with(|| Delta {
+                    worker: Arc::clone(worker),
                     algorithm: algorithm.clone(),
                     accepted: 0,
                     work: Work::ZERO,

@@ -110,6 +110,7 @@ enum Op {
     Pause(u64),
     Crash,
     Restart,
+    Take,
     Cut,
 }
 
@@ -139,7 +140,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0_u64..15_000).prop_map(Op::Pause),
         1 => Just(Op::Crash),
         2 => Just(Op::Restart),
-        3 => Just(Op::Cut),
+        2 => Just(Op::Take),
+        2 => Just(Op::Cut),
     ]
 }
 
@@ -211,12 +213,20 @@ impl World {
         self.told_through = self.journal.0.len();
         loop {
             let batch = self.journal.read(self.book.position().seq, 3).unwrap();
-            let Some(commit) = self.book.take(&batch, &mut self.journal).unwrap() else { break };
-            self.store.apply(&commit);
+            if !self.book.take(&batch, &mut self.journal).unwrap() {
+                break;
+            }
         }
         // Told again from the start: nothing happens.
         let again = self.journal.read(ShareSeq(0), 1_000).unwrap();
-        assert_eq!(self.book.take(&again, &mut self.journal).unwrap(), None);
+        assert!(!self.book.take(&again, &mut self.journal).unwrap());
+    }
+
+    fn cut(&mut self) {
+        if let Some(commit) = self.book.cut() {
+            self.store.apply(&commit);
+        }
+        assert_eq!(self.book.cut(), None);
     }
 
     fn run(&mut self, op: &Op) {
@@ -294,9 +304,8 @@ impl World {
                     .filter_map(|hash| Some((*hash, self.store.splits.get(hash)?.clone())))
                     .collect();
                 let seen_all = [seen.clone()];
-                if let Some(commit) = self.book.observe(&seen_all, &splits, at, &mut self.journal).unwrap() {
-                    self.store.apply(&commit);
-                }
+                self.book.observe(&seen_all, &splits, at, &mut self.journal).unwrap();
+                self.cut();
                 self.told.push(Told::Observed(seen, at));
             }
             Op::Pause(ms) => self.now += ms,
@@ -306,7 +315,11 @@ impl World {
                 self.restart();
             }
             Op::Restart => self.restart(),
-            Op::Cut => self.take(),
+            Op::Take => self.take(),
+            Op::Cut => {
+                self.take();
+                self.cut();
+            }
         }
     }
 
@@ -516,6 +529,7 @@ proptest! {
             world.run(&op);
         }
         world.take();
+        world.cut();
         let mut recount = Recount { policy, shares: vec![], blocks: BTreeMap::new(), anchors: BTreeMap::new() };
         for told in &world.told {
             match told {

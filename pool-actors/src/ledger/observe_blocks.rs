@@ -18,7 +18,7 @@ use super::{
 };
 use crate::ports::{
     node::BlockObservation,
-    store::{BlockRow, LedgerCommit, Posting, Split},
+    store::{BlockRow, Posting, Split},
 };
 
 /// What an observation makes of a block, and the money it moves.
@@ -87,8 +87,8 @@ impl Book {
         needed.into_iter().collect()
     }
 
-    /// Takes in observations and returns what the store has to change; `None` when nothing did. `splits` holds those
-    /// that [`Book::splits_needed`] named and the store knows.
+    /// Takes in observations; the next cut says what the store has to change. `splits` holds those that
+    /// [`Book::splits_needed`] named and the store knows.
     ///
     /// # Errors
     /// When a posting can't be made: the ledger must not go on.
@@ -98,10 +98,9 @@ impl Book {
         splits: &BTreeMap<BlockHash, Split>,
         now: TimeMs,
         feed: &mut dyn LedgerFeed,
-    ) -> Result<Option<LedgerCommit>, FeedError> {
-        let before = self.position;
-        let mut draft = Draft::default();
-        draft.commit.at = now;
+    ) -> Result<(), FeedError> {
+        let mut draft = std::mem::take(&mut self.draft);
+        draft.commit.at = draft.commit.at.max(now);
         // An idle pool writes no records, so its own clock ends the wait for a share.
         self.settle_lost(Some(now), &mut draft, feed)?;
         for seen in observations {
@@ -115,7 +114,8 @@ impl Book {
                 Err(error) => tracing::warn!(block = %seen.hash, "observation ignored: {error}"),
             }
         }
-        if draft.is_untouched() { Ok(None) } else { Ok(Some(self.finish(draft, before))) }
+        self.draft = draft;
+        Ok(())
     }
 }
 

@@ -1,12 +1,13 @@
 //! PayoutLedger: feeds the store from the share journal and from what the node says of our blocks.
 //!
-//! * **receives** its own timer (it follows the journal by its cursor, [`BATCH`] records a commit), [`BlocksObserved`],
-//!   [`Observe`]
+//! * **receives** its own timer (it follows the journal by its cursor, [`SLICE`] records at a time, so that sessions on
+//!   the same arbiter are not held up), [`BlocksObserved`], [`Observe`]
 //! * **sends** [`Publish`] to the EventPublisher; publishes [`LedgerSummary`] and the list of unsettled blocks in watches
 //! * **supervised by** the factory supervisor with `StopProcess`: half-changed money is never served, the next process
 //!   starts from the store and the journal
-//! * **on overload** nothing piles up: one commit is under way at a time, the journal holds what is not taken in yet, and
-//!   of observations the newest of each block waits
+//! * **on overload** nothing piles up: one commit is under way at a time while sums by worker gather for the next; under
+//!   load commits come less often (the store is busy a twentieth of the time), and of observations the newest of each
+//!   block waits
 //!
 //! While the store is away, the same commit is tried again until it is applied: the store recognises one whose answer
 //! got lost. Shares are accepted meanwhile; they wait in the journal.
@@ -50,10 +51,18 @@ use crate::{
     },
 };
 
-/// Most records in one commit.
-pub const BATCH: usize = 5_000;
-/// How often the journal is looked at: commits are gathered for so long, so that a low rate does not cost a sync each.
+/// Records taken in at a time: about a millisecond.
+pub const SLICE: usize = 2_000;
+/// Pause between two slices while there is more.
+const BREATH: Duration = Duration::from_millis(1);
+/// How often the journal is looked at.
 const TICK: Duration = Duration::from_millis(100);
+/// Least time between two commits of shares alone, so that a low rate does not cost a sync each.
+const CUT_MIN: Duration = Duration::from_millis(250);
+/// Longest time for which shares wait for a commit.
+const CUT_MAX: Duration = Duration::from_secs(2);
+/// The next commit of shares alone waits for so many times what the last one took.
+const CUT_FACTOR: u32 = 20;
 /// How often the sums are read again.
 const TOTALS_EVERY: Duration = Duration::from_secs(1);
 /// How often the audits run.
@@ -99,13 +108,19 @@ pub struct PayoutLedger {
     feed: Box<dyn LedgerFeed>,
     /// `None` until the store's state was read, and after a failure.
     book: Option<Book>,
-    /// Something that the store works on is under way.
-    busy: bool,
+    /// A commit is under way.
+    committing: bool,
+    /// The next slice of the journal is already due.
+    reading: bool,
+    /// Splits were asked for.
+    asking: bool,
+    /// When shares alone are worth a commit again.
+    cut_due: tokio::time::Instant,
     /// Newest observation of each block.
     observed: BTreeMap<BlockHash, BlockObservation>,
     totals_due: tokio::time::Instant,
     audit_due: tokio::time::Instant,
-    batches: u64,
+    commits: u64,
 }
 
 impl PayoutLedger {
@@ -118,17 +133,19 @@ impl PayoutLedger {
             parts,
             feed,
             book: None,
-            busy: true,
+            committing: false,
+            reading: false,
+            asking: false,
+            cut_due: now,
             observed: BTreeMap::new(),
             totals_due: now,
             audit_due: now,
-            batches: 0,
+            commits: 0,
         }
     }
 
     fn stop(&mut self, code: &'static str, error: &impl std::fmt::Display) {
         self.book = None;
-        self.busy = true;
         let sentence = format!("the payout ledger can't go on: {error}");
         self.parts.shutdown.stop(StopReason::failure(code, sentence));
     }
@@ -165,52 +182,56 @@ impl PayoutLedger {
                 let (shares, blocks) = book.sizes();
                 tracing::info!(position = position.seq.0, shares, blocks, "ledger restored");
                 self.parts.unsettled.set(book.unsettled());
+                let needed_after = book.journal_needed_after();
                 self.book = Some(book);
-                self.busy = false;
-                self.applied(position);
-                self.step(context);
+                self.applied(position, needed_after);
+                self.read(context);
             }
             Err(error) => self.stop_for_feed(&error),
         }
     }
 
-    /// Does the next thing there is to do, if nothing is under way.
-    fn step(&mut self, context: &mut Context<Self>) {
-        if self.busy {
-            return;
-        }
+    /// Takes in the next slice of the journal, and comes back for more if there is.
+    fn read(&mut self, context: &mut Context<Self>) {
+        self.reading = false;
         let Some(book) = &mut self.book else { return };
-        if !self.observed.is_empty() {
-            let observed: Vec<_> = std::mem::take(&mut self.observed).into_values().collect();
-            let needed = book.splits_needed(&observed);
-            return self.observe(observed, needed, context);
-        }
-        let read = self.feed.read(book.position().seq, BATCH);
+        let read = self.feed.read(book.position().seq, SLICE);
         let taken = read.and_then(|batch| book.take(&batch, self.feed.as_mut()));
         match taken {
-            Ok(Some(commit)) => {
-                self.batches += 1;
-                self.commit(commit, context);
+            Ok(true) => {
+                self.reading = true;
+                context.run_later(BREATH, Self::read);
             }
-            Ok(None) => self.refresh(context),
-            Err(error) => self.stop_for_feed(&error),
+            Ok(false) => {}
+            Err(error) => return self.stop_for_feed(&error),
         }
+        self.cut(context);
     }
 
-    fn observe(
-        &mut self,
-        observed: Vec<BlockObservation>,
-        needed: Vec<BlockHash>,
-        context: &mut Context<Self>,
-    ) {
+    fn tick(&mut self, context: &mut Context<Self>) {
+        if !self.reading {
+            self.read(context);
+        }
+        self.observe(context);
+        self.refresh(context);
+    }
+
+    /// Takes in what was observed, with the splits that it needs.
+    fn observe(&mut self, context: &mut Context<Self>) {
+        let Some(book) = &self.book else { return };
+        if self.asking || self.observed.is_empty() {
+            return;
+        }
+        let observed: Vec<_> = std::mem::take(&mut self.observed).into_values().collect();
+        let needed = book.splits_needed(&observed);
         if needed.is_empty() {
             return self.observe_with(&observed, &BTreeMap::new(), context);
         }
-        self.busy = true;
+        self.asking = true;
         let (store, summary) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.summary));
         let asking = async move { persist(&summary, || store.splits(needed.clone())).await };
         context.spawn(asking.into_actor(self).map(move |splits, actor, context| {
-            actor.busy = false;
+            actor.asking = false;
             match splits {
                 Ok(splits) => actor.observe_with(&observed, &splits, context),
                 Err(error) => actor.stop("STORE_UNUSABLE", &error),
@@ -226,32 +247,47 @@ impl PayoutLedger {
     ) {
         let Some(book) = &mut self.book else { return };
         match book.observe(observed, splits, self.parts.clock.now(), self.feed.as_mut()) {
-            Ok(Some(commit)) => self.commit(commit, context),
-            Ok(None) => {}
+            Ok(()) => self.cut(context),
             Err(error) => self.stop("ACTOR_FAILED", &error),
         }
     }
 
-    fn commit(&mut self, commit: LedgerCommit, context: &mut Context<Self>) {
-        self.busy = true;
+    /// Commits what has gathered, if it is time to.
+    fn cut(&mut self, context: &mut Context<Self>) {
+        let begun = tokio::time::Instant::now();
+        let Some(book) = &mut self.book else { return };
+        if self.committing || (begun < self.cut_due && !book.is_urgent()) {
+            return;
+        }
+        let Some(commit) = book.cut() else { return };
+        let needed_after = book.journal_needed_after();
+        self.committing = true;
+        self.commits += 1;
         let commit = Arc::new(commit);
         let (store, summary) = (Arc::clone(&self.parts.store), Arc::clone(&self.parts.summary));
         let sent = Arc::clone(&commit);
         let committing = async move { persist(&summary, || store.commit(Arc::clone(&sent))).await };
         context.spawn(committing.into_actor(self).map(move |done, actor, context| {
-            actor.busy = false;
+            actor.committing = false;
+            actor.cut_due = begun + (begun.elapsed() * CUT_FACTOR).clamp(CUT_MIN, CUT_MAX);
             match done {
-                Ok(position) => actor.committed(&commit, position, context),
+                Ok(position) => actor.committed(&commit, position, needed_after, context),
                 Err(error) => actor.stop("STORE_UNUSABLE", &error),
             }
         }));
     }
 
-    fn committed(&mut self, commit: &LedgerCommit, position: Position, context: &mut Context<Self>) {
+    fn committed(
+        &mut self,
+        commit: &LedgerCommit,
+        position: Position,
+        needed_after: ShareSeq,
+        context: &mut Context<Self>,
+    ) {
         let Some(book) = &self.book else { return };
-        if position != book.position() {
-            let error =
-                format!("the store is at {position:?} after a commit, expected {:?}", book.position());
+        let expected = Position { seq: commit.seq, commits: commit.expected.commits + 1 };
+        if position != expected {
+            let error = format!("the store is at {position:?} after a commit, expected {expected:?}");
             return self.stop("STORE_UNUSABLE", &error);
         }
         if !commit.blocks.is_empty() {
@@ -260,16 +296,15 @@ impl PayoutLedger {
             self.parts.unsettled.set(book.unsettled());
             self.tell(commit);
         }
-        self.applied(position);
-        self.step(context);
+        self.applied(position, needed_after);
+        self.cut(context);
     }
 
-    /// Memory and store say the same just now: only then may the journal forget what neither needs.
-    fn applied(&self, position: Position) {
-        let needed_after = self.book.as_ref().map(Book::journal_needed_after);
+    /// The store holds everything through `position`; neither it nor memory needs the journal through `needed_after`.
+    fn applied(&self, position: Position, needed_after: ShareSeq) {
         self.summarise(|summary| {
             summary.position = position.seq;
-            summary.journal_needed_after = needed_after.unwrap_or(summary.journal_needed_after);
+            summary.journal_needed_after = needed_after;
             summary.store_error = None;
         });
     }
@@ -293,7 +328,7 @@ impl PayoutLedger {
         }
     }
 
-    /// Reads the sums, and audits the books now and then, while there is nothing else to do.
+    /// Reads the sums, and audits the books now and then.
     fn refresh(&mut self, context: &mut Context<Self>) {
         let now = tokio::time::Instant::now();
         if now < self.totals_due {
@@ -399,7 +434,7 @@ impl Actor for PayoutLedger {
 
     fn started(&mut self, context: &mut Self::Context) {
         self.load(context);
-        context.run_interval(TICK, Self::step);
+        context.run_interval(TICK, Self::tick);
     }
 }
 
@@ -408,7 +443,7 @@ impl Handler<BlocksObserved> for PayoutLedger {
 
     fn handle(&mut self, BlocksObserved(observations): BlocksObserved, context: &mut Self::Context) {
         self.observed.extend(observations.into_iter().map(|seen| (seen.hash, seen)));
-        self.step(context);
+        self.observe(context);
     }
 }
 
@@ -419,24 +454,24 @@ impl Handler<Observe> for PayoutLedger {
         #[derive(Serialize)]
         struct State {
             ready: bool,
-            busy: bool,
+            committing: bool,
             position: Option<Position>,
             committed: ShareSeq,
             window_shares: usize,
             open_blocks: usize,
             observations_waiting: usize,
-            batches: u64,
+            commits: u64,
         }
         let (window_shares, open_blocks) = self.book.as_ref().map(Book::sizes).unwrap_or_default();
         MessageResult(Observation::of(&State {
             ready: self.book.is_some(),
-            busy: self.busy,
+            committing: self.committing,
             position: self.book.as_ref().map(Book::position),
             committed: (self.parts.committed)(),
             window_shares,
             open_blocks,
             observations_waiting: self.observed.len(),
-            batches: self.batches,
+            commits: self.commits,
         }))
     }
 }
