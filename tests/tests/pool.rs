@@ -2,6 +2,8 @@
 
 #[path = "pool/faults.rs"]
 mod faults;
+#[path = "pool/kaspa.rs"]
+mod kaspa;
 #[path = "pool/kill.rs"]
 mod kill;
 #[path = "pool/mining.rs"]
