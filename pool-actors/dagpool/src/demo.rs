@@ -7,7 +7,11 @@ use pool_actors::{
     config::{Config, LogFormat, Profile},
     error::{Code, Failure},
 };
-use pool_domain::difficulty::Difficulty;
+use pool_domain::{
+    difficulty::{Difficulty, DifficultyScale},
+    ids::AlgorithmName,
+    units::Work,
+};
 use simulations::{
     miners::{Swarm, SwarmConfig},
     node::{AlgorithmConfig, NodeConfig, Rival, SimNode},
@@ -21,6 +25,8 @@ use crate::{
 
 /// Hashes a second of one virtual miner of a cheap algorithm; expensive ones get what they can.
 const MINER_HASHRATE: u64 = 20_000;
+/// Expected hashes of a virtual miner's first shares: some a second, until vardiff knows better.
+const START_WORK: Work = Work(4_096);
 
 /// Runs the demonstration until it is interrupted.
 pub(crate) async fn demo(args: Demo) -> Outcome {
@@ -125,8 +131,8 @@ fn pool_config(
             unusable(format!("--difficulty {difficulty}: {error}"), "use a number such as 0.0005")
         })?;
         listener.difficulty_min = listener.difficulty_min.min(listener.difficulty);
-    } else {
-        listener.difficulty = listener.difficulty_min;
+    } else if let Ok(algorithm) = AlgorithmName::new(&args.algorithm) {
+        listener.difficulty = DifficultyScale::by_algorithm(&algorithm).difficulty_for_work(START_WORK);
     }
     Ok((config, temporary))
 }
