@@ -16,37 +16,31 @@ use tempfile::TempDir;
 /// Longest time that anything here is waited for; reached only when a test is about to fail.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The `dagpool` binary, built once per test process (at no cost when it is fresh).
+/// The `dagpool` binary: the one that `DAGPOOL_BIN` names (the whole test run builds it once, before the tests), else built
+/// here, once per test process, at no cost when it is fresh.
 ///
 /// # Panics
 /// When it can't be built.
 pub fn dagpool() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let built = Command::new(cargo)
-            .args([
-                "build",
-                "--quiet",
-                "--package",
-                "dagpool",
-                "--bin",
-                "dagpool",
-                "--message-format",
-                "json",
-            ])
-            .current_dir(&root)
-            .output()
-            .expect("cargo runs");
-        assert!(built.status.success(), "dagpool does not build: {}", String::from_utf8_lossy(&built.stderr));
-        let messages = String::from_utf8_lossy(&built.stdout);
-        let executable = messages.lines().filter_map(|line| {
-            let message: Value = serde_json::from_str(line).ok()?;
-            Some(PathBuf::from(message["executable"].as_str()?))
-        });
-        executable.last().expect("cargo names the executable")
-    })
+    BINARY.get_or_init(|| std::env::var_os("DAGPOOL_BIN").map_or_else(build, PathBuf::from))
+}
+
+fn build() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--package", "dagpool", "--bin", "dagpool", "--message-format", "json"])
+        .current_dir(&root)
+        .output()
+        .expect("cargo runs");
+    assert!(built.status.success(), "dagpool does not build: {}", String::from_utf8_lossy(&built.stderr));
+    let messages = String::from_utf8_lossy(&built.stdout);
+    let mut executables = messages.lines().filter_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        Some(PathBuf::from(message["executable"].as_str()?))
+    });
+    executables.next_back().expect("cargo names the executable")
 }
 
 /// Settings of a pool under test. Unset ports are free ones.
@@ -297,9 +291,17 @@ fn announced(mut lines: BufReader<impl std::io::Read + Send + 'static>) -> Optio
             _ => {}
         }
     }
-    // Whatever else it prints must not block it.
-    std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
+    drain(lines);
     Some((http?, stratum?))
+}
+
+/// Whatever else it prints must not block it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's own thread reads another process's output to its end"
+)]
+fn drain(mut lines: BufReader<impl std::io::Read + Send + 'static>) {
+    std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
 }
 
 fn tail(log: &str) -> String {

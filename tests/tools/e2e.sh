@@ -5,5 +5,8 @@ cd "$(dirname "$0")/../.."
 tests/tools/dashboard.sh
 npm --prefix dashboard run --silent size
 npm --prefix dashboard run --silent e2e:self
-cargo build --quiet --bin dagpool
-DAGPOOL_BIN="$PWD/target/debug/dagpool" SHOTS="$PWD/dashboard/e2e/shots/demo" npm --prefix dashboard run --silent e2e
+if [ -z "${DAGPOOL_BIN:-}" ]; then
+  cargo build --quiet --bin dagpool
+  DAGPOOL_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/dagpool"
+fi
+DAGPOOL_BIN="$DAGPOOL_BIN" SHOTS="$PWD/dashboard/e2e/shots/demo" npm --prefix dashboard run --silent e2e

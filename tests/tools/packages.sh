@@ -12,4 +12,6 @@ if [ "${#missing[@]}" -gt 0 ]; then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
-cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --locked
+# Without optimisation: it is built faster than it could save time here.
+cargo nextest --version >/dev/null 2>&1 ||
+  cargo install cargo-nextest --version 0.9.143 --locked --debug --config profile.dev.debug=0

@@ -6,6 +6,19 @@ passed=0 failed=0 failures=()
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 
+# Incremental compilation only pays for those who build again.
+if [ -n "${CI:-}" ]; then export CARGO_INCREMENTAL=0; fi
+# Property tests draw the same cases whenever this commit is tested, and others in the next one.
+if [ -z "${PROPTEST_RNG_SEED:-}" ]; then
+  commit=$(git rev-parse HEAD 2>/dev/null || echo 0123456789abcdef)
+  PROPTEST_RNG_SEED=$((16#${commit:0:12}))
+fi
+export PROPTEST_RNG_SEED
+echo "property tests: PROPTEST_RNG_SEED=$PROPTEST_RNG_SEED"
+# One build of the pool for all tests that start it: cargo's lock and features would otherwise make each of them wait.
+DAGPOOL_BIN="$(cargo metadata --format-version 1 --no-deps | grep -o '"target_directory":"[^"]*"' | cut -d'"' -f4)/debug/dagpool"
+export DAGPOOL_BIN
+
 # gate NAME COMMAND...: one pass or one failure.
 gate() {
   local name=$1; shift
@@ -42,12 +55,14 @@ counted "dashboard unit tests and coverage" npm --prefix dashboard test --silent
 gate "formatting" cargo fmt --all --check
 gate "clippy" cargo clippy --workspace --all-targets --quiet -- -D warnings
 gate "kaspad" tests/tools/kaspad.sh
+gate "build" cargo build --workspace --bins --tests --quiet
 counted "rust tests" cargo nextest run --workspace --profile ci
 gate "documentation examples" cargo test --quiet --doc -p plugin-sdk
 gate "dashboard end to end" tests/tools/e2e.sh
 gate "coverage gates" tests/tools/coverage.sh
 gate "dependency policy" tests/tools/deny.sh
 
-for name in "${failures[@]}"; do echo "FAILED: $name"; done
+echo "total: $SECONDS s"
+for name in "${failures[@]+"${failures[@]}"}"; do echo "FAILED: $name"; done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
