@@ -1,4 +1,7 @@
-//! The Kaspa adapter against real nodes.
+//! The Kaspa adapter, and the domain's GHOSTDAG, against real nodes.
+
+#[path = "kaspa/ghostdag.rs"]
+mod ghostdag;
 
 use std::{sync::Arc, time::Duration};
 
