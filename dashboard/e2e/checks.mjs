@@ -30,6 +30,13 @@ export async function connected(page) {
   await page.getByTestId("connection").getByText("CONNECTED", { exact: true }).waitFor({ timeout: waitMs });
 }
 
+/** Nobody is there any more: the page says so, and that its figures are old. */
+export async function offline(page) {
+  await page.getByTestId("connection").getByText("OFFLINE", { exact: true }).waitFor({ timeout: waitMs });
+  await page.getByTestId("alert-feed").waitFor({ timeout: waitMs });
+  await page.locator('.card[data-freshness="stale"]').first().waitFor({ timeout: waitMs });
+}
+
 /** The page is alive: some figure that moves every second does. */
 export async function numbersChange(page) {
   const read = () => page.locator(".cards").textContent();

@@ -7,13 +7,14 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { withBrowser } from "./browser.mjs";
-import { accessible, connected, dagDraws, keyboardWorks, numbersChange, openPage, shots } from "./checks.mjs";
+import { accessible, connected, dagDraws, keyboardWorks, numbersChange, offline, openPage, shots } from "./checks.mjs";
 
 const folder = process.env.SHOTS ?? new URL("./shots/", import.meta.url).pathname;
 
-async function check(url) {
+async function check(url, kill) {
   await withBrowser(async (context) => {
     const { page, faults } = await openPage(context, url);
     await connected(page);
@@ -26,8 +27,15 @@ async function check(url) {
     assert.equal(await page.getByTestId("alert-problems").count(), 0, "every message of the feed has its shape");
     console.log("ok  every message of the feed has its shape");
     console.log(`ok  no serious accessibility violation (${await accessible(page, "desktop")} lesser ones)`);
+    await page.getByRole("button", { name: "NEWEST" }).first().click();
     await shots(page, folder);
     console.log(`ok  fits from 360 to 1440 px; screenshots in ${folder}`);
+    if (kill) {
+      await kill();
+      await offline(page);
+      await page.screenshot({ path: join(folder, "offline.png") });
+      console.log("ok  a killed pool is said to be offline, its last figures are marked stale");
+    }
     assert.deepEqual(faults, [], "no errors in the page and no request to elsewhere");
     console.log("ok  no errors in the page, nothing loaded from elsewhere");
   });
@@ -36,8 +44,11 @@ async function check(url) {
 /** The demonstration with everything in one process, on ports that the system picks. */
 async function withDemo(binary, use) {
   const args = ["demo", "--http", "127.0.0.1:0", "--stratum", "127.0.0.1:0", "--block-time", "1"];
-  const demo = spawn(binary, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const demo = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
   const ended = once(demo, "exit");
+  // Its log, for when something goes wrong; and a full pipe must not stop the pool.
+  const log = [];
+  createInterface({ input: demo.stderr }).on("line", (line) => log.push(line) > 60 && log.shift());
   try {
     let url = null;
     for await (const line of createInterface({ input: demo.stdout })) {
@@ -45,9 +56,14 @@ async function withDemo(binary, use) {
       if (url) break;
     }
     assert.ok(url, "the demonstration says where its dashboard is");
-    // Nobody reads the rest; a full pipe must not stop the pool.
     demo.stdout.resume();
-    await use(url);
+    await use(url, async () => {
+      demo.kill("SIGKILL");
+      await ended;
+    });
+  } catch (error) {
+    console.error(`--- the last of the demonstration's log ---\n${log.join("\n")}`);
+    throw error;
   } finally {
     demo.kill("SIGTERM");
     await ended;
@@ -55,4 +71,4 @@ async function withDemo(binary, use) {
 }
 
 if (process.env.DAGPOOL_BIN) await withDemo(process.env.DAGPOOL_BIN, check);
-else await check(process.env.DAGPOOL_URL ?? "http://127.0.0.1:8080");
+else await check(process.env.DAGPOOL_URL ?? "http://127.0.0.1:8080", null);

@@ -29,6 +29,14 @@ function useFollow(frame: Frame, oldestLayer: number) {
   const ref = useRef<HTMLDivElement>(null);
   const [following, setFollowing] = useState(true);
   const last = useRef({ left: 0, oldestLayer, first: true });
+  const middle = useRef<number | null>(null);
+  useLayoutEffect(() => {
+    const box = ref.current;
+    if (!box) return;
+    // The main chain starts in the middle and stays where it is when lanes come and go above it.
+    box.scrollTop += frame.middle - (middle.current ?? box.clientHeight / 2);
+    middle.current = frame.middle;
+  }, [frame.middle]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the width is the trigger, its value is read from the element
   useLayoutEffect(() => {
     const box = ref.current;

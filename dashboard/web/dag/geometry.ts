@@ -13,17 +13,21 @@ export interface Frame {
   height: number;
   x(place: Place): number;
   y(place: Place): number;
+  /** Height of the main chain. */
+  middle: number;
 }
 
 export function frameOf({ layers, lanes }: Layout): Frame {
   const spare = Math.max(0, fewestLanes - (lanes.max - lanes.min + 1));
   const top = lanes.min - Math.floor(spare / 2);
   const rows = lanes.max - lanes.min + spare;
+  const y = ({ lane }: { lane: number }) => margin.top + (lane - top) * row;
   return {
     width: margin.left + margin.right + (layers.max - layers.min) * column,
     height: margin.top + margin.bottom + rows * row,
     x: (place) => margin.left + (place.layer - layers.min) * column,
-    y: (place) => margin.top + (place.lane - top) * row,
+    y,
+    middle: y({ lane: 0 }),
   };
 }
 
