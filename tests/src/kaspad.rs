@@ -10,8 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio_tungstenite::tungstenite::Message;
 
 /// An address of the simulation network that rewards are paid to.
 pub const ADDRESS: &str = "kaspasim:qpumuen7l8wthtz45p3ftn58pvrs9xlumvkuu2xet8egzkcklqtes65ue9mw6";
@@ -119,6 +121,21 @@ impl Kaspad {
     #[must_use]
     pub fn peer_port(&self) -> u16 {
         self.ports[0]
+    }
+
+    /// Makes `other` connect to this node. They tell each other of new blocks; what came before is asked for then.
+    ///
+    /// # Panics
+    /// When the other node refuses.
+    pub async fn join(&self, other: &Self) {
+        let (mut socket, _) = tokio_tungstenite::connect_async(other.url()).await.expect("it listens");
+        let peer = json!({"ip": "127.0.0.1", "port": self.peer_port()});
+        let request =
+            json!({"id": 1, "method": "addPeer", "params": {"peerAddress": peer, "isPermanent": true}});
+        socket.send(Message::text(request.to_string())).await.expect("it reads");
+        let answer = socket.next().await.expect("it answers").expect("over the same connection");
+        let answer: Value = serde_json::from_str(answer.to_text().expect("text")).expect("JSON");
+        assert!(answer.get("error").is_none(), "{answer}");
     }
 
     /// What it has logged.

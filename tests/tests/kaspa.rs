@@ -175,16 +175,6 @@ async fn a_late_block_is_red_and_its_merger_collects_its_reward() {
     assert_eq!((observed.color, observed.mature), (Color::Red, true));
 }
 
-/// One call over a connection of its own, for what the adapter never does.
-async fn call(kaspad: &Kaspad, method: &str, params: serde_json::Value) {
-    let (mut socket, _) = tokio_tungstenite::connect_async(kaspad.url()).await.unwrap();
-    let request = serde_json::json!({"id": 1, "method": method, "params": params});
-    socket.send(Message::text(request.to_string())).await.unwrap();
-    let answer = socket.next().await.unwrap().unwrap();
-    let answer: serde_json::Value = serde_json::from_str(answer.to_text().unwrap()).unwrap();
-    assert!(answer.get("error").is_none(), "{answer}");
-}
-
 #[tokio::test]
 async fn joining_a_heavier_network_turns_our_blues_red() {
     let ours = Kaspad::start(&red_prone());
@@ -198,8 +188,7 @@ async fn joining_a_heavier_network_turns_our_blues_red() {
         assert_eq!((observed.color, observed.mature), (Color::Blue, false), "blue, but provisional");
     }
     mine(&rival, 14).await;
-    call(&theirs, "addPeer", serde_json::json!({"peerAddress": {"ip": "127.0.0.1", "port": ours.peer_port()}, "isPermanent": true}))
-        .await;
+    ours.join(&theirs).await;
     // Nodes tell each other of new blocks; what came before is asked for then.
     let joined = event(&node, |event| matches!(event, NodeEvent::Reorganised).then_some(()));
     let keep_mining = async {

@@ -43,6 +43,8 @@ use crate::ports::{
     },
 };
 
+/// Times the usual patience for the verdict on a block: to ask again is dearer than to wait.
+const SUBMIT_PATIENCE: u32 = 4;
 /// Blocks asked about at a time.
 const OBSERVE_AT_ONCE: usize = 8;
 
@@ -238,7 +240,13 @@ impl Bip22Node {
 
     async fn submit_at(&self, index: usize, block: &AssembledBlock) -> Result<SubmitVerdict, NodeError> {
         self.ensure_chain(index).await?;
-        let answer = self.rpcs[index].call::<Submitted>("submitBlock", [hex::encode(&block.payload)]).await;
+        let answer = self.rpcs[index]
+            .call_within::<Submitted>(
+                "submitBlock",
+                [hex::encode(&block.payload)],
+                SUBMIT_PATIENCE * self.config.call_timeout,
+            )
+            .await;
         match answer {
             Ok(submitted) if submitted.hash == block.hash => Ok(SubmitVerdict::Accepted),
             Ok(submitted) => Err(self.rpcs[index]

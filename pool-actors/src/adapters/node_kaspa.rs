@@ -41,6 +41,8 @@ use crate::ports::{
 const ALGORITHM: &str = "kheavyhash";
 /// Notifications kept for a listener that is busy; beyond that it is told that it missed some.
 const NEWS_MAX: usize = 1_024;
+/// Times the usual patience for the verdict on a block: to ask again is dearer than to wait.
+const SUBMIT_PATIENCE: u32 = 4;
 /// Blocks asked about at a time.
 const OBSERVE_AT_ONCE: usize = 8;
 /// Coinbase maturity of the network, DAA score.
@@ -78,6 +80,7 @@ pub struct KaspaNode {
     payout_script: Vec<u8>,
     endpoints: Endpoints,
     listening: Mutex<Listening>,
+    merges_no_red: observe::MergesNoRed,
 }
 
 #[derive(Deserialize)]
@@ -146,6 +149,7 @@ impl KaspaNode {
             network: OnceCell::new(),
             payout_script,
             listening: Mutex::new(Listening::new(news)),
+            merges_no_red: observe::MergesNoRed::default(),
             wrpcs,
             config,
             clock,
@@ -235,7 +239,8 @@ impl KaspaNode {
         let wrpc = &self.wrpcs[index];
         let params: &RawValue = serde_json::from_slice(&block.payload)
             .map_err(|error| wrpc.protocol(format!("journalled block is not JSON: {error}")))?;
-        let answer: SubmitAnswer = wrpc.call("submitBlock", params).await?;
+        let answer: SubmitAnswer =
+            wrpc.call_within("submitBlock", params, SUBMIT_PATIENCE * self.config.call_timeout).await?;
         match answer.report {
             Report::Success => Ok(SubmitVerdict::Accepted),
             // One word for every broken rule. The issuer has the parents, so its word is final; unless the block is in
@@ -257,9 +262,13 @@ impl KaspaNode {
     ) -> Result<Vec<BlockObservation>, NodeError> {
         self.ensure_chain(index).await?;
         let wrpc = &self.wrpcs[index];
-        let sink = observe::sink_blue_score(wrpc).await?;
+        let rules = observe::Finality {
+            maturity: self.config.maturity,
+            sink_blue_score: observe::sink_blue_score(wrpc).await?,
+            merges_no_red: &self.merges_no_red,
+        };
         let answers: Vec<_> = stream::iter(blocks)
-            .map(|hash| observe::observe(wrpc, hash, self.config.maturity, sink))
+            .map(|hash| observe::observe(wrpc, hash, &rules))
             .buffered(OBSERVE_AT_ONCE)
             .collect()
             .await;

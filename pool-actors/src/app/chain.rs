@@ -3,10 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use pool_domain::ids::{Account, WorkerName};
+use pool_domain::{
+    ids::{Account, WorkerName},
+    kaspa_address::{KaspaAddress, KaspaNetwork},
+};
 
 use crate::{
-    adapters::node_bip22::{Bip22Config, Bip22Node, RpcEndpoint, SIMULATED},
+    adapters::{
+        node_bip22::{Bip22Config, Bip22Node, RpcEndpoint, SIMULATED},
+        node_kaspa::{self, KaspaConfig, KaspaNode},
+    },
     api::{Currency, SessionDesk},
     config::{self, Config, Profile},
     error::{Code, Failure},
@@ -26,10 +32,15 @@ pub(super) fn currency(profile: Profile) -> Currency {
 
 /// Reads `account.worker` by the chain's rules.
 #[must_use]
-pub fn account_check(profile: Profile) -> AccountCheck {
-    match profile {
+pub fn account_check(chain: &config::Chain) -> AccountCheck {
+    match chain.profile {
         Profile::Simulated => Arc::new(plain_account),
-        Profile::Kaspa => Arc::new(plain_account),
+        Profile::Kaspa => {
+            // The configured network, or that of the pool's own address.
+            let network = KaspaNetwork::of_network_id(&chain.network)
+                .or_else(|| KaspaAddress::parse(&chain.payout_address).ok().map(|address| address.network));
+            Arc::new(move |user| kaspa_account(user, network))
+        }
     }
 }
 
@@ -37,13 +48,31 @@ pub fn account_check(profile: Profile) -> AccountCheck {
 fn plain_account(user: &str) -> Result<(Account, WorkerName), String> {
     let (account, worker) = user.split_once('.').unwrap_or((user, ""));
     let account = Account::new(account).map_err(|error| format!("account {account:?}: {error}"))?;
-    let worker = WorkerName::new(worker).map_err(|error| format!("worker {worker:?}: {error}"))?;
-    Ok((account, worker))
+    Ok((account, worker_name(worker)?))
+}
+
+/// Accounts of Kaspa are addresses of the pool's network.
+fn kaspa_account(user: &str, network: Option<KaspaNetwork>) -> Result<(Account, WorkerName), String> {
+    let (text, worker) = user.split_once('.').unwrap_or((user, ""));
+    let address = match network {
+        Some(network) => KaspaAddress::parse_for(text, network),
+        None => KaspaAddress::parse(text),
+    };
+    let address = address.map_err(|error| format!("address {text:?}: {error}"))?;
+    let account = Account::new(&address.to_string()).map_err(|error| format!("address {text:?}: {error}"))?;
+    Ok((account, worker_name(worker)?))
+}
+
+fn worker_name(worker: &str) -> Result<WorkerName, String> {
+    WorkerName::new(worker).map_err(|error| format!("worker {worker:?}: {error}"))
 }
 
 /// The node adapter of the profile; connects to nothing yet.
 pub(super) fn node(config: &Config, clock: &SharedClock) -> Result<SharedNode, Failure> {
     let chain = &config.chain;
+    let network = Some(chain.network.clone()).filter(|network| !network.is_empty());
+    let call_timeout = Duration::from_millis(chain.rpc_timeout_ms);
+    let unusable = |what| Failure::new(Code::NodeUnusable, what, "check [chain]");
     match chain.profile {
         Profile::Simulated => {
             let node = Bip22Node::new(
@@ -52,15 +81,29 @@ pub(super) fn node(config: &Config, clock: &SharedClock) -> Result<SharedNode, F
                     endpoints: endpoints(chain)?,
                     payout_address: chain.payout_address.clone(),
                     coinbase_tag: config.pool.name.clone(),
-                    network: Some(chain.network.clone()).filter(|network| !network.is_empty()),
+                    network,
                     maturity: Some(chain.maturity).filter(|maturity| *maturity > 0),
-                    call_timeout: Duration::from_millis(chain.rpc_timeout_ms),
+                    call_timeout,
                 },
                 Arc::clone(clock),
             );
-            Ok(Arc::new(node.map_err(|what| Failure::new(Code::NodeUnusable, what, "check chain.nodes"))?))
+            Ok(Arc::new(node.map_err(unusable)?))
         }
-        Profile::Kaspa => Err(Failure::new(Code::NodeUnusable, "kaspa", "kaspa")),
+        Profile::Kaspa => {
+            let node = KaspaNode::new(
+                KaspaConfig {
+                    endpoints: chain.nodes.clone(),
+                    payout_address: chain.payout_address.clone(),
+                    coinbase_tag: config.pool.name.clone(),
+                    network,
+                    allow_unsynced: chain.allow_unsynced,
+                    maturity: if chain.maturity > 0 { chain.maturity } else { node_kaspa::MATURITY },
+                    call_timeout,
+                },
+                Arc::clone(clock),
+            );
+            Ok(Arc::new(node.map_err(unusable)?))
+        }
     }
 }
 
@@ -84,5 +127,29 @@ impl SessionDesk for Sessions {
 
     async fn command_all(&self, command: SessionCommand) -> usize {
         self.0.command(CommandSessions { session: None, command }).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_of_kaspa_are_checked_addresses_of_the_pools_network() {
+        let ours = "kaspasim:qpumuen7l8wthtz45p3ftn58pvrs9xlumvkuu2xet8egzkcklqtes65ue9mw6";
+        let foreign = "kaspa:qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqkx9awp4e";
+        let chain = config::Chain {
+            profile: Profile::Kaspa,
+            payout_address: ours.to_owned(),
+            ..config::Chain::default()
+        };
+        let check = account_check(&chain);
+        let (account, worker) = check(&format!("{ours}.rig-1")).unwrap();
+        assert_eq!((account.as_str(), worker.as_str()), (ours, "rig-1"));
+        assert!(check(foreign).unwrap_err().contains("another network"));
+        assert!(check("alice.rig").is_err());
+        assert!(check(&ours[..ours.len() - 1]).unwrap_err().contains("checksum"));
+        let plain = account_check(&config::Chain::default());
+        assert_eq!(plain("alice.rig").unwrap().0.as_str(), "alice");
     }
 }

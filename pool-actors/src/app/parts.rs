@@ -81,7 +81,7 @@ impl Parts {
             store: Arc::new(store),
             store_threads: store_threads.into(),
             algorithm,
-            accounts: chain::account_check(config.chain.profile),
+            accounts: chain::account_check(&config.chain),
             currency: chain::currency(config.chain.profile),
             metrics: MetricsHandle::install(),
             admin_token,

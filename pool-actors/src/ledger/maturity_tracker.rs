@@ -22,6 +22,7 @@ use actix::{
 use futures_util::stream;
 use pool_domain::ids::BlockHash;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::{
     messages::{
@@ -70,6 +71,7 @@ pub struct MaturityTracker {
     ours_order: VecDeque<BlockHash>,
     asking: bool,
     again: bool,
+    rest_until: Option<Instant>,
     /// Where in a long list the next question begins.
     cursor: usize,
     observed: u64,
@@ -86,6 +88,7 @@ impl MaturityTracker {
             ours_order: VecDeque::new(),
             asking: false,
             again: false,
+            rest_until: None,
             cursor: 0,
             observed: 0,
             last_error: None,
@@ -134,9 +137,11 @@ impl MaturityTracker {
         }
         self.asking = true;
         let node = Arc::clone(&self.parts.node);
+        let started = Instant::now();
         let question = async move { node.observe(&batch).await };
-        context.spawn(question.into_actor(self).map(|answer, actor, context| {
+        context.spawn(question.into_actor(self).map(move |answer, actor, context| {
             actor.asking = false;
+            actor.rest_until = Some(Instant::now() + started.elapsed());
             actor.take(answer);
             if std::mem::take(&mut actor.again) {
                 actor.ask(context);
@@ -183,7 +188,12 @@ impl Actor for MaturityTracker {
         context.add_stream(stream::unfold(unsettled, |mut unsettled| async move {
             unsettled.changed().await.ok().map(|list| (UnsettledChanged(list), unsettled))
         }));
-        context.run_interval(self.parts.poll_interval, Self::ask);
+        context.run_interval(self.parts.poll_interval, |actor, context| {
+            // A question that took long is followed by a rest as long: the node has other things to do.
+            if !actor.asking && actor.rest_until.is_none_or(|until| until <= Instant::now()) {
+                actor.ask(context);
+            }
+        });
         self.ask(context);
         self.show_recent(context);
     }

@@ -16,7 +16,10 @@ use std::{
 use actix::{Actor, AsyncContext as _, Context, Handler, MessageResult, WrapFuture as _};
 use pool_domain::{ids::BlockHash, maturity::BlockStatus};
 use serde::Serialize;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep},
+};
 
 use crate::{
     messages::{
@@ -45,6 +48,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 const JOURNAL_TRIES: u32 = 4;
 /// A node that goes on answering with an error nobody knows for so long has refused the block.
 const UNCLEAR_MAX: Duration = Duration::from_secs(300);
+/// Blocks submitted at a time.
+const SUBMIT_AT_ONCE: usize = 8;
 /// Hashes of finished blocks that are remembered, to submit none twice.
 const FINISHED_MAX: usize = 65_536;
 
@@ -77,12 +82,21 @@ struct Counts {
 }
 
 /// Blocks on their way to a verdict. Outlives the actor.
-#[derive(Default)]
-pub struct Desk(Mutex<DeskState>);
+pub struct Desk {
+    state: Mutex<DeskState>,
+    /// Permits to talk to the node.
+    at_once: Semaphore,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self { state: Mutex::default(), at_once: Semaphore::new(SUBMIT_AT_ONCE) }
+    }
+}
 
 impl Desk {
     fn with<T>(&self, f: impl FnOnce(&mut DeskState) -> T) -> T {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Takes a block in; `false` if it is known already.
@@ -268,7 +282,12 @@ impl Parts {
         let mut unclear_since: Option<Instant> = None;
         loop {
             self.desk.with(|desk| desk.counts.tries += 1);
-            let error = match self.node.submit(&record.block).await {
+            let answer = {
+                // A node that can't keep up is not helped by asking it everything at once. Never closed, so no error.
+                let _permit = self.desk.at_once.acquire().await;
+                self.node.submit(&record.block).await
+            };
+            let error = match answer {
                 Ok(verdict) => return verdict,
                 Err(error) => error,
             };

@@ -1,6 +1,9 @@
 //! What kaspad says of blocks: colour, depth, reward, and the DAG around them.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, PoisonError},
+};
 
 use pool_domain::{
     ids::BlockHash,
@@ -16,8 +19,43 @@ use crate::ports::node::{BlockObservation, DagBlock, NodeError};
 /// A block that nobody has merged when the sink's blue score is so far ahead can't be merged any more (the network's
 /// merge depth at 10 blocks per second).
 const MERGE_DEPTH: u64 = 36_000;
+/// Blocks remembered in [`MergesNoRed`].
+const MERGES_NO_RED_MAX: usize = 16_384;
 /// Steps back along the selected chain from which recent blocks are read.
 const RECENT_CHAIN_STEPS: usize = 24;
+
+/// When colour and reward are final, and what need not be asked again.
+pub(super) struct Finality<'a> {
+    /// Confirmations of the merging block.
+    pub(super) maturity: u64,
+    /// Blue score of the tip of the selected chain.
+    pub(super) sink_blue_score: u64,
+    pub(super) merges_no_red: &'a MergesNoRed,
+}
+
+/// Blocks that merge no red block. That never changes, so they are not asked about a second time.
+#[derive(Default)]
+pub(super) struct MergesNoRed(Mutex<HashSet<BlockHash>>);
+
+impl MergesNoRed {
+    fn with<T>(&self, f: impl FnOnce(&mut HashSet<BlockHash>) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn holds(&self, hash: BlockHash) -> bool {
+        self.with(|known| known.contains(&hash))
+    }
+
+    fn note(&self, hash: BlockHash) {
+        self.with(|known| {
+            // Forgetting costs a question per block, no more.
+            if known.len() >= MERGES_NO_RED_MAX {
+                known.clear();
+            }
+            known.insert(hash);
+        });
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -113,8 +151,7 @@ async fn get_block(wrpc: &Wrpc, hash: BlockHash, transactions: bool) -> Result<B
 pub(super) async fn observe(
     wrpc: &Wrpc,
     hash: BlockHash,
-    maturity: u64,
-    sink_blue_score: u64,
+    rules: &Finality<'_>,
 ) -> Result<BlockObservation, NodeError> {
     let info = match wrpc.call::<RewardInfo>("getBlockRewardInfo", json!({"hash": hash})).await {
         Ok(info) => info,
@@ -134,7 +171,7 @@ pub(super) async fn observe(
         }
         Err(error) => return Err(error),
     };
-    let left_behind = sink_blue_score.saturating_sub(info.header.blue_score) > MERGE_DEPTH;
+    let left_behind = rules.sink_blue_score.saturating_sub(info.header.blue_score) > MERGE_DEPTH;
     let color = match info.block_color {
         WireColor::Unknown if left_behind => Color::Red,
         WireColor::Unknown => Color::Unknown,
@@ -145,8 +182,10 @@ pub(super) async fn observe(
     // Never merged, and never to be: no confirmations will come.
     let lost = color == Color::Red && info.confirmation_count.is_none();
     let red_merge_income = match color {
-        Color::Blue => red_merge_income(wrpc, hash).await?,
-        Color::Unknown | Color::Red => None,
+        Color::Blue if !rules.merges_no_red.holds(hash) => {
+            red_merge_income(wrpc, hash, rules.merges_no_red).await?
+        }
+        Color::Unknown | Color::Blue | Color::Red => None,
     };
     // kaspad's `rewardAmount` of a chain block is its reward and what it collected for reds, added up.
     let total = info.reward_amount.map(|amount| Amount(i128::from(amount)));
@@ -156,7 +195,7 @@ pub(super) async fn observe(
         known: true,
         color,
         confirmations,
-        mature: color != Color::Unknown && (lost || confirmations >= maturity),
+        mature: color != Color::Unknown && (lost || confirmations >= rules.maturity),
         reward: match color {
             Color::Blue => own,
             Color::Red => Some(Amount::ZERO),
@@ -171,13 +210,18 @@ pub(super) async fn observe(
 
 /// What the block collects for the red blocks it merges: one more output after those of the blues, in its own coinbase,
 /// which counts only while the block is on the selected chain (rusty-kaspa, `expected_coinbase_transaction`).
-async fn red_merge_income(wrpc: &Wrpc, hash: BlockHash) -> Result<Option<Amount>, NodeError> {
+async fn red_merge_income(
+    wrpc: &Wrpc,
+    hash: BlockHash,
+    merges_no_red: &MergesNoRed,
+) -> Result<Option<Amount>, NodeError> {
     let plain = get_block(wrpc, hash, false).await?;
-    let merges_reds = plain
-        .verbose_data
-        .as_ref()
-        .is_some_and(|verbose| verbose.is_chain_block && !verbose.merge_set_reds_hashes.is_empty());
-    if !merges_reds {
+    let Some(verbose) = plain.verbose_data else { return Ok(None) };
+    if verbose.merge_set_reds_hashes.is_empty() {
+        merges_no_red.note(hash);
+        return Ok(None);
+    }
+    if !verbose.is_chain_block {
         return Ok(None);
     }
     let full = get_block(wrpc, hash, true).await?;

@@ -27,7 +27,7 @@ const MESSAGE_BYTES_MAX: usize = 64 << 20;
 /// Calls that wait for their turn to be sent.
 const CALLS_MAX: usize = 256;
 /// Silence after which the connection is probed with a ping; twice that, and it counts as lost.
-const SILENCE_MAX: Duration = Duration::from_secs(20);
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// How much of a bad answer is quoted in errors.
 const QUOTE_CHARS_MAX: usize = 120;
 /// What every connection subscribes to. A subscription that the node refuses leaves polling.
@@ -145,8 +145,18 @@ impl Wrpc {
         method: &'static str,
         params: impl Serialize + Send + Sync,
     ) -> Result<T, NodeError> {
+        self.call_within(method, params, self.timeout).await
+    }
+
+    /// Calls `method`; the answer must come within `timeout`.
+    pub(super) async fn call_within<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: impl Serialize + Send + Sync,
+        timeout: Duration,
+    ) -> Result<T, NodeError> {
         let started = Instant::now();
-        let result = self.ask(method, params).await;
+        let result = self.ask(method, params, timeout).await;
         observe_call(method, started.elapsed(), result.as_ref().err());
         result
     }
@@ -155,6 +165,7 @@ impl Wrpc {
         &self,
         method: &'static str,
         params: impl Serialize + Send + Sync,
+        timeout: Duration,
     ) -> Result<T, NodeError> {
         #[derive(Serialize)]
         struct Request<'a, P> {
@@ -171,7 +182,7 @@ impl Wrpc {
             calls.send(Call { id, text, answer }).await.ok()?;
             answered.await.ok()
         };
-        match tokio::time::timeout(self.timeout, exchange).await {
+        match tokio::time::timeout(timeout, exchange).await {
             Ok(Some(Answer::Result(result))) => serde_json::from_str(result.get()).map_err(|error| {
                 self.protocol(format!("{method}: unexpected result ({error}): {}", quote(result.get())))
             }),
@@ -180,11 +191,9 @@ impl Wrpc {
             }
             Ok(Some(Answer::Rubbish(what))) => Err(self.protocol(format!("{method}: {what}"))),
             Ok(None) => Err(self.unreachable(format!("{method}: the connection was lost"))),
-            Err(_) => {
-                // Nobody knows what became of this connection: the next call opens another.
-                *self.calls.lock().await = None;
-                Err(self.unreachable(format!("{method}: no answer within {:?}", self.timeout)))
-            }
+            // A slow answer is no reason to give up the connection, and all other calls with it: whether it still
+            // lives is found out by pings.
+            Err(_) => Err(self.unreachable(format!("{method}: no answer within {timeout:?}"))),
         }
     }
 }
