@@ -33,7 +33,7 @@ fn config(endpoints: Vec<String>) -> KaspaConfig {
         network: Some("simnet".to_owned()),
         allow_unsynced: true,
         maturity: 20,
-        call_timeout: Duration::from_secs(10),
+        call_timeout: Duration::from_secs(30),
     }
 }
 

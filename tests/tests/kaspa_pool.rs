@@ -67,7 +67,7 @@ impl Rival {
             network: None,
             allow_unsynced: true,
             maturity: 20,
-            call_timeout: Duration::from_secs(10),
+            call_timeout: Duration::from_secs(30),
         };
         Self(KaspaNode::new(config, Arc::new(SystemClock)).unwrap())
     }

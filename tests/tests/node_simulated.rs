@@ -48,7 +48,7 @@ async fn config(nodes: &[&NodeHandle]) -> Bip22Config {
         coinbase_tag: "/dagpool/".to_owned(),
         network: Some("dagsim-1".to_owned()),
         maturity: None,
-        call_timeout: Duration::from_secs(10),
+        call_timeout: Duration::from_secs(30),
     }
 }
 
@@ -337,7 +337,7 @@ async fn passwords_are_used_and_their_refusal_is_clear() {
         coinbase_tag: String::new(),
         network: None,
         maturity: None,
-        call_timeout: Duration::from_secs(10),
+        call_timeout: Duration::from_secs(30),
     };
     let node = port(with("secret"));
     assert!(node.health().await.unwrap().ready);
