@@ -2,14 +2,21 @@
 //! killed when a test says so. Every process ends with its handle.
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead as _, BufReader, Read as _},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
+use pool_actors::{
+    adapters::disk_folder::FolderDisk,
+    ledger::journal::{Durability, Entry, Journal, Options},
+    ports::disk::SharedDisk,
+};
+use pool_domain::ids::ShareSeq;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -58,7 +65,7 @@ pub struct Setup {
     pub dialect: &'static str,
     /// `[[stratum.listener]]` start difficulty.
     pub difficulty: String,
-    /// No vardiff.
+    /// No vardiff: tests want many shares, not one every few seconds.
     pub fixed: bool,
     /// Further TOML, appended; sections that are not written here.
     pub more: String,
@@ -83,7 +90,7 @@ impl Setup {
             algorithm: algorithm.to_owned(),
             dialect: "standard",
             difficulty: "0.0000001".to_owned(),
-            fixed: false,
+            fixed: true,
             more: String::new(),
             chain: String::new(),
         }
@@ -220,6 +227,12 @@ impl PoolProcess {
         }
     }
 
+    /// Accepted shares of each account in the journal, which must not be in use.
+    pub fn journalled(&self) -> BTreeMap<String, u64> {
+        let disk = FolderDisk::open(&self.data().join("journal")).expect("the pool has let go of its folder");
+        journalled(Arc::new(disk))
+    }
+
     /// What it has logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
@@ -302,6 +315,30 @@ fn announced(mut lines: BufReader<impl std::io::Read + Send + 'static>) -> Optio
 )]
 fn drain(mut lines: BufReader<impl std::io::Read + Send + 'static>) {
     std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
+}
+
+/// Accepted shares of each account in a journal that nobody writes to, after a check of all of it.
+///
+/// # Panics
+/// When it is damaged.
+pub fn journalled(disk: SharedDisk) -> BTreeMap<String, u64> {
+    let options = Options { durability: Durability::Os, segment_bytes: 64 << 20, budget_bytes: u64::MAX };
+    let (journal, _) = Journal::open(disk, options).expect("the journal opens");
+    let reader = journal.reader();
+    let verified = reader.verify().expect("the journal is undamaged");
+    let mut shares = BTreeMap::new();
+    let mut cursor = reader.cursor_after(ShareSeq(0)).expect("the whole journal is kept");
+    while cursor.position() < reader.committed() {
+        cursor
+            .read(10_000, |_, entry| {
+                if let Entry::Share(share) = entry {
+                    *shares.entry(share.worker.account.as_str().to_owned()).or_default() += 1;
+                }
+            })
+            .expect("the journal is undamaged");
+    }
+    assert_eq!(shares.values().sum::<u64>(), verified.shares);
+    shares
 }
 
 fn tail(log: &str) -> String {

@@ -1,9 +1,15 @@
 //! The pool as a whole: a real process between a simulated node's RPC and real Stratum sockets.
 
+#[path = "pool/actors.rs"]
+mod actors;
+#[path = "pool/disk.rs"]
+mod disk;
 #[path = "pool/faults.rs"]
 mod faults;
 #[path = "pool/kaspa.rs"]
 mod kaspa;
+#[path = "pool/inside.rs"]
+mod inside;
 #[path = "pool/kill.rs"]
 mod kill;
 #[path = "pool/mining.rs"]

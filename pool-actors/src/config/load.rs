@@ -52,10 +52,10 @@ pub fn parse(
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Config, Failure> {
     let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
-        invalid(
-            format!("{origin} is not valid TOML: {}", error.to_string().trim_end()),
-            "mend the line it names",
-        )
+        // The parser's own text draws the line over several; one sentence is promised.
+        let line = text[..error.span().map_or(0, |span| span.start)].lines().count().max(1);
+        let message = error.message().replace('\n', ", ");
+        invalid(format!("{origin} is not valid TOML: line {line}: {message}"), "mend that line")
     })?;
     for (name, value) in environment {
         apply_variable(&mut table, &name, value)?;

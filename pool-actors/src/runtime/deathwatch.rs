@@ -7,6 +7,7 @@ use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use actix::{Actor, Context, dev::channel::AddressReceiver};
@@ -41,29 +42,45 @@ impl DeathWatch {
     }
 }
 
-/// Ends the actor from outside, ahead of everything in its mailbox: it stops at the next point where it waits.
-/// Dropping it without [`Kill::kill`] does nothing.
+/// Ends the actor from outside, ahead of everything in its mailbox: it stops at the next point where it waits. The
+/// first use of any clone counts; dropping all of them does nothing.
+#[derive(Clone)]
 pub struct Kill {
-    tx: oneshot::Sender<()>,
+    tx: Arc<Mutex<Option<oneshot::Sender<Ending>>>>,
+}
+
+enum Ending {
+    Quiet,
+    Panic,
 }
 
 impl Kill {
     /// Asks for the end; the death watch tells when it has come.
-    pub fn kill(self) {
+    pub fn kill(&self) {
+        self.end(Ending::Quiet);
+    }
+
+    /// Makes the actor panic, for tests of what follows from that.
+    pub(super) fn crash(&self) {
+        self.end(Ending::Panic);
+    }
+
+    fn end(&self, how: Ending) {
+        let tx = self.tx.lock().unwrap_or_else(PoisonError::into_inner).take();
         // The actor may have ended already.
-        let _ = self.tx.send(());
+        let _ = tx.map(|tx| tx.send(how));
     }
 }
 
 pub(super) struct Notice {
     tx: oneshot::Sender<Death>,
-    killed: oneshot::Receiver<()>,
+    killed: oneshot::Receiver<Ending>,
 }
 
 pub(super) fn pair() -> (Notice, Kill, DeathWatch) {
     let (tx, rx) = oneshot::channel();
     let (kill, killed) = oneshot::channel();
-    (Notice { tx, killed }, Kill { tx: kill }, DeathWatch { rx })
+    (Notice { tx, killed }, Kill { tx: Arc::new(Mutex::new(Some(kill))) }, DeathWatch { rx })
 }
 
 impl Notice {
@@ -99,20 +116,26 @@ impl Notice {
 
 async fn run_to_end<F: Future<Output = ()> + Unpin>(
     running: &mut Option<F>,
-    killed: oneshot::Receiver<()>,
+    killed: oneshot::Receiver<Ending>,
 ) -> Death {
     let Some(actor) = running.as_mut() else { return Death::Stopped };
-    let actor = AssertUnwindSafe(actor).catch_unwind();
-    // A dropped `Kill` means that nobody will ever end this actor, not that it should end now.
-    let killed = pin!(async move {
-        if killed.await.is_err() {
-            future::pending::<()>().await;
+    // Dropped `Kill`s mean that nobody will ever end this actor, not that it should end now.
+    let ending = pin!(async move {
+        match killed.await {
+            Ok(ending) => ending,
+            Err(_) => future::pending().await,
         }
     });
-    match future::select(killed, pin!(actor)).await {
-        Either::Left(((), _)) => Death::Killed,
-        Either::Right((Ok(()), _)) => Death::Stopped,
-        Either::Right((Err(payload), _)) => Death::Panicked(panic_message(payload.as_ref())),
+    let life = async move {
+        match future::select(ending, actor).await {
+            Either::Left((Ending::Quiet, _)) => Death::Killed,
+            Either::Left((Ending::Panic, _)) => panic!("crashed on request"),
+            Either::Right(((), _)) => Death::Stopped,
+        }
+    };
+    match AssertUnwindSafe(life).catch_unwind().await {
+        Ok(death) => death,
+        Err(payload) => Death::Panicked(panic_message(payload.as_ref())),
     }
 }
 

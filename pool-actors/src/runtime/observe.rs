@@ -11,7 +11,7 @@ use actix::{Message, dev::MessageResponse};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::outbox::Outbox;
+use super::{deathwatch::Kill, outbox::Outbox};
 
 /// Asks an actor for its state. The handler answers with [`Observation::of`] a serialisable value.
 #[derive(Debug, Clone, Copy, Message)]
@@ -74,6 +74,7 @@ pub struct Observed {
 struct Entry {
     status: ActorStatus,
     ask: Option<Outbox<Observe>>,
+    kill: Option<Kill>,
 }
 
 /// The process's supervised actors, by name. Sessions are not in it: their listener counts them.
@@ -96,7 +97,7 @@ impl Registry {
     pub(super) fn enter(&self, name: &str, kind: &'static str) {
         let status =
             ActorStatus { name: name.to_owned(), kind, life: Life::Running, restarts: 0, last_death: None };
-        self.with(|entries| entries.insert(name.to_owned(), Entry { status, ask: None }));
+        self.with(|entries| entries.insert(name.to_owned(), Entry { status, ask: None, kill: None }));
     }
 
     pub(super) fn update(&self, name: &str, change: impl FnOnce(&mut ActorStatus)) {
@@ -113,6 +114,22 @@ impl Registry {
                 entry.ask = Some(ask);
             }
         });
+    }
+
+    pub(super) fn lives(&self, name: &str, kill: Kill) {
+        self.with(|entries| {
+            if let Some(entry) = entries.get_mut(name) {
+                entry.kill = Some(kill);
+            }
+        });
+    }
+
+    /// Makes the named actor panic where it waits next, as a defect in it would: for tests of what follows from that.
+    /// False if there is no such actor.
+    #[must_use]
+    pub fn crash(&self, name: &str) -> bool {
+        let kill = self.with(|entries| entries.get(name)?.kill.clone());
+        kill.as_ref().map(Kill::crash).is_some()
     }
 
     /// All actors, by name.

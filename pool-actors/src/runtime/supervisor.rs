@@ -130,6 +130,7 @@ impl<A: Actor<Context = Context<A>>> Shared<A> {
             self.runtime
                 .arbiters
                 .start_watched(self.spec.seat, self.spec.mailbox, move |context| factory(context));
+        self.runtime.registry.lives(&self.spec.name, kill.clone());
         self.publish(Some(address));
         (death, kill)
     }

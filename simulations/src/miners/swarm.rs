@@ -132,7 +132,8 @@ impl SwarmHandle {
         self.stats()
     }
 
-    fn end(&mut self) {
+    /// Stops all miners; their counters stay as they are then.
+    pub fn end(&mut self) {
         // A swarm that ended by itself needs no order.
         self.stop.take().map(|stop| stop.send(()));
         if let Some(thread) = self.thread.take() {

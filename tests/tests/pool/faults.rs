@@ -1,5 +1,4 @@
-//! The node gone, slow, mad, on another chain, not ready; ports taken, folders read-only, bad configuration; actors that
-//! die one after another. Sockets stay open, reasons are said, and mining goes on by itself.
+//! The node gone, slow, mad, on another chain, not ready; ports taken, folders read-only, bad configuration. Sockets stay open, reasons are said, and mining goes on by itself.
 
 use std::{net::TcpListener, process::Command};
 
@@ -19,7 +18,7 @@ async fn faults(admin_url: &str, params: Value) {
 async fn rides_out(fault: Value, cure: Value, word: &str) {
     let node = mining::node("blake2s", 300, 0);
     let pool = PoolProcess::start(Setup::simulated(&node.rpc_url, "blake2s").await);
-    let swarm = mining::miners(&pool, "blake2s", 3, None);
+    let swarm = mining::miners(pool.stratum, "blake2s", 3, None);
     swarm.accepted(20).await;
     faults(&node.admin_url, fault).await;
     let body = pool.until("/health/ready", |status, _| status == 503).await;
@@ -61,7 +60,7 @@ async fn a_node_slower_than_the_time_limit() {
     let mut setup = Setup::simulated(&node.rpc_url, "blake2s").await;
     setup.chain = "rpc_timeout_ms = 500".to_owned();
     let pool = PoolProcess::start(setup);
-    let swarm = mining::miners(&pool, "blake2s", 3, None);
+    let swarm = mining::miners(pool.stratum, "blake2s", 3, None);
     swarm.accepted(20).await;
     faults(&node.admin_url, json!({"delay_ms": 2_000})).await;
     pool.until("/health/ready", |status, _| status == 503).await;
@@ -77,7 +76,7 @@ async fn a_block_whose_answer_was_lost_is_submitted_to_a_verdict() {
     let node = mining::node("blake2s", 300, 0);
     let pool = PoolProcess::start(Setup::simulated(&node.rpc_url, "blake2s").await);
     faults(&node.admin_url, json!({"lose_submit_answer": true})).await;
-    let _swarm = mining::miners(&pool, "blake2s", 3, None);
+    let _swarm = mining::miners(pool.stratum, "blake2s", 3, None);
     pool.until("/api/stats", |_, stats| stats["blocks"]["candidate"].as_u64() > Some(0)).await;
     faults(&node.admin_url, json!({"lose_submit_answer": false})).await;
     let stats = pool.until("/api/stats", |_, stats| stats["ledger"]["confirmed"] != "0").await;
@@ -145,7 +144,7 @@ async fn one_folder_serves_one_pool() {
 async fn a_signal_stops_it_in_order() {
     let node = mining::node("blake2s", 300, 0);
     let mut pool = PoolProcess::start(Setup::simulated(&node.rpc_url, "blake2s").await);
-    let swarm = mining::miners(&pool, "blake2s", 3, None);
+    let swarm = mining::miners(pool.stratum, "blake2s", 3, None);
     swarm.accepted(20).await;
     assert_eq!(pool.terminate(), Some(0), "{}", pool.log());
     let accepted = swarm.stats().accepted;

@@ -1,6 +1,6 @@
 //! Miners mine, blocks are found, coloured, matured and credited, and the books balance.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use pool_tests::pool::{PoolProcess, Setup, amount};
 use serde_json::Value;
@@ -27,10 +27,10 @@ pub(crate) fn node(algorithm: &str, block_time_ms: u64, rivals: usize) -> NodeHa
     .unwrap()
 }
 
-/// Miners of this pool.
-pub(crate) fn miners(pool: &PoolProcess, algorithm: &str, count: usize, shares: Option<u64>) -> SwarmHandle {
+/// Miners of the pool at this address.
+pub(crate) fn miners(pool: SocketAddr, algorithm: &str, count: usize, shares: Option<u64>) -> SwarmHandle {
     Swarm::start(SwarmConfig {
-        address: pool.stratum.to_string(),
+        address: pool.to_string(),
         count,
         algorithm: algorithm.to_owned(),
         hashrate: 5_000,
@@ -53,7 +53,7 @@ pub(crate) fn assert_balanced(stats: &Value) {
 async fn ten_miners_with_a_hundred_shares_each() {
     let node = node("blake2s", 1_000, 0);
     let pool = PoolProcess::start(Setup::simulated(&node.rpc_url, "blake2s").await);
-    let swarm = miners(&pool, "blake2s", 10, Some(100));
+    let swarm = miners(pool.stratum, "blake2s", 10, Some(100));
     swarm.finished().await;
     let stats = pool
         .until("/api/stats", |_, stats| {
@@ -74,7 +74,7 @@ async fn ten_miners_with_a_hundred_shares_each() {
 async fn blocks_are_found_coloured_matured_and_paid() {
     let node = node("blake2s", 200, 2);
     let pool = PoolProcess::start(Setup::simulated(&node.rpc_url, "blake2s").await);
-    let swarm = miners(&pool, "blake2s", 4, None);
+    let swarm = miners(pool.stratum, "blake2s", 4, None);
     let settled = |blocks: &Value, status: &str| {
         blocks["items"].as_array().unwrap().iter().filter(|block| block["status"] == status).count()
     };
@@ -95,7 +95,7 @@ async fn blocks_are_found_coloured_matured_and_paid() {
 async fn finds_blocks_with(algorithm: &str) {
     let node = node(algorithm, 500, 0);
     let pool = PoolProcess::start(Setup::simulated(&node.rpc_url, algorithm).await);
-    let _swarm = miners(&pool, algorithm, 2, None);
+    let _swarm = miners(pool.stratum, algorithm, 2, None);
     let stats = pool
         .until("/api/stats", |_, stats| {
             stats["blocks"]["accepted"].as_u64() > Some(0) || stats["blocks"]["paid"].as_u64() > Some(0)

@@ -1,0 +1,96 @@
+//! A pool inside this process, between a simulated node's RPC and real Stratum sockets: its parts can be made to fail.
+
+use std::sync::Arc;
+
+use pool_actors::{
+    adapters::disk_folder::FolderDisk,
+    api::Assets,
+    app::{Parts, Pool},
+    config::{Config, Profile},
+    ports::disk::SharedDisk,
+    runtime::shutdown::StopReason,
+};
+use pool_tests::pool::{ADMIN_TOKEN, PATIENCE, Setup, journalled};
+use simulations::{miners::SwarmHandle, node::NodeHandle};
+use tempfile::TempDir;
+
+use crate::mining;
+
+/// The journal's segments, as small as they may be.
+pub(crate) const SEGMENT_BYTES: u64 = 1 << 20;
+/// The journal's budget, as small as it may be.
+pub(crate) const BUDGET_BYTES: u64 = 4 * SEGMENT_BYTES;
+
+/// A pool without a process of its own.
+pub(crate) struct Inside {
+    pub(crate) pool: Pool,
+    folder: TempDir,
+    _node: NodeHandle,
+}
+
+impl Inside {
+    /// On two arbiters, so that messages cross threads; the journal is on `disk`, or in the folder.
+    pub(crate) async fn start(disk: Option<SharedDisk>) -> Self {
+        let node = mining::node("blake2s", 300, 0);
+        let folder = tempfile::tempdir().unwrap();
+        let setup = Setup::simulated(&node.rpc_url, "blake2s").await;
+        let mut config = Config::default();
+        config.pool.data_dir = folder.path().join("data");
+        config.pool.arbiters = 2;
+        config.chain.profile = Profile::Simulated;
+        config.chain.nodes = setup.nodes;
+        config.chain.payout_address = setup.payout_address;
+        config.algorithms.active = setup.algorithm;
+        config.http.address = "127.0.0.1:0".parse().unwrap();
+        config.journal.segment_bytes = SEGMENT_BYTES;
+        config.journal.disk_budget_bytes = BUDGET_BYTES;
+        let listener = &mut config.stratum.listener[0];
+        listener.address = config.http.address;
+        listener.difficulty = setup.difficulty.parse().unwrap();
+        listener.fixed = true;
+        let mut parts = Parts::real(&config, ADMIN_TOKEN.to_owned(), Assets::none()).unwrap();
+        if let Some(disk) = disk {
+            parts.disk = disk;
+        }
+        let pool = Pool::start(config, parts).await.unwrap();
+        Self { pool, folder, _node: node }
+    }
+
+    pub(crate) fn miners(&self) -> SwarmHandle {
+        mining::miners(self.pool.stratum_addresses()[0].0, "blake2s", 4, None)
+    }
+
+    /// Waits for the pool's own end.
+    pub(crate) async fn end(&self) -> StopReason {
+        tokio::time::timeout(PATIENCE, self.pool.shutdown().requested()).await.expect("the pool stops by itself")
+    }
+
+    /// Stops it; its folder goes with what is returned.
+    pub(crate) async fn stop(self) -> TempDir {
+        tokio::time::timeout(PATIENCE, self.pool.stop()).await.expect("the pool stops in order");
+        self.folder
+    }
+}
+
+/// The journal of a stopped pool.
+pub(crate) fn journal_of(folder: &TempDir) -> SharedDisk {
+    Arc::new(FolderDisk::open(&folder.path().join("data/journal")).expect("the pool has let go of its folder"))
+}
+
+/// Each miner's acknowledged shares are in the journal, and nothing else is that was not submitted.
+pub(crate) fn assert_durable(swarm: &SwarmHandle, disk: SharedDisk) {
+    let journalled = journalled(disk);
+    for miner in swarm.miners() {
+        let durable = journalled.get(miner.user.split('.').next().unwrap()).copied().unwrap_or(0);
+        // A share that was told lost, or not answered, may be durable all the same.
+        let possible = miner.accepted..=miner.submitted;
+        assert!(possible.contains(&durable), "{durable} shares are in the journal: {miner:?}");
+    }
+}
+
+/// The miners go on.
+pub(crate) async fn more_shares(swarm: &SwarmHandle, what: &str) {
+    let target = swarm.stats().accepted + 30;
+    let more = tokio::time::timeout(PATIENCE, swarm.accepted(target)).await;
+    assert!(more.is_ok(), "after {what}: {:?} {:?}", swarm.stats(), swarm.miners());
+}
