@@ -35,7 +35,11 @@ async fn every_other_actor_comes_back_from_a_panic_with_nothing_lost_or_refused(
         assert!(tokio::time::timeout(PATIENCE, restarted).await.is_ok(), "{name}: {:#?}", registry.list());
         more_shares(&swarm, name).await;
         let after = swarm.stats();
-        println!("{name}: {} reconnects, {} unanswered", after.reconnects - before.reconnects, after.lost - before.lost);
+        println!(
+            "{name}: {} reconnects, {} unanswered",
+            after.reconnects - before.reconnects,
+            after.lost - before.lost
+        );
         assert!(after.rejected.is_empty(), "{name}: {after:?}");
         // Sessions live and die with their hub; all others keep theirs.
         if actor.kind != "SessionHub" {

@@ -37,13 +37,11 @@ async fn a_full_disk_stops_the_pool_with_one_sentence_and_keeps_what_was_acknowl
 
 /// A journal whose budget an earlier life has used up.
 fn use_up_the_budget(disk: &MemoryDisk) {
-    let options = Options {
-        durability: Durability::Os,
-        segment_bytes: SEGMENT_BYTES,
-        budget_bytes: BUDGET_BYTES,
-    };
+    let options =
+        Options { durability: Durability::Os, segment_bytes: SEGMENT_BYTES, budget_bytes: BUDGET_BYTES };
     let (mut journal, _) = Journal::open(Arc::new(disk.clone()), options).unwrap();
-    let worker = WorkerIdentity { account: Account::new("earlier").unwrap(), worker: WorkerName::default() };
+    let worker =
+        Arc::new(WorkerIdentity { account: Account::new("earlier").unwrap(), worker: WorkerName::default() });
     let algorithm = AlgorithmName::new("blake2s").unwrap();
     let share = NewShare {
         received_at: TimeMs(1),

@@ -62,7 +62,9 @@ impl Inside {
 
     /// Waits for the pool's own end.
     pub(crate) async fn end(&self) -> StopReason {
-        tokio::time::timeout(PATIENCE, self.pool.shutdown().requested()).await.expect("the pool stops by itself")
+        tokio::time::timeout(PATIENCE, self.pool.shutdown().requested())
+            .await
+            .expect("the pool stops by itself")
     }
 
     /// Stops it; its folder goes with what is returned.
@@ -74,7 +76,9 @@ impl Inside {
 
 /// The journal of a stopped pool.
 pub(crate) fn journal_of(folder: &TempDir) -> SharedDisk {
-    Arc::new(FolderDisk::open(&folder.path().join("data/journal")).expect("the pool has let go of its folder"))
+    Arc::new(
+        FolderDisk::open(&folder.path().join("data/journal")).expect("the pool has let go of its folder"),
+    )
 }
 
 /// Each miner's acknowledged shares are in the journal, and nothing else is that was not submitted.
