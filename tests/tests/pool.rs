@@ -6,10 +6,10 @@ mod actors;
 mod disk;
 #[path = "pool/faults.rs"]
 mod faults;
-#[path = "pool/kaspa.rs"]
-mod kaspa;
 #[path = "pool/inside.rs"]
 mod inside;
+#[path = "pool/kaspa.rs"]
+mod kaspa;
 #[path = "pool/kill.rs"]
 mod kill;
 #[path = "pool/mining.rs"]

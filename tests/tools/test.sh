@@ -55,12 +55,7 @@ counted "dashboard unit tests and coverage" npm --prefix dashboard test --silent
 gate "formatting" cargo fmt --all --check
 gate "clippy" cargo clippy --workspace --all-targets --quiet -- -D warnings
 gate "kaspad" tests/tools/kaspad.sh
-<<<<<<< HEAD
 gate "build" cargo build --workspace --bins --tests --quiet
-=======
-# Whole-pool tests run it as a process; built here, its compilation does not count against their time limits.
-gate "dagpool" cargo build --quiet --package dagpool --bin dagpool
->>>>>>> ca8a0d8 (Run the whole pool's tests: exact kill check, each actor killed by panic, full disk, one-line TOML errors)
 counted "rust tests" cargo nextest run --workspace --profile ci
 gate "documentation examples" cargo test --quiet --doc -p plugin-sdk
 gate "dashboard end to end" tests/tools/e2e.sh

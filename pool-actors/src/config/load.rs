@@ -53,7 +53,7 @@ pub fn parse(
 ) -> Result<Config, Failure> {
     let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
         // The parser's own text draws the line over several; one sentence is promised.
-        let line = text[..error.span().map_or(0, |span| span.start)].lines().count().max(1);
+        let line = 1 + text[..error.span().map_or(0, |span| span.start)].matches('\n').count();
         let message = error.message().replace('\n', ", ");
         invalid(format!("{origin} is not valid TOML: line {line}: {message}"), "mend that line")
     })?;

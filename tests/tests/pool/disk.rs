@@ -89,7 +89,7 @@ async fn a_used_up_budget_refuses_shares_and_says_so() {
     assert_eq!((stats.accepted, stats.reconnects), (0, 0), "{stats:?}");
     assert!(stats.rejected.keys().all(|code| *code == 20), "{stats:?}");
     let error = swarm.miners().into_iter().find_map(|miner| miner.last_error).unwrap();
-    assert!(error.contains("journal"), "{error}");
+    assert!(error.contains("could not be stored"), "{error}");
     assert_eq!(inside.pool.shutdown().reason(), None, "the pool waits for room");
     inside.stop().await;
     assert_eq!(journalled(Arc::new(disk)), earlier);

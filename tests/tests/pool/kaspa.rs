@@ -36,7 +36,9 @@ fn pool_on(kaspad: &Kaspad) -> PoolProcess {
         difficulty: "0.000000001".to_owned(),
         fixed: false,
         more: String::new(),
-        chain: format!("network = \"simnet\"\nallow_unsynced = true\nmaturity = {MATURITY}\njob_interval_ms_min = 250"),
+        chain: format!(
+            "network = \"simnet\"\nallow_unsynced = true\nmaturity = {MATURITY}\njob_interval_ms_min = 250"
+        ),
     })
 }
 
@@ -125,7 +127,8 @@ async fn a_reorganisation_turns_our_blues_red_and_the_ledger_follows() {
     let rival = Rival::on(&theirs);
     rival.mine(MATURITY as usize).await;
     connect(&theirs, &ours).await;
-    let reds = async { pool.until("/api/blocks?limit=200", |_, blocks| count(blocks, "color", "red") >= 2).await };
+    let reds =
+        async { pool.until("/api/blocks?limit=200", |_, blocks| count(blocks, "color", "red") >= 2).await };
     let going_on = async {
         loop {
             rival.mine(1).await;
@@ -139,7 +142,8 @@ async fn a_reorganisation_turns_our_blues_red_and_the_ledger_follows() {
     println!("{} of our blocks turned red", count(&blocks, "color", "red"));
 
     // Deep enough, the reds are void: nothing of them is owed, and the books balance.
-    let void = async { pool.until("/api/blocks?limit=200", |_, blocks| count(blocks, "status", "void") >= 2).await };
+    let void =
+        async { pool.until("/api/blocks?limit=200", |_, blocks| count(blocks, "status", "void") >= 2).await };
     let going_on = async {
         loop {
             rival.mine(1).await;
