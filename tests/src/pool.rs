@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Read as _},
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, OnceLock},
@@ -133,7 +133,7 @@ impl PoolProcess {
     /// # Panics
     /// When it does not start.
     pub fn start(setup: Setup) -> Self {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let any = SocketAddr::from((own_loopback(), 0));
         let folder = tempfile::tempdir().expect("a temporary folder");
         let client = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
         let mut pool = Self { setup, folder, child: None, stratum: any, http: any, client };
@@ -284,6 +284,14 @@ impl Drop for PoolProcess {
             eprintln!("--- the pool's log ---\n{}", tail(&self.log()));
         }
     }
+}
+
+/// An address of this test's own. On 127.0.0.1, somebody's outgoing connection may take the port of a pool that was
+/// killed, before it is started again.
+fn own_loopback() -> Ipv4Addr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    // Elsewhere, loopback is one address.
+    if cfg!(target_os = "linux") { Ipv4Addr::new(127, 1 | high, middle, low) } else { Ipv4Addr::LOCALHOST }
 }
 
 /// The two addresses of the announcement; `None` when the process ended without.
