@@ -98,7 +98,7 @@ fn follow_rules_only(bencher: Bencher<'_, '_>) {
         while book.position().seq.0 < SHARES {
             let batch = feed.read(book.position().seq, usize::try_from(SLICE).unwrap()).unwrap();
             book.take(&batch, &mut feed).unwrap();
-            if book.position().seq.0 % CUT == 0 {
+            if book.position().seq.0.is_multiple_of(CUT) {
                 black_box(book.cut());
             }
         }
@@ -124,7 +124,7 @@ fn follow_into_sqlite(bencher: Bencher<'_, '_>) {
         while book.position().seq.0 < SHARES {
             let batch = feed.read(book.position().seq, usize::try_from(SLICE).unwrap()).unwrap();
             book.take(&batch, &mut feed).unwrap();
-            if book.position().seq.0 % CUT == 0 {
+            if book.position().seq.0.is_multiple_of(CUT) {
                 let commit = Arc::new(book.cut().unwrap());
                 runtime.block_on(store.commit(commit)).unwrap();
             }

@@ -72,7 +72,7 @@ const RETRY_FIRST: Duration = Duration::from_millis(100);
 /// Longest pause before a commit is tried again.
 const RETRY_MAX: Duration = Duration::from_secs(5);
 /// Blocks in one round of observations of which a new depth alone is told to watchers.
-const DEPTHS_TOLD_MAX: usize = 64;
+const DEPTHS_TOLD_MAX: usize = 20;
 
 /// The journal's records, opened by the ledger itself.
 pub type OpenFeed = Arc<dyn Fn() -> Box<dyn LedgerFeed> + Send + Sync>;

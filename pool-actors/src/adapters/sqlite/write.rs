@@ -7,7 +7,9 @@ use pool_domain::{
     maturity::BlockLife,
     units::{Amount, TimeMs},
 };
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, named_params, types::ToSql};
+use rusqlite::{
+    Connection, OptionalExtension, Transaction, TransactionBehavior, named_params, params, types::ToSql,
+};
 
 use super::{
     limbs::Limbs,
@@ -158,17 +160,17 @@ impl Step<'_> {
     fn add_shares(&mut self, delta: &ShareDelta) -> Result<(), StoreError> {
         let worker_id = self.worker(&delta.account, &delta.worker)?;
         let work = Limbs::from(delta.work);
-        run(
-            self.tx,
-            sql::SHARES_ADD,
-            named_params! {
-                ":worker_id": worker_id,
-                ":algorithm": delta.algorithm.as_str(),
-                ":accepted": signed(delta.accepted)?,
-                ":work_hi": work.hi, ":work_mid": work.mid, ":work_lo": work.lo,
-                ":last_share_at": signed(delta.last_share_at.0)?,
-            },
-        )?;
+        let mut add = self.tx.prepare_cached(sql::SHARES_ADD).map_err(unavailable)?;
+        add.execute(params![
+            worker_id,
+            delta.algorithm.as_str(),
+            signed(delta.accepted)?,
+            work.hi,
+            work.mid,
+            work.lo,
+            signed(delta.last_share_at.0)?,
+        ])
+        .map_err(unavailable)?;
         Ok(())
     }
 
@@ -312,11 +314,7 @@ impl Step<'_> {
         let mut add = self.tx.prepare_cached(sql::BALANCE_ADD).map_err(unavailable)?;
         for ((account_id, kind), amount) in moved {
             let limbs = Limbs::from(amount);
-            add.execute(named_params! {
-                ":kind": kind, ":account_id": account_id,
-                ":amount_hi": limbs.hi, ":amount_mid": limbs.mid, ":amount_lo": limbs.lo,
-            })
-            .map_err(unavailable)?;
+            add.execute(params![kind, account_id, limbs.hi, limbs.mid, limbs.lo]).map_err(unavailable)?;
         }
         Ok(())
     }
@@ -329,11 +327,8 @@ impl Step<'_> {
                 None => POOL,
             };
             let (kind, limbs) = (entry.account.kind(), Limbs::from(entry.amount));
-            add.execute(named_params! {
-                ":transaction_id": id, ":line": line, ":kind": kind, ":account_id": account_id,
-                ":amount_hi": limbs.hi, ":amount_mid": limbs.mid, ":amount_lo": limbs.lo,
-            })
-            .map_err(unavailable)?;
+            add.execute(params![id, line, kind, account_id, limbs.hi, limbs.mid, limbs.lo])
+                .map_err(unavailable)?;
             let sum = moved.entry((account_id, kind)).or_default();
             *sum = sum
                 .checked_add(entry.amount)
