@@ -3,7 +3,6 @@
 
 pub mod disk_folder;
 pub mod disk_memory;
-pub mod kaspa_address;
 pub mod node_bip22;
 mod node_dag_memory;
 mod node_endpoints;
