@@ -486,7 +486,7 @@ fn journal_trouble(reader: &JournalReader) -> Arc<dyn Fn() -> Option<String> + S
     })
 }
 
-/// Drops segments that the ledger has taken in and that are older than the retention.
+/// Drops segments that the ledger has taken in and that are older than the retention, or in the way of new shares.
 fn keep_retention(
     runtime: &Runtime,
     reader: &JournalReader,
@@ -496,6 +496,8 @@ fn keep_retention(
 ) {
     let (reader, summary, clock) = (reader.clone(), summary.watched(), Arc::clone(clock));
     let (retention_ms, shutdown) = (config.retention_s.saturating_mul(1_000), runtime.shutdown.clone());
+    // Below where an alert is raised: that is for records that can't be dropped.
+    let bytes_max = config.disk_budget_bytes / 4 * 3;
     actix_rt::spawn(async move {
         loop {
             tokio::select! {
@@ -504,9 +506,13 @@ fn keep_retention(
             }
             let older_than = pool_domain::units::TimeMs(clock.now().0.saturating_sub(retention_ms));
             let needed_after = summary.get().journal_needed_after;
-            match reader.retain(needed_after, older_than) {
+            let retained = reader.retain(needed_after, older_than);
+            match retained.and_then(|old| Ok(old + reader.make_room(needed_after, bytes_max)?)) {
                 Ok(0) => {}
-                Ok(dropped) => tracing::info!(dropped, "journal segments past their retention are gone"),
+                Ok(dropped) => tracing::info!(
+                    dropped,
+                    "journal segments past their retention, or short of room, are gone"
+                ),
                 Err(fault) => tracing::warn!("journal retention: {fault}"),
             }
         }

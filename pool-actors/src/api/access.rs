@@ -117,7 +117,8 @@ pub(super) async fn guard(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = format!("{:032x}", rand::random::<u128>());
-    let path = request.path().to_owned();
+    // The path as the router reads it, percent-decoded: what is judged must be what is served.
+    let path = request.match_info().as_str().to_owned();
     let Some(api) = request.app_data::<web::Data<Api>>().cloned() else {
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
     };

@@ -9,7 +9,9 @@
 //!   for [`SILENCE_MAX`] is closed.
 
 use std::{
+    cell::Cell,
     collections::HashSet,
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -21,8 +23,9 @@ use actix::{
     Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, SpawnHandle, StreamHandler,
     WrapFuture as _,
 };
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, error::PayloadError, web};
 use actix_web_actors::ws;
+use futures_util::StreamExt as _;
 use pool_domain::{ids::BlockHash, units::TimeMs};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -47,13 +50,16 @@ use crate::{
 /// Events sent beyond the last pong.
 const UNANSWERED_MAX: usize = 256;
 /// A client that leaves a ping unanswered for so long is closed.
-const SILENCE_MAX: Duration = Duration::from_secs(20);
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(20);
 /// How often that is checked.
 const CHECK: Duration = Duration::from_secs(5);
 /// Frames of a client between two checks; feeds are for listening.
 const HEARD_MAX: usize = 100;
 /// Largest frame of a client, bytes.
 const FRAME_BYTES_MAX: usize = 4_096;
+/// Bytes of a client that are taken in while no frame of it is complete. A frame can claim any length, and actix gathers it
+/// all before it looks at [`FRAME_BYTES_MAX`].
+pub(super) const UNHEARD_BYTES_MAX: usize = 65_536;
 /// Miners in a snapshot and in each second's figures: the fastest.
 const MINERS_SHOWN: usize = 50;
 /// Blocks in a snapshot.
@@ -100,6 +106,7 @@ pub(super) async fn open(
     })?;
     let audience =
         if access::is_admin(&api, request.headers()) { Audience::Operator } else { Audience::Public };
+    let unheard_bytes = Rc::new(Cell::new(0));
     let topics = wish.topics.as_deref().map(|topics| topics.split(',').map(str::to_owned).collect());
     let feed = DashboardFeed {
         api: api.clone(),
@@ -112,9 +119,15 @@ pub(super) async fn open(
         behind: false,
         opening: false,
         heard: 0,
+        unheard_bytes: Rc::clone(&unheard_bytes),
         _place: place,
     };
-    ws::WsResponseBuilder::new(feed, &request, body).frame_size(FRAME_BYTES_MAX).start()
+    let bounded = body.map(move |chunk| {
+        let chunk = chunk?;
+        unheard_bytes.set(unheard_bytes.get().saturating_add(chunk.len()));
+        if unheard_bytes.get() > UNHEARD_BYTES_MAX { Err(PayloadError::Overflow) } else { Ok(chunk) }
+    });
+    ws::WsResponseBuilder::new(feed, &request, bounded).frame_size(FRAME_BYTES_MAX).start()
 }
 
 /// One client of the live feed. See the module's documentation.
@@ -137,6 +150,8 @@ pub(super) struct DashboardFeed {
     opening: bool,
     /// Frames of the client since the last check.
     heard: usize,
+    /// Bytes since its last frame.
+    unheard_bytes: Rc<Cell<usize>>,
     _place: Place,
 }
 
@@ -277,6 +292,7 @@ impl StreamHandler<Told> for DashboardFeed {
 impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for DashboardFeed {
     fn handle(&mut self, frame: Result<ws::Message, ws::ProtocolError>, context: &mut Context) {
         self.heard += 1;
+        self.unheard_bytes.set(0);
         if self.heard > HEARD_MAX {
             close(context, ws::CloseCode::Policy, "too many frames: this feed is for listening");
             return;

@@ -85,6 +85,29 @@ fn miner() -> PoolEvent {
     })
 }
 
+/// actix looks at a frame's length only once all of it is there.
+#[actix_rt::test]
+async fn a_frame_without_end_closes_the_feed() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let rig = Rig::new().await;
+    let server = serve(&rig);
+    let mut socket = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+    let opening = "GET /api/live HTTP/1.1\r\nHost: pool\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    socket.write_all(opening.as_bytes()).await.unwrap();
+    // A masked text frame of 2^62 bytes.
+    socket.write_all(&[0x81, 0xff, 0x40, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4]).await.unwrap();
+    socket.write_all(&[0; 2 * super::live::UNHEARD_BYTES_MAX]).await.unwrap();
+    let mut heard = Vec::new();
+    // Well before the feed would be closed for not answering pings.
+    let closing = tokio::time::timeout(super::live::SILENCE_MAX / 2, socket.read_to_end(&mut heard));
+    // A reset is as good as an orderly end.
+    let _ = closing.await.expect("the feed is closed");
+    assert!(heard.starts_with(b"HTTP/1.1 101"));
+    server.stop().await;
+}
+
 #[actix_rt::test]
 async fn a_snapshot_comes_first_then_figures_and_events_in_order() {
     let rig = Rig::new().await;

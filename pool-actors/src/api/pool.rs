@@ -143,7 +143,8 @@ pub(super) async fn blocks(
     let rows = api
         .store
         .blocks(BlockQuery {
-            before: query.cursor,
+            // Beyond what a database counts to, every block is before it.
+            before: query.cursor.map(|cursor| cursor.min(i64::MAX.cast_unsigned())),
             status: query.status,
             color: query.color,
             account,

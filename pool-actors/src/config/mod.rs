@@ -58,7 +58,7 @@ section! {
         data_dir: PathBuf = "data".into(),
         /// Threads ("arbiters") that serve miners. 0 = as many as the machine has cores.
         arbiters: usize = 0,
-        /// Number of this node in a pool of several; part of every extranonce and of the journal's identity.
+        /// Number of this node: the name of its journal's place in the database. Never change it for a data folder in use.
         node_id: u16 = 0,
     }
 }
@@ -164,8 +164,6 @@ section! {
         target_interval_ms: u64 = 5_000,
         /// No change while the measured interval is within this of the wanted one, basis points (3000 = 30%).
         deadband_basis_points: u32 = 3_000,
-        /// Time between two retargets of a settled session, milliseconds.
-        retarget_interval_ms: u64 = 30_000,
     }
 }
 
@@ -231,7 +229,8 @@ section! {
         commit_interval_us_min: u64 = 1_000,
         /// Disk budget, bytes. Alerted at 80%; shares are refused with a clear error when it is used up.
         disk_budget_bytes: u64 = 21_474_836_480,
-        /// Keep segments that the ledger is done with for this long, seconds (audits read them).
+        /// Keep segments that the ledger is done with for this long, seconds (audits read them); less when they take
+        /// three quarters of the disk budget.
         retention_s: u64 = 2_592_000,
     }
 }

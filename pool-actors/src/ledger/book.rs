@@ -430,6 +430,11 @@ impl Book {
         Ok(())
     }
 
+    /// Some block's winning share was not read yet.
+    pub(super) fn waits_for_shares(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Our blocks that the node should be asked about, oldest first.
     #[must_use]
     pub fn unsettled(&self) -> Vec<BlockHash> {
@@ -449,7 +454,14 @@ impl Book {
     /// The journal must keep the records after this one.
     #[must_use]
     pub fn journal_needed_after(&self) -> ShareSeq {
-        self.windows.needed_after(self.position.seq)
+        // A block without a verdict is submitted again from its record after a restart.
+        let undecided = |block: &&OpenBlock| {
+            matches!(block.row.life.stage(), BlockStatus::Candidate | BlockStatus::Submitted)
+        };
+        let blocks = self.open.values().filter(undecided);
+        let blocks = blocks.map(|block| ShareSeq(block.row.candidate_seq.0.saturating_sub(1))).min();
+        let windows = self.windows.needed_after(self.position.seq);
+        blocks.map_or(windows, |blocks| blocks.min(windows))
     }
 
     /// Shares and blocks in memory, for people.

@@ -101,8 +101,11 @@ impl Book {
     ) -> Result<(), FeedError> {
         let mut draft = std::mem::take(&mut self.draft);
         draft.commit.at = draft.commit.at.max(now);
-        // An idle pool writes no records, so its own clock ends the wait for a share.
-        self.settle_lost(Some(now), &mut draft, feed)?;
+        // An idle pool writes no records, so its own clock ends the wait for a share; but not while the share may be among
+        // records that were not read yet.
+        if self.waits_for_shares() && feed.read(self.position().seq, 1)?.through == self.position().seq {
+            self.settle_lost(Some(now), &mut draft, feed)?;
+        }
         for seen in observations {
             let Some(block) = self.open.get_mut(&seen.hash) else { continue };
             let split = splits.get(&seen.hash).or_else(|| draft.split(&seen.hash)).cloned();

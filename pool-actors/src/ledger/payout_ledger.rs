@@ -313,9 +313,8 @@ impl PayoutLedger {
         let now = self.parts.clock.now();
         for change in &commit.blocks {
             let row = &change.row;
-            let mut ended = change.steps.iter().map(|step| step.status);
             for status in [BlockStatus::Matured, BlockStatus::Paid, BlockStatus::Void] {
-                if ended.any(|step| step == status) {
+                if change.steps.iter().any(|step| step.status == status) {
                     metrics::counter!(BLOCKS_TOTAL, "stage" => status.as_str()).increment(1);
                 }
             }

@@ -101,6 +101,8 @@ impl Windows {
         }
         let from = windows.by_algorithm.values().map(|tracked| tracked.shares.dropped_through()).min();
         let Some(from) = from else { return Ok(windows) };
+        // A window that was rebuilt from all there was begins before what is kept.
+        let from = from.max(feed.oldest()?);
         each_share(feed, from, position, |seq, algorithm, account, work| {
             if let Some(tracked) = windows.by_algorithm.get_mut(algorithm)
                 && seq > tracked.shares.dropped_through()

@@ -7,12 +7,15 @@
 //!   block still finds its template.
 //! * **on overload** does not arise: candidates are rare by nature
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
-use actix::{Actor, Context, Handler};
+use actix::{Actor, AsyncContext as _, Context, Handler, WrapFuture as _};
 use pool_domain::{
     difficulty::DifficultyScale,
     ids::{AlgorithmName, JobId, Route},
@@ -32,6 +35,8 @@ use crate::{
 
 /// Mailbox of a JobTemplate; the critical lane ignores it.
 const MAILBOX: usize = 16;
+/// Pause before a block is handed over again.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// Numbers of jobs: rising, and not used again after a restart of the process, since a miner may come back with a share
 /// for a job of the pool's former life.
@@ -136,15 +141,15 @@ impl Handler<CandidateFound> for JobTemplate {
 }
 
 impl JobTemplate {
-    /// The BlockSubmitter may be between two lives; the block waits here meanwhile.
+    /// The BlockSubmitter may be between two lives, or die with the block in its mailbox: the block stays here until it
+    /// was taken. One that comes twice is recognised there.
     fn hand_over(&self, block: SubmitBlock, context: &mut Context<Self>) {
-        use actix::AsyncContext as _;
-
-        if let Err(back) = self.submitter.post(block) {
-            let block = back.0;
-            context.run_later(std::time::Duration::from_millis(50), move |actor, context| {
-                actor.hand_over(block, context);
-            });
-        }
+        let submitter = self.submitter.clone();
+        let handing = async move {
+            while submitter.ask(block.clone()).await.is_err() {
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
+        };
+        context.spawn(handing.into_actor(self));
     }
 }

@@ -28,7 +28,7 @@ use crate::ports::store::{
     StoreError, StorePort, Totals,
 };
 
-/// Calls that may wait for a thread. The ledger has one at a time; the API's are refused beyond this.
+/// Calls that may wait for a thread. The API's are refused beyond this; the ledger's wait for a place.
 const QUEUE: usize = 256;
 
 type Job<T> = Box<dyn FnOnce(&mut T) + Send>;
@@ -65,6 +65,20 @@ impl SqliteStore {
             ("store-audit", Box::new(move || work(audit_db, audits))),
         ];
         Ok((Self { writer, reader, auditor }, threads))
+    }
+
+    /// For the ledger, which has one question at a time: whoever floods the API must not make it seem that the database
+    /// is away.
+    async fn read_for_ledger<R: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job<Connection> = Box::new(move |db| {
+            let _ = answer.send(query(db));
+        });
+        self.reader.send(job).await.map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?
     }
 
     async fn read<R: Send + 'static>(
@@ -132,7 +146,7 @@ impl StorePort for SqliteStore {
 
     async fn load(&self, node: &str) -> Result<LedgerState, StoreError> {
         let node = node.to_owned();
-        self.read(move |db| read::load(db, &node)).await
+        self.read_for_ledger(move |db| read::load(db, &node)).await
     }
 
     async fn commit(&self, commit: Arc<LedgerCommit>) -> Result<Position, StoreError> {
@@ -145,7 +159,7 @@ impl StorePort for SqliteStore {
     }
 
     async fn splits(&self, blocks: Vec<BlockHash>) -> Result<BTreeMap<BlockHash, Split>, StoreError> {
-        self.read(move |db| read::splits(db, &blocks)).await
+        self.read_for_ledger(move |db| read::splits(db, &blocks)).await
     }
 
     async fn accounts(&self, after: Option<Account>, limit: usize) -> Result<Vec<AccountRow>, StoreError> {
@@ -165,7 +179,7 @@ impl StorePort for SqliteStore {
     }
 
     async fn totals(&self) -> Result<Totals, StoreError> {
-        self.read(read::totals).await
+        self.read_for_ledger(read::totals).await
     }
 
     async fn check(&self) -> Result<Vec<Finding>, StoreError> {

@@ -91,23 +91,25 @@ impl Catalogue {
         self.lock().segments.iter().rev().find(|segment| segment.first_seq <= seq).copied()
     }
 
-    /// Removes the oldest segments whose records are all consumed and older than `older_than`; never the newest.
-    /// Returns how many.
+    /// Removes the oldest segments whose records are all consumed, as long as `expendable` agrees, which is given the
+    /// time when the segment ended and the bytes in use; never the newest. Returns how many.
     pub(super) fn retain(
         &self,
         disk: &dyn Disk,
         consumed: ShareSeq,
-        older_than: TimeMs,
+        expendable: impl Fn(TimeMs, u64) -> bool,
     ) -> Result<usize, JournalFault> {
         let mut removed = 0;
         loop {
+            let used_bytes = self.used_bytes();
             let oldest = {
                 let inner = self.lock();
                 let (Some(oldest), Some(next)) = (inner.segments.front(), inner.segments.get(1)) else {
                     break;
                 };
                 // The next segment began when the oldest one ended.
-                if next.first_seq > consumed.0.saturating_add(1) || next.created_ms >= older_than.0 {
+                let ended_at = TimeMs(next.created_ms);
+                if next.first_seq > consumed.0.saturating_add(1) || !expendable(ended_at, used_bytes) {
                     break;
                 }
                 oldest.index

@@ -113,7 +113,10 @@ impl CommitCore {
         }
         if self.journal.refuses_shares() && !groups.is_empty() {
             let refused = self.journal.append(Lane::Shares, |_| ());
-            self.answer_groups(std::mem::take(&mut groups), refused.as_ref().copied());
+            // Retention may have made room in between: then they are written below like any others.
+            if refused.is_err() {
+                self.answer_groups(std::mem::take(&mut groups), refused.as_ref().copied());
+            }
         }
         let begin = Instant::now();
         let lane = if criticals.is_empty() { Lane::Shares } else { Lane::Critical };

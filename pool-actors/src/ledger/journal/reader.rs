@@ -160,7 +160,16 @@ impl JournalReader {
     /// # Errors
     /// When the disk refuses to remove one.
     pub fn retain(&self, consumed: ShareSeq, older_than: TimeMs) -> Result<usize, JournalFault> {
-        self.catalogue.retain(self.disk.as_ref(), consumed, older_than)
+        self.catalogue.retain(self.disk.as_ref(), consumed, |ended_at, _| ended_at < older_than)
+    }
+
+    /// Removes whole segments whose records are all consumed, oldest first, until at most `bytes_max` are in use: what is
+    /// kept for audits must not cost new shares their place. Returns how many.
+    ///
+    /// # Errors
+    /// When the disk refuses to remove one.
+    pub fn make_room(&self, consumed: ShareSeq, bytes_max: u64) -> Result<usize, JournalFault> {
+        self.catalogue.retain(self.disk.as_ref(), consumed, |_, used_bytes| used_bytes > bytes_max)
     }
 }
 

@@ -248,6 +248,10 @@ fn a_used_up_budget_refuses_shares_but_not_candidates_and_ends_when_there_is_roo
     assert!(append_shares(&mut journal, n..n + 1).is_err());
     assert_eq!(journal.state().get().failed, None);
     let reader = journal.reader();
+    assert_eq!(reader.make_room(ShareSeq(0), 0).unwrap(), 0, "nothing is consumed");
+    assert_eq!(reader.make_room(reader.committed(), u64::MAX).unwrap(), 0, "there is room");
+    let used_bytes = journal.state().get().used_bytes;
+    assert_eq!(reader.make_room(reader.committed(), used_bytes - 1).unwrap(), 1, "no more than it takes");
     assert!(reader.retain(reader.committed(), TimeMs(u64::MAX)).unwrap() > 0);
     append_shares(&mut journal, n..n + 1).unwrap();
     assert_eq!(tags(&reader).last(), Some(&n));
