@@ -16,6 +16,11 @@ use args::{Cli, Command, Sim};
 use clap::Parser;
 use pool_actors::error::Failure;
 
+/// Batches of shares are large, short-lived and freed by other threads than the one that made them, which is where the
+/// system's allocator spends its time (pool-actors/docs/benchmarks.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a command ends with.
 type Outcome = Result<ExitCode, Failure>;
 

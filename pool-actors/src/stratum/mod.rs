@@ -7,7 +7,7 @@
 //!   gate               ArbiterContext (jobs, sessions, tallies) <-- shared by the arbiter's sessions
 //! ```
 //!
-//! * [`wire`]: lines in and out; [`dialect`]: what each chain family's miners expect, as data
+//! * [`wire`]: lines in and out ([`plain`]: shares in the usual form); [`dialect`]: what each chain family's miners expect, as data
 //! * [`gate`]: who may connect; [`jobs`]: which jobs a share may be for
 //! * [`session`]: one miner; [`hub`]: what an arbiter's sessions share
 //! * [`server`]: puts it together
@@ -18,6 +18,7 @@ pub mod gate;
 pub mod hub;
 pub mod jobs;
 pub mod listener;
+pub mod plain;
 pub mod server;
 pub mod session;
 pub mod settings;

@@ -12,6 +12,8 @@ use serde::{
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
+use super::plain;
+
 /// Longest id that is echoed, in bytes.
 pub const ID_LENGTH_MAX: usize = 64;
 /// Parameters that are looked at; further ones are skipped.
@@ -44,8 +46,11 @@ impl ReplyId {
     }
 
     fn parse(raw: Option<&RawValue>) -> Result<Self, LineError> {
-        let Some(raw) = raw else { return Ok(Self::null()) };
-        let text = raw.get().as_bytes();
+        raw.map_or_else(|| Ok(Self::null()), |raw| Self::of(raw.get()))
+    }
+
+    fn of(text: &str) -> Result<Self, LineError> {
+        let text = text.as_bytes();
         let plain = matches!(text.first(), Some(b'"' | b'-' | b'0'..=b'9')) || text == b"null";
         if plain && text.len() <= ID_LENGTH_MAX {
             Ok(Self(SmallVec::from_slice(text)))
@@ -69,7 +74,14 @@ pub struct Request<'a> {
 /// What a line is.
 #[derive(Debug)]
 pub enum Line<'a> {
-    /// A request (or notification).
+    /// A share in the usual form, its parameters already read.
+    Share {
+        /// To be echoed.
+        id: ReplyId,
+        /// Its parameters, all strings.
+        params: Params<'a>,
+    },
+    /// Any other request (or notification).
     Request(Request<'a>),
     /// An answer to something that we asked (`client.get_version`).
     Response {
@@ -117,6 +129,14 @@ struct Envelope<'a> {
 /// # Errors
 /// [`LineError`].
 pub fn parse_line(line: &[u8], depth_max: usize) -> Result<Line<'_>, LineError> {
+    match plain::submit(line) {
+        Some((id, params)) => Ok(Line::Share { id: ReplyId::of(id)?, params }),
+        None => parse_general(line, depth_max),
+    }
+}
+
+/// As [`parse_line`], for lines of any kind.
+pub(super) fn parse_general(line: &[u8], depth_max: usize) -> Result<Line<'_>, LineError> {
     // serde would also take an array for the envelope.
     if line.first() != Some(&b'{') {
         return Err(LineError::Parse);
@@ -168,8 +188,18 @@ pub fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
 /// Positional parameters of a request.
 #[derive(Debug, Default)]
 pub struct Params<'a> {
-    items: [Option<&'a RawValue>; PARAMS_MAX],
+    items: [Item<'a>; PARAMS_MAX],
     length: usize,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+enum Item<'a> {
+    #[default]
+    Missing,
+    /// Text of a string without escapes.
+    Plain(&'a str),
+    /// Anything.
+    Raw(&'a RawValue),
 }
 
 impl<'a> Params<'a> {
@@ -181,6 +211,16 @@ impl<'a> Params<'a> {
             Some(raw) if raw.get().starts_with('[') => serde_json::from_str(raw.get()).ok(),
             Some(_) => None,
         }
+    }
+
+    /// Strings without escapes, by their text; at most [`PARAMS_MAX`].
+    #[must_use]
+    pub(super) fn plain(texts: &[&'a str]) -> Self {
+        let mut params = Self { length: texts.len(), ..Self::default() };
+        for (item, text) in params.items.iter_mut().zip(texts) {
+            *item = Item::Plain(text);
+        }
+        params
     }
 
     /// How many there are, at most [`PARAMS_MAX`].
@@ -195,25 +235,33 @@ impl<'a> Params<'a> {
         self.length == 0
     }
 
-    /// One of them.
+    /// One of them, as JSON; the parameters of [`Line::Share`] have no JSON text of their own.
     #[must_use]
     pub fn raw(&self, index: usize) -> Option<&'a RawValue> {
-        self.items.get(index).copied().flatten()
+        match self.items.get(index) {
+            Some(Item::Raw(raw)) => Some(raw),
+            _ => None,
+        }
     }
 
     /// One of them, if it is a string.
     #[must_use]
     pub fn text(&self, index: usize) -> Option<Cow<'a, str>> {
-        self.raw(index).and_then(text_of)
+        match self.items.get(index)? {
+            Item::Missing => None,
+            Item::Plain(text) => Some(Cow::Borrowed(text)),
+            Item::Raw(raw) => text_of(raw),
+        }
     }
 
     /// The text of a string or of a number.
     #[must_use]
     pub fn scalar(&self, index: usize) -> Option<Cow<'a, str>> {
-        let raw = self.raw(index)?;
-        match raw.get().as_bytes().first() {
-            Some(b'-' | b'0'..=b'9') => Some(Cow::Borrowed(raw.get())),
-            _ => text_of(raw),
+        match self.raw(index).map(RawValue::get) {
+            Some(number) if number.starts_with(|first: char| first == '-' || first.is_ascii_digit()) => {
+                Some(Cow::Borrowed(number))
+            }
+            _ => self.text(index),
         }
     }
 }
@@ -232,7 +280,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Params<'a> {
                 let mut params = Params::default();
                 while params.length < PARAMS_MAX {
                     let Some(raw) = list.next_element::<&'de RawValue>()? else { return Ok(params) };
-                    params.items[params.length] = Some(raw);
+                    params.items[params.length] = Item::Raw(raw);
                     params.length += 1;
                 }
                 while list.next_element::<IgnoredAny>()?.is_some() {}
@@ -304,8 +352,35 @@ pub fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
 #[must_use]
 pub fn hex_exact<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
-    hex::decode_to_slice(text, &mut bytes).ok()?;
-    Some(bytes)
+    hex_into(text, &mut bytes).then_some(bytes)
+}
+
+/// Fills `bytes` from exactly twice as many hexadecimal digits (either case); `false`, and rubbish in `bytes`, for
+/// anything else. By a table, since every share holds some 24 digits.
+#[must_use]
+pub fn hex_into(text: &str, bytes: &mut [u8]) -> bool {
+    const NONE: u8 = 0x80;
+    const VALUES: [u8; 256] = {
+        let mut values = [NONE; 256];
+        let mut value = 0;
+        while value < 16 {
+            values[b"0123456789abcdef"[value] as usize] = value as u8;
+            values[b"0123456789ABCDEF"[value] as usize] = value as u8;
+            value += 1;
+        }
+        values
+    };
+    let (pairs, odd) = text.as_bytes().as_chunks::<2>();
+    if !odd.is_empty() || pairs.len() != bytes.len() {
+        return false;
+    }
+    let mut seen = 0;
+    for ([high, low], byte) in pairs.iter().zip(bytes) {
+        let (high, low) = (VALUES[usize::from(*high)], VALUES[usize::from(*low)]);
+        seen |= high | low;
+        *byte = high << 4 | low & 15;
+    }
+    seen & NONE == 0
 }
 
 #[cfg(test)]
@@ -353,9 +428,8 @@ mod tests {
     fn a_share_is_read_without_a_copy() {
         let line =
             r#"{"params":["a.b","1f","00000000","6a447f30","01000000"],"id":4,"method":"mining.submit"}"#;
-        let request = request(line);
-        assert!(matches!(request.method, Cow::Borrowed("mining.submit")));
-        let params = Params::parse(request.params).unwrap();
+        let Ok(Line::Share { id, params }) = parse_line(line.as_bytes(), 8) else { panic!("no share") };
+        assert_eq!(id.as_bytes(), b"4");
         assert_eq!(params.len(), 5);
         assert!(matches!(params.text(0), Some(Cow::Borrowed("a.b"))));
         assert_eq!(params.text(5), None);

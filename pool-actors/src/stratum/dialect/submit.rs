@@ -9,7 +9,7 @@ use pool_domain::{
 use super::{JobIdForm, SubmitForm, Variant, wire_id};
 use crate::{
     ports::node::HeaderForm,
-    stratum::wire::{Params, hex_exact},
+    stratum::wire::{Params, hex_exact, hex_into},
 };
 
 /// How far ahead of the template, and of our clock, a rolled header time may be where the node names no bound, seconds.
@@ -126,8 +126,9 @@ fn three_fields(params: &Params<'_>, session: &SessionPart<'_>) -> Result<(Extra
     };
     let mut bytes = [0; Extranonce::LENGTH_MAX];
     let bytes = bytes.get_mut(..session.extranonce2_bytes).ok_or(Malformed::Extranonce2(0))?;
-    hex::decode_to_slice(extranonce2.as_bytes(), bytes)
-        .map_err(|_| Malformed::Extranonce2(session.extranonce2_bytes * 2))?;
+    if !hex_into(&extranonce2, bytes) {
+        return Err(Malformed::Extranonce2(session.extranonce2_bytes * 2));
+    }
     let ntime = u32::from_be_bytes(hex_exact(&ntime).ok_or(Malformed::Time)?);
     let nonce = u32::from_be_bytes(hex_exact(&nonce).ok_or(Malformed::Nonce(8))?);
     Ok((extranonce(session, bytes)?, ntime, nonce))

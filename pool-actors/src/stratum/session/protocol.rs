@@ -249,6 +249,7 @@ impl Session {
         self.first_line_at.get_or_insert(now);
         self.last_line_at = now;
         match parse_line(line, self.hub.shared.settings.json_depth_max) {
+            Ok(Line::Share { id, params }) => self.submit(&id, &params, now, out, batches),
             Ok(Line::Request(request)) => self.request(&request, now, out, batches),
             Ok(Line::Response { result }) => {
                 self.response(result);
@@ -266,7 +267,7 @@ impl Session {
         batches: &mut Batches,
     ) -> Flow {
         match &*request.method {
-            "mining.submit" => return self.submit(request, now, out, batches),
+            "mining.submit" => return self.submit_request(request, now, out, batches),
             "mining.subscribe" => return self.subscribe(request, now, out),
             "mining.authorize" => return self.authorize(request, now, out),
             "mining.configure" => self.configure(request, now, out),

@@ -50,7 +50,8 @@ struct Candidate {
 }
 
 impl Session {
-    pub(super) fn submit(
+    /// A share in an unusual form.
+    pub(super) fn submit_request(
         &mut self,
         request: &Request<'_>,
         now: TimeMs,
@@ -61,11 +62,23 @@ impl Session {
             push_error(out, &request.id, CODE_BAD_PARAMS, "Invalid params: expected a list");
             return self.note_malformed(now).map_or(Flow::Next, Flow::End);
         };
-        match self.try_submit(&request.id, &params, now, batches) {
+        self.submit(&request.id, &params, now, out, batches)
+    }
+
+    /// A share: refused at once, or on its way to its validator.
+    pub(super) fn submit(
+        &mut self,
+        id: &ReplyId,
+        params: &Params<'_>,
+        now: TimeMs,
+        out: &mut Vec<u8>,
+        batches: &mut Batches,
+    ) -> Flow {
+        match self.try_submit(id, params, now, batches) {
             Ok(()) => Flow::Next,
             Err(Refused::Stall) => Flow::Stall,
-            Err(Refused::Reason(reason)) => self.refuse(&request.id, reason, reason.message(), now, out),
-            Err(Refused::Words(words)) => self.refuse(&request.id, RejectReason::Other, &words, now, out),
+            Err(Refused::Reason(reason)) => self.refuse(id, reason, reason.message(), now, out),
+            Err(Refused::Words(words)) => self.refuse(id, RejectReason::Other, &words, now, out),
         }
     }
 
