@@ -219,10 +219,11 @@ fn session(bencher: Bencher<'_, '_>, together: u32) {
 fn parse(bencher: Bencher<'_, '_>) {
     let line = share(1, 77);
     bencher.counter(ItemsCount::new(1u32)).bench_local(|| {
-        let Ok(Line::Request(request)) = parse_line(black_box(line.trim_end().as_bytes()), 8) else {
-            unreachable!()
-        };
-        Params::parse(request.params).map(|params| params.len())
+        match parse_line(black_box(line.trim_end().as_bytes()), 8) {
+            Ok(Line::Share { params, .. }) => Some(params.len()),
+            Ok(Line::Request(request)) => Params::parse(request.params).map(|params| params.len()),
+            _ => unreachable!("a share is a request"),
+        }
     });
 }
 

@@ -362,10 +362,10 @@ pub fn hex_into(text: &str, bytes: &mut [u8]) -> bool {
     const NONE: u8 = 0x80;
     const VALUES: [u8; 256] = {
         let mut values = [NONE; 256];
-        let mut value = 0;
+        let mut value = 0_u8;
         while value < 16 {
-            values[b"0123456789abcdef"[value] as usize] = value as u8;
-            values[b"0123456789ABCDEF"[value] as usize] = value as u8;
+            values[b"0123456789abcdef"[value as usize] as usize] = value;
+            values[b"0123456789ABCDEF"[value as usize] as usize] = value;
             value += 1;
         }
         values
