@@ -104,7 +104,7 @@ pub fn submit(line: &[u8]) -> Option<(&str, Params<'_>)> {
         match key {
             "id" if id.is_none() => id = Some(cursor.id()?),
             "method" if method.is_none() => {
-                method = Some(cursor.string().filter(|name| *name == "mining.submit")?)
+                method = Some(cursor.string().filter(|name| *name == "mining.submit")?);
             }
             "params" if params.is_none() => params = Some(cursor.strings()?),
             _ => return None,
