@@ -1,7 +1,6 @@
 //! A submit's parameters, decoded strictly: exact lengths, hexadecimal digits only, bounds of the job.
 
 use pool_domain::{
-    ids::JobId,
     share::{Extranonce, Solution},
     units::TimeMs,
 };
@@ -66,12 +65,6 @@ pub fn job_number(variant: &Variant, params: &Params<'_>) -> Option<u64> {
         (SubmitForm::Kaspa, JobIdForm::Decimal) => text.parse().ok(),
         (_, form) => wire_id::parse(&text, form),
     }
-}
-
-/// The pool's job of a number, for looking up.
-#[must_use]
-pub const fn job_of(number: u64) -> (JobId, u64) {
-    wire_id::split(number)
 }
 
 /// Decodes what the miner chose.
