@@ -147,7 +147,7 @@ impl ExtranonceAllocator {
         self.resting.pop_front().map(|(_, counter)| counter)
     }
 
-    /// Takes a prefix back; it rests before it is handed out again. False (and nothing happens) if it was not in
+    /// Takes a prefix back, released at `now`; it rests before it is handed out again. False (and nothing happens) if it was not in
     /// use: released twice, or from another epoch.
     pub fn release(&mut self, prefix: ExtranoncePrefix, now: TimeMs) -> bool {
         let value = prefix.value();
@@ -162,7 +162,12 @@ impl ExtranonceAllocator {
             _ => return false,
         }
         self.in_use -= 1;
-        self.resting.push_back((now, counter));
+        // Oldest first: one that was never searched may count as released long ago.
+        if self.resting.front().is_some_and(|(oldest, _)| now < *oldest) {
+            self.resting.push_front((now, counter));
+        } else {
+            self.resting.push_back((now, counter));
+        }
         true
     }
 
@@ -221,6 +226,19 @@ mod tests {
         assert!(!allocator.release(first, TimeMs(10)), "released twice");
         assert_eq!(allocator.allocate(TimeMs(1_009)), Err(ExtranonceError::Exhausted(2)));
         assert_eq!(allocator.allocate(TimeMs(1_010)), Ok(first));
+    }
+
+    #[test]
+    fn one_that_was_never_searched_does_not_wait_behind_one_that_was() {
+        let layout = ExtranonceLayout::with_epoch_bits(1, 7).unwrap();
+        let mut allocator = ExtranonceAllocator::new(layout, 3, 1_000);
+        let searched = allocator.allocate(TimeMs(5_000)).unwrap();
+        let unused = allocator.allocate(TimeMs(5_000)).unwrap();
+        assert!(allocator.release(searched, TimeMs(6_000)));
+        assert!(allocator.release(unused, TimeMs(0)));
+        assert_eq!(allocator.allocate(TimeMs(6_001)), Ok(unused));
+        assert_eq!(allocator.allocate(TimeMs(6_001)), Err(ExtranonceError::Exhausted(2)));
+        assert_eq!(allocator.allocate(TimeMs(7_000)), Ok(searched));
     }
 
     #[test]
