@@ -10,18 +10,23 @@ use crate::mining;
 /// Kills in CI; the long form runs by `make soak`.
 const KILLS: usize = 4;
 const KILLS_SOAK: usize = 50;
+/// Shares acknowledged before each kill, at least.
+const LOAD: u64 = 500;
 
 async fn survives(kills: usize) {
     let seed = std::env::var("DAGPOOL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1_u64);
     println!("DAGPOOL_SEED={seed} repeats the moments of the kills");
     let mut random = SmallRng::seed_from_u64(seed);
     let node = mining::node("blake2s", 300, 1);
-    let mut pool = PoolProcess::start(Setup::simulated(&node.rpc_url, "blake2s").await);
+    let mut setup = Setup::simulated(&node.rpc_url, "blake2s").await;
+    // Some forty hashes a share: what is under load is the pool, not the miners.
+    setup.difficulty = "0.00000001".to_owned();
+    let mut pool = PoolProcess::start(setup);
     let mut swarm = mining::miners(pool.stratum, "blake2s", 8, None);
     let mut accepted = 0;
     for kill in 0..kills {
         // Under load: at least some shares since the last kill.
-        tokio::time::timeout(PATIENCE, swarm.accepted(accepted + 50))
+        tokio::time::timeout(PATIENCE, swarm.accepted(accepted + LOAD))
             .await
             .expect("miners go on after a kill");
         tokio::time::sleep(Duration::from_millis(random.random_range(0..400))).await;
@@ -30,7 +35,7 @@ async fn survives(kills: usize) {
         pool.restart();
         println!("kill {}: {accepted} shares acknowledged so far", kill + 1);
     }
-    tokio::time::timeout(PATIENCE, swarm.accepted(accepted + 50))
+    tokio::time::timeout(PATIENCE, swarm.accepted(accepted + LOAD))
         .await
         .expect("miners go on after the last kill");
     swarm.end();
