@@ -52,19 +52,21 @@ impl Shutdown {
         Self { reason: Arc::new(watch::channel(None).0) }
     }
 
-    /// Asks the process to stop. Returns whether this is the first reason; later ones are logged only.
+    /// Asks the process to stop. Returns whether this is the first reason; later ones are
+    /// consequences, of interest to the curious only.
     pub fn stop(&self, reason: StopReason) -> bool {
-        if reason.requested {
-            tracing::info!(code = reason.code, "{reason}");
-        } else {
-            tracing::error!(code = reason.code, "{reason}");
-        }
         self.reason.send_if_modified(|first| {
-            let is_first = first.is_none();
-            if is_first {
-                *first = Some(reason);
+            if first.is_some() {
+                tracing::debug!(code = reason.code, "already stopping: {reason}");
+                return false;
             }
-            is_first
+            if reason.requested {
+                tracing::info!(code = reason.code, "{reason}");
+            } else {
+                tracing::error!(code = reason.code, "{reason}");
+            }
+            *first = Some(reason);
+            true
         })
     }
 
