@@ -1,9 +1,13 @@
 //! Each actor killed by a panic in turn.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use pool_actors::runtime::observe::Life;
 use pool_tests::pool::PATIENCE;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use crate::inside::{Inside, assert_durable, journal_of, more_shares};
 
@@ -14,7 +18,7 @@ fn stops_the_process(kind: &str) -> bool {
 
 #[actix_rt::test]
 async fn every_other_actor_comes_back_from_a_panic_with_nothing_lost_or_refused() {
-    let inside = Inside::start(None).await;
+    let inside = Inside::start(|_| ()).await;
     let registry = inside.pool.runtime().registry.clone();
     let mut swarm = inside.miners();
     more_shares(&swarm, "the start").await;
@@ -55,7 +59,7 @@ async fn every_other_actor_comes_back_from_a_panic_with_nothing_lost_or_refused(
 #[actix_rt::test]
 async fn a_panic_of_the_journal_or_the_ledger_stops_the_pool_with_one_sentence() {
     for name in ["journal-shard-0", "journal-shard-1", "payout-ledger"] {
-        let inside = Inside::start(None).await;
+        let inside = Inside::start(|_| ()).await;
         let mut swarm = inside.miners();
         more_shares(&swarm, "the start").await;
         assert!(inside.pool.runtime().registry.crash(name));
@@ -66,4 +70,43 @@ async fn a_panic_of_the_journal_or_the_ledger_stops_the_pool_with_one_sentence()
         swarm.end();
         assert_durable(&swarm, journal_of(&folder));
     }
+}
+
+#[actix_rt::test]
+async fn a_session_dies_alone() {
+    let inside = Inside::start(|parts| {
+        let accounts = Arc::clone(&parts.accounts);
+        // A defect that one miner's request strikes.
+        parts.accounts = Arc::new(move |account| {
+            assert!(!account.starts_with("defect"), "a session panics on purpose");
+            accounts(account)
+        });
+    })
+    .await;
+    let mut swarm = inside.miners();
+    more_shares(&swarm, "the start").await;
+    let before = swarm.stats();
+    // As many as reach every arbiter.
+    for _ in 0..4 {
+        let mut miner = TcpStream::connect(inside.pool.stratum_addresses()[0].0).await.unwrap();
+        let requests = concat!(
+            r#"{"id":1,"method":"mining.subscribe","params":["test"]}"#,
+            "\n",
+            r#"{"id":2,"method":"mining.authorize","params":["defect","x"]}"#,
+            "\n"
+        );
+        miner.write_all(requests.as_bytes()).await.unwrap();
+        let mut said = Vec::new();
+        let ended = tokio::time::timeout(PATIENCE, miner.read_to_end(&mut said)).await;
+        // An orderly end or a reset: the miner connects again either way.
+        assert!(ended.is_ok(), "the connection is not left open: {}", String::from_utf8_lossy(&said));
+    }
+    more_shares(&swarm, "the panics").await;
+    let after = swarm.stats();
+    assert_eq!((after.connected, after.reconnects, after.lost), (4, before.reconnects, before.lost));
+    assert!(after.rejected.is_empty(), "{after:?}");
+    assert_eq!(inside.pool.shutdown().reason(), None);
+    swarm.end();
+    let folder = inside.stop().await;
+    assert_durable(&swarm, journal_of(&folder));
 }

@@ -29,8 +29,8 @@ pub(crate) struct Inside {
 }
 
 impl Inside {
-    /// On two arbiters, so that messages cross threads; the journal is on `disk`, or in the folder.
-    pub(crate) async fn start(disk: Option<SharedDisk>) -> Self {
+    /// On two arbiters, so that messages cross threads, after a change of what it is made of.
+    pub(crate) async fn start(change: impl FnOnce(&mut Parts)) -> Self {
         let node = mining::node("blake2s", 300, 0);
         let folder = tempfile::tempdir().unwrap();
         let setup = Setup::simulated(&node.rpc_url, "blake2s").await;
@@ -49,9 +49,7 @@ impl Inside {
         listener.difficulty = setup.difficulty.parse().unwrap();
         listener.fixed = true;
         let mut parts = Parts::real(&config, ADMIN_TOKEN.to_owned(), Assets::none()).unwrap();
-        if let Some(disk) = disk {
-            parts.disk = disk;
-        }
+        change(&mut parts);
         let pool = Pool::start(config, parts).await.unwrap();
         Self { pool, folder, _node: node }
     }
