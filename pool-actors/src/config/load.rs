@@ -62,7 +62,8 @@ pub fn parse(
     }
     refuse_unknown(&table, origin)?;
     let config: Config = Value::Table(table).try_into().map_err(|error: toml::de::Error| {
-        invalid(format!("{origin}: {}", error.to_string().trim_end()), "pool.example.toml documents the key")
+        let said: Vec<_> = error.to_string().lines().map(|line| line.trim().to_owned()).collect();
+        invalid(format!("{origin}: {}", said.join(" ")), "pool.example.toml documents the key")
     })?;
     super::check(&config)?;
     Ok(config)
