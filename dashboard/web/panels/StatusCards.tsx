@@ -38,13 +38,19 @@ export function blockRate(perSecond: number | null): string {
   return `${(perSecond * 3600).toFixed(1)} blocks/h`;
 }
 
+/** Both are estimates over spans of their own: a small network may seem to have less than its pool, which is no share to show. */
+function ofNetwork(pool: number | undefined, network: number | null | undefined): string {
+  if (!network) return "network hash rate unknown";
+  const all = `network ${hashrateText(network)}`;
+  return pool !== undefined && pool <= network ? `${percent(pool, network)} of ${all}` : all;
+}
+
 /** The six figures that an operator looks at first. */
 export function StatusCards({ stats, freshness }: { stats: Stats | null; freshness: Freshness }) {
   const pool = stats?.pool;
   const network = stats?.network;
   const blocks = stats?.blocks;
   const rate = hashrate(pool?.hashrate);
-  const part = pool && network?.hashrate ? percent(pool.hashrate, network.hashrate) : null;
   const judged = (pool?.shares.accepted ?? 0) + (pool?.shares.rejected ?? 0);
   return (
     <ul className="cards" aria-label="Key figures">
@@ -56,7 +62,7 @@ export function StatusCards({ stats, freshness }: { stats: Stats | null; freshne
         freshness={freshness}
         testId="hashrate"
       >
-        {part ? `${part} of network ${hashrateText(network?.hashrate)}` : "network hash rate unknown"}
+        {ofNetwork(pool?.hashrate, network?.hashrate)}
       </Card>
       <Card
         icon="shares"

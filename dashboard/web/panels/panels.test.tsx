@@ -58,6 +58,12 @@ describe("StatusCards", () => {
     expect(screen.getByText("990 accepted (99.0%)")).toBeTruthy();
   });
 
+  it("claims no more than all of the network", () => {
+    const stats = makeStats();
+    render(<StatusCards stats={{ ...stats, pool: { ...stats.pool, hashrate: 6e12 } }} freshness="fresh" />);
+    expect(screen.getByText("network 5.00 TH/s")).toBeTruthy();
+  });
+
   it("shows dashes, not zeros, before anything is known", () => {
     render(<StatusCards stats={null} freshness="waiting" />);
     for (const id of ["hashrate", "shares-rate", "miners", "difficulty", "blocks-found", "conversion"]) {
