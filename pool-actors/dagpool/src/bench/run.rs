@@ -195,8 +195,10 @@ async fn measure(options: &Options, site: &Site) -> Result<Table, Failure> {
         table.most = Some(told("19,500 connections, 2,000 shares/s", stratum::run(&load).await?));
     }
     if options.wants("paced") {
-        let load = stratum::Options { rate: PACED_RATE, ..pool(1_000, 8) };
-        table.paced = Some(told("20,000 shares/s", stratum::run(&load).await?));
+        let paced = |load| stratum::Options { rate: PACED_RATE, ..load };
+        let raw = told("raw server, 20,000 shares/s", stratum::run(&paced(raw(1_000, 8))).await?);
+        let pool = told("pool, 20,000 shares/s", stratum::run(&paced(pool(1_000, 8))).await?);
+        table.paced = Some(Comparison { raw, pool });
     }
     if options.wants("load") {
         for (connections, outstanding) in SHAPES {

@@ -16,7 +16,7 @@ pub(super) struct Table {
     pub(super) idle: Option<Report>,
     pub(super) broadcast: Option<Report>,
     pub(super) most: Option<Report>,
-    pub(super) paced: Option<Report>,
+    pub(super) paced: Option<Comparison>,
     pub(super) loads: Vec<Comparison>,
 }
 
@@ -72,6 +72,23 @@ impl Comparison {
     }
 }
 
+/// How long answers took at a given rate.
+fn answers(f: &mut fmt::Formatter<'_>, server: &str, report: &Report) -> fmt::Result {
+    let latency = report.latency_us;
+    writeln!(
+        f,
+        "| {server}, {} connections, {} shares/s: answers | p50 {}, p99 {}, p99.9 {}, max {}; CPU {} us/share | {} |",
+        report.connections,
+        report.shares_per_second,
+        milliseconds(latency.p50),
+        milliseconds(latency.p99),
+        milliseconds(latency.p99_9),
+        milliseconds(latency.max),
+        thousandths(report.server_cpu_ns_per_share.unwrap_or_default()),
+        trouble(report)
+    )
+}
+
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.loads.is_empty() {
@@ -88,8 +105,8 @@ impl fmt::Display for Table {
             self.loads.iter().try_for_each(|comparison| comparison.row(f))?;
             writeln!(f)?;
         }
-        let parts = [&self.idle, &self.broadcast, &self.most, &self.paced];
-        if parts.iter().all(|part| part.is_none()) {
+        let parts = [&self.idle, &self.broadcast, &self.most];
+        if self.paced.is_none() && parts.iter().all(|part| part.is_none()) {
             return Ok(());
         }
         writeln!(f, "| what | measured | trouble |\n|---|---|---|")?;
@@ -113,19 +130,12 @@ impl fmt::Display for Table {
                 trouble(report)
             )?;
         }
-        for report in [&self.most, &self.paced].into_iter().flatten() {
-            let latency = report.latency_us;
-            writeln!(
-                f,
-                "| {} connections, {} shares/s: answers | p50 {}, p99 {}, p99.9 {}, max {} | {} |",
-                report.connections,
-                report.shares_per_second,
-                milliseconds(latency.p50),
-                milliseconds(latency.p99),
-                milliseconds(latency.p99_9),
-                milliseconds(latency.max),
-                trouble(report)
-            )?;
+        if let Some(report) = &self.most {
+            answers(f, "pool", report)?;
+        }
+        if let Some(Comparison { raw, pool }) = &self.paced {
+            answers(f, "raw", raw)?;
+            answers(f, "pool", pool)?;
         }
         Ok(())
     }
