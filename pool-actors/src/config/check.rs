@@ -83,7 +83,7 @@ fn check_listeners(config: &Config) -> Result<(), Failure> {
 
 fn check_nodes(config: &Config) -> Result<(), Failure> {
     let schemes: &[&str] = match config.chain.profile {
-        Profile::Simulated => &["http://", "https://"],
+        Profile::Simulated => &["http://"],
         Profile::Kaspa => &["ws://"],
     };
     for node in &config.chain.nodes {
