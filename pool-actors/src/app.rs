@@ -10,6 +10,7 @@ mod recovery;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use actix::{Actor, Context, Handler};
 pub use chain::account_check;
 pub use parts::Parts;
 use pool_domain::{
@@ -48,6 +49,7 @@ use crate::{
     runtime::{
         Runtime,
         critical::CriticalOutbox,
+        observe::{Observation, Observe},
         outbox::Outbox,
         shutdown::{Shutdown, StopReason},
         supervisor::{Policy, Spec, Supervised, supervise},
@@ -70,6 +72,10 @@ use crate::{
 const MAILBOX: usize = 1_024;
 /// How often the node is asked about blocks that are not settled.
 const MATURITY_POLL: Duration = Duration::from_millis(500);
+/// Longest wait for what one actor has under way when the pool stops.
+const DRAIN_MAX: Duration = Duration::from_secs(2);
+/// How often it is asked.
+const DRAIN_POLL: Duration = Duration::from_millis(5);
 /// How often segments that nobody needs any more are dropped.
 const RETENTION_EVERY: Duration = Duration::from_secs(60);
 /// The one slot in service until packages and hot-swap bring more.
@@ -323,6 +329,11 @@ impl Pool {
         self.runtime.shutdown.stop(StopReason::requested("the pool was stopped"));
         self.receiver.stop().await;
         self.stratum.stop().await;
+        self.slot.drained().await;
+        idle(&self.submitter, |state| state["open"].as_array().is_none_or(Vec::is_empty)).await;
+        for shard in &self.shards {
+            idle(shard, |state| state["forming"] == 0 && state["in_flight"] == false).await;
+        }
         self.slot.stop().await;
         self.router.stop().await;
         self.submitter.stop().await;
@@ -342,6 +353,24 @@ impl Pool {
             }
         }
     }
+}
+
+/// Waits until an actor says that nothing of its is under way, or until it is dead, or for [`DRAIN_MAX`]: a node that is
+/// away must not hold up the stop (its blocks are in the journal, and are submitted after the next start).
+async fn idle<A>(actor: &Supervised<A>, is_idle: impl Fn(&serde_json::Value) -> bool)
+where
+    A: Actor<Context = Context<A>> + Handler<Observe>,
+{
+    let ask = actor.outbox::<Observe>();
+    let poll = async {
+        while let Ok(Observation(state)) = ask.ask(Observe).await
+            && !is_idle(&state)
+        {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+    };
+    // Over time is answered in the doc.
+    let _ = tokio::time::timeout(DRAIN_MAX, poll).await;
 }
 
 fn restarting(name: &str, kind: &'static str, seat: usize) -> Spec {

@@ -157,6 +157,15 @@ impl SlotHandle {
             .collect()
     }
 
+    /// Waits until every share that was handed over before this call is judged.
+    pub async fn drained(&self) {
+        for validator in &self.validators {
+            // Mailboxes are first in, first out: an answer means that all before the question is done. A dead
+            // validator has handed its shares to the rescue.
+            let _ = validator.outbox::<Observe>().ask(Observe).await;
+        }
+    }
+
     /// Ends the generation; shares that no validator judged are lost with a reason.
     pub async fn stop(self) {
         for validator in self.validators {

@@ -79,6 +79,8 @@ impl SessionHub {
         if let Some(job) = context.shared.newest_job.load_full() {
             context.jobs.borrow_mut().publish(job, context.now(), context.shared.job_grace_ms);
         }
+        *context.paused.borrow_mut() =
+            context.shared.paused.load().as_ref().map(|reason| Rc::from(reason.as_str()));
         Self { context, sessions_opened: 0, jobs_published: 0 }
     }
 
@@ -158,6 +160,7 @@ impl Handler<PublishJob> for SessionHub {
         });
         let since = job.template.received_at;
         let newer = context.jobs.borrow_mut().publish(job, context.now(), context.shared.job_grace_ms);
+        context.shared.paused.store(None);
         *context.paused.borrow_mut() = None;
         if newer {
             self.jobs_published += 1;
@@ -177,6 +180,7 @@ impl Handler<WorkPaused> for SessionHub {
             context.for_each(|card| card.command(SessionCommand::ShowMessage(text.clone())));
         }
         let resumed = paused.reason.is_none();
+        context.shared.paused.store(paused.reason.clone().map(Arc::new));
         *context.paused.borrow_mut() = paused.reason.map(Rc::from);
         if resumed {
             context.offer_job(context.now());

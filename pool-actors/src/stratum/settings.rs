@@ -102,6 +102,8 @@ pub struct Shared {
     pub gate: SharedGate,
     /// The newest job that any hub received: where a restarted hub begins.
     pub newest_job: ArcSwapOption<Job>,
+    /// Why there is no work just now, if so: a restarted hub must not hand out the newest job then.
+    pub paused: ArcSwapOption<String>,
     /// By length of the prefix.
     extranonces: BTreeMap<usize, Mutex<ExtranonceAllocator>>,
     sessions: AtomicU64,
@@ -183,6 +185,7 @@ impl Shared {
             exits,
             gate,
             newest_job: ArcSwapOption::empty(),
+            paused: ArcSwapOption::empty(),
             extranonces,
             sessions: AtomicU64::new(1),
         })

@@ -120,6 +120,8 @@ pub struct TemplateReceiver {
     state: NodeState,
     /// A template is wanted; the value says whether the node invalidated the work in hand.
     wanted: Option<bool>,
+    /// The node invalidated the work in hand, but the call for its successor failed: the next one is clean.
+    clean_owed: bool,
     fetching: bool,
     checking: bool,
     last_fetch: Option<Instant>,
@@ -162,6 +164,7 @@ impl TemplateReceiver {
             maker,
             state,
             wanted: None,
+            clean_owed: false,
             fetching: false,
             checking: false,
             last_fetch: None,
@@ -283,6 +286,7 @@ impl TemplateReceiver {
 
     fn fetch(&mut self, clean: bool, context: &mut Context<Self>) {
         self.wanted = None;
+        let clean = clean || std::mem::take(&mut self.clean_owed);
         self.fetching = true;
         let started = Instant::now();
         self.last_fetch = Some(started);

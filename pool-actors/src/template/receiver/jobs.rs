@@ -53,6 +53,7 @@ impl TemplateReceiver {
                 }
             }
         }
+        self.clean_owed |= fetched.clean && failure.is_some();
         jobs.retain(|algorithm, _| wanted.contains(algorithm));
         self.note_outcome(answered, failure);
         if !new_jobs.is_empty() && self.unhealthy.is_none() {
