@@ -4,80 +4,62 @@
 //! miners come last. Order of stop is the reverse: sessions first, the journal last, so that what was taken is committed.
 
 mod chain;
+mod journal;
 mod parts;
 pub mod preflight;
 mod recovery;
+mod start;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use actix::{Actor, Context, Handler};
 pub use chain::account_check;
 pub use parts::Parts;
-use pool_domain::{
-    ids::{AlgorithmName, Generation, Route, SlotId},
-    pplns::Scheme,
-    units::BasisPoints,
+use pool_domain::ids::{AlgorithmName, Generation, Route, SlotId};
+use start::{
+    Wiring, enter, refused, start_events, start_ledger, start_receiver, start_router, start_stats,
+    start_submitter, start_tracker,
 };
 
 use crate::{
     algorithm::{
-        router::{EnterRoute, Routes, TrafficRouter},
+        router::{Routes, TrafficRouter},
         slot::SlotHandle,
     },
     api::{self, ServerHandle},
     config::{self, Config},
     error::{Code, Failure},
-    ledger::{
-        journal::{
-            BudgetLevel, CommitCore, CommitHandle, Durability, Journal, JournalReader, JournalShard, Options,
-        },
-        journal_feed::JournalFeed,
-        maturity_tracker::{self, MaturityTracker},
-        payout_ledger::{self, PayoutLedger},
-        windows::RewardPolicy,
-    },
+    ledger::{journal::JournalShard, maturity_tracker::MaturityTracker, payout_ledger::PayoutLedger},
     messages::{
-        block::{BlocksObserved, NodeTold, OurBlock, ResumeBlock, SubmitBlock},
-        event::Publish,
+        block::ResumeBlock,
         job::NodeState,
-        journal::{AppendCandidate, AppendShares, AppendVerdict},
+        journal::AppendShares,
         ledger::LedgerSummary,
         live::{Events, PoolSnapshot},
         stats::{SessionEnded, StatsTally},
     },
-    ports::clock::SharedClock,
     runtime::{
         Runtime,
         critical::CriticalOutbox,
         observe::{Observation, Observe},
         outbox::Outbox,
         shutdown::{Shutdown, StopReason},
-        supervisor::{Policy, Spec, Supervised, supervise},
+        supervisor::Supervised,
         threads::Thread,
-        watch::{Publisher, watched},
+        watch::watched,
     },
     stats::{EventPublisher, StatsAggregator},
     stratum::{
         server::{self as stratum, StratumServer},
         settings::Exits,
     },
-    template::{
-        job::JobNumbers,
-        receiver::{self, SessionHub, TemplateReceiver},
-        submitter::{self, BlockSubmitter, Desk},
-    },
+    template::{receiver::TemplateReceiver, submitter::BlockSubmitter},
 };
 
-/// Capacity of mailboxes for messages without credit: statistics, events, questions.
-const MAILBOX: usize = 1_024;
-/// How often the node is asked about blocks that are not settled.
-const MATURITY_POLL: Duration = Duration::from_millis(500);
 /// Longest wait for what one actor has under way when the pool stops.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
 /// How often it is asked.
 const DRAIN_POLL: Duration = Duration::from_millis(5);
-/// How often segments that nobody needs any more are dropped.
-const RETENTION_EVERY: Duration = Duration::from_secs(60);
 /// The one slot in service until packages and hot-swap bring more.
 const FIRST_ROUTE: Route = Route { slot: SlotId(0), generation: Generation(1) };
 
@@ -98,14 +80,6 @@ pub struct Pool {
     shards: Vec<Supervised<JournalShard>>,
     threads: Vec<Thread>,
     workers: Runtime,
-}
-
-/// The journal with its shards, once it is open.
-struct OpenJournal {
-    shards: Vec<Supervised<JournalShard>>,
-    reader: JournalReader,
-    epoch: u64,
-    thread: Thread,
 }
 
 impl Pool {
@@ -144,7 +118,7 @@ impl Pool {
         let snapshot = Arc::new(watched(PoolSnapshot::default()).0);
         let stats = start_stats(runtime, &snapshot, &clock);
 
-        let journal = open_journal(runtime, &config.journal, &parts.disk, &clock)?;
+        let journal = journal::open(runtime, &config.journal, &parts.disk, &clock)?;
         let lanes: Vec<Outbox<AppendShares>> = journal.shards.iter().map(Supervised::outbox).collect();
 
         let algorithm = AlgorithmName::new(&config.algorithms.active).map_err(|error| {
@@ -159,58 +133,18 @@ impl Pool {
         let slot = SlotHandle::start(runtime, &workers, FIRST_ROUTE, &parts.algorithm, &lanes);
         enter(&router, &slot).await?;
 
-        let unsettled = Arc::new(watched(Vec::new()).0);
-        let summary = Arc::new(watched(LedgerSummary::default()).0);
-        let ledger = {
-            let (reader, committed) = (journal.reader.clone(), journal.reader.clone());
-            let parts = payout_ledger::Parts {
-                node: format!("node-{}", config.pool.node_id),
-                policy: reward_policy(&config.payout),
-                store: Arc::clone(&parts.store),
-                feed: Arc::new(move || Box::new(JournalFeed::new(reader.clone()))),
-                committed: Arc::new(move || committed.committed()),
-                clock: Arc::clone(&clock),
-                events: events.outbox::<Publish>(),
-                unsettled: Arc::clone(&unsettled),
-                summary: Arc::clone(&summary),
-                shutdown: runtime.shutdown.clone(),
-            };
-            supervise(runtime, stop_on_panic("payout-ledger", "PayoutLedger", 0), move |_| {
-                PayoutLedger::new(parts.clone())
-            })
-            .observable()
+        let wiring = Wiring {
+            runtime: runtime.clone(),
+            clock: Arc::clone(&clock),
+            node: Arc::clone(&parts.node),
+            events: events.outbox(),
+            unsettled: Arc::new(watched(Vec::new()).0),
+            summary: Arc::new(watched(LedgerSummary::default()).0),
+            node_state: Arc::new(watched(NodeState::default()).0),
         };
-
-        let tracker = {
-            let parts = maturity_tracker::Parts {
-                node: Arc::clone(&parts.node),
-                clock: Arc::clone(&clock),
-                unsettled: unsettled.watched(),
-                ledger: ledger.outbox::<BlocksObserved>(),
-                events: events.outbox::<Publish>(),
-                poll_interval: MATURITY_POLL,
-            };
-            supervise(runtime, restarting("maturity-tracker", "MaturityTracker", 0), move |_| {
-                MaturityTracker::new(parts.clone())
-            })
-            .observable()
-        };
-
-        let submitter = {
-            let parts = submitter::Parts {
-                desk: Arc::new(Desk::default()),
-                node: Arc::clone(&parts.node),
-                clock: Arc::clone(&clock),
-                journal_candidate: CriticalOutbox::new(journal.shards[0].outbox::<AppendCandidate>()),
-                journal_verdict: CriticalOutbox::new(journal.shards[0].outbox::<AppendVerdict>()),
-                tracker: tracker.outbox::<OurBlock>(),
-                events: events.outbox::<Publish>(),
-            };
-            supervise(runtime, restarting("block-submitter", "BlockSubmitter", 0), move |_| {
-                BlockSubmitter::new(parts.clone())
-            })
-            .observable()
-        };
+        let ledger = start_ledger(&wiring, &config, &parts.store, &journal.reader);
+        let tracker = start_tracker(&wiring, &ledger);
+        let submitter = start_submitter(&wiring, &journal.shards[0], &tracker);
         let node_name = format!("node-{}", config.pool.node_id);
         let resume = CriticalOutbox::new(submitter.outbox::<ResumeBlock>());
         recovery::resume_blocks(&node_name, &parts.store, &journal.reader, &resume).await?;
@@ -234,31 +168,8 @@ impl Pool {
             },
         )?;
 
-        let node_state = Arc::new(watched(NodeState::default()).0);
-        let receiver = {
-            let hubs = stratum.jobs().into_iter().zip(stratum.pauses());
-            let parts = receiver::Parts {
-                node: Arc::clone(&parts.node),
-                clock: Arc::clone(&clock),
-                runtime: runtime.clone(),
-                seat: 0,
-                algorithms: watched(vec![(algorithm.clone(), FIRST_ROUTE)]).1,
-                hubs: hubs.map(|(jobs, pauses)| SessionHub { jobs, pauses }).collect(),
-                submitter: CriticalOutbox::new(submitter.outbox::<SubmitBlock>()),
-                tracker: tracker.outbox::<NodeTold>(),
-                events: events.outbox::<Publish>(),
-                state: Arc::clone(&node_state),
-                jobs: Arc::new(watched(Vec::new()).0),
-                numbers: Arc::new(JobNumbers::starting_at(clock.now())),
-                settings: receiver_settings(&config.chain),
-            };
-            supervise(runtime, restarting("template-receiver", "TemplateReceiver", 0), move |_| {
-                TemplateReceiver::new(parts.clone())
-            })
-            .observable()
-        };
-
-        keep_retention(runtime, &journal.reader, &summary, &clock, &config.journal);
+        let receiver = start_receiver(&wiring, &config.chain, &algorithm, &stratum, &submitter, &tracker);
+        journal::keep_retention(runtime, &journal.reader, &wiring.summary, &clock, &config.journal);
         let http = api::serve(
             api::Context {
                 pool_name: config.pool.name.clone(),
@@ -266,9 +177,9 @@ impl Pool {
                 clock: Arc::clone(&clock),
                 store: Arc::clone(&parts.store),
                 snapshot: snapshot.watched(),
-                node: node_state.watched(),
-                ledger: summary.watched(),
-                journal: journal_trouble(&journal.reader),
+                node: wiring.node_state.watched(),
+                ledger: wiring.summary.watched(),
+                journal: journal::trouble(&journal.reader),
                 events: events_hub,
                 sessions: Arc::new(api_sessions(&stratum)),
                 registry: runtime.registry.clone(),
@@ -373,177 +284,6 @@ where
     let _ = tokio::time::timeout(DRAIN_MAX, poll).await;
 }
 
-fn restarting(name: &str, kind: &'static str, seat: usize) -> Spec {
-    Spec { name: name.to_owned(), kind, seat, mailbox: MAILBOX, policy: Policy::default() }
-}
-
-fn stop_on_panic(name: &str, kind: &'static str, seat: usize) -> Spec {
-    Spec { policy: Policy::StopProcess, ..restarting(name, kind, seat) }
-}
-
-fn refused(what: &str, error: &std::io::Error) -> Failure {
-    Failure::new(
-        Code::SystemRefused,
-        format!("the system refused {what} ({error})"),
-        "raise the limits of the pool's user (ulimit -u, -n)",
-    )
-}
-
-fn start_events(runtime: &Runtime, hub: &Events, clock: &SharedClock) -> Supervised<EventPublisher> {
-    let (hub, clock) = (hub.clone(), Arc::clone(clock));
-    supervise(runtime, restarting("event-publisher", "EventPublisher", 0), move |_| {
-        EventPublisher::new(hub.clone(), Arc::clone(&clock))
-    })
-    .observable()
-}
-
-fn start_stats(
-    runtime: &Runtime,
-    snapshot: &Arc<Publisher<PoolSnapshot>>,
-    clock: &SharedClock,
-) -> Supervised<StatsAggregator> {
-    let (snapshot, clock) = (Arc::clone(snapshot), Arc::clone(clock));
-    supervise(runtime, restarting("stats-aggregator", "StatsAggregator", 0), move |_| {
-        StatsAggregator::new(Arc::clone(&snapshot), Arc::clone(&clock))
-    })
-    .observable()
-}
-
-fn start_router(runtime: &Runtime, routes: &Routes) -> Supervised<TrafficRouter> {
-    let routes = routes.clone();
-    supervise(runtime, restarting("traffic-router", "TrafficRouter", 0), move |_| {
-        TrafficRouter::new(routes.clone())
-    })
-    .observable()
-}
-
-async fn enter(router: &Supervised<TrafficRouter>, slot: &SlotHandle) -> Result<(), Failure> {
-    let entering = EnterRoute { route: slot.route, doors: slot.doors() };
-    let mut up = router.addresses();
-    // The publisher lives as long as the router's supervisor.
-    let _ = up.wait_for(Option::is_some).await;
-    router.outbox::<EnterRoute>().ask(entering).await.map_err(|error| {
-        Failure::new(
-            Code::ActorFailed,
-            format!("the traffic router: {error}"),
-            "start again; the log says more",
-        )
-    })
-}
-
-fn open_journal(
-    runtime: &Runtime,
-    config: &config::Journal,
-    disk: &crate::ports::disk::SharedDisk,
-    clock: &SharedClock,
-) -> Result<OpenJournal, Failure> {
-    let options = Options {
-        durability: match config.durability {
-            config::Durability::Disk => Durability::Disk,
-            config::Durability::Os => Durability::Os,
-        },
-        segment_bytes: config.segment_bytes,
-        budget_bytes: config.disk_budget_bytes,
-    };
-    let (mut journal, found) = Journal::open(Arc::clone(disk), options).map_err(|fault| unusable(&fault))?;
-    let epoch = journal.begin_epoch(clock.now()).map_err(|fault| unusable(&fault))?;
-    tracing::info!(
-        committed = found.committed.0,
-        truncated_bytes = found.truncated_bytes,
-        epoch,
-        "journal open"
-    );
-    let reader = journal.reader();
-    let shutdown = runtime.shutdown.clone();
-    let core = CommitCore::new(
-        journal,
-        Box::new(move |sentence| {
-            shutdown.stop(StopReason::failure(Code::JournalUnusable.as_str(), sentence));
-        }),
-    );
-    let interval = Duration::from_micros(config.commit_interval_us_min);
-    let (commit, thread) =
-        CommitHandle::thread(core, interval).map_err(|error| refused("threads", &error))?;
-    let shards = (0..runtime.arbiters.seats())
-        .map(|seat| {
-            let commit = commit.clone();
-            let spec = stop_on_panic(&format!("journal-shard-{seat}"), "JournalShard", seat);
-            supervise(runtime, spec, move |_| JournalShard::new(commit.clone())).observable()
-        })
-        .collect();
-    Ok(OpenJournal { shards, reader, epoch, thread })
-}
-
-fn reward_policy(payout: &config::Payout) -> RewardPolicy {
-    let scheme = match payout.scheme {
-        config::Scheme::Pplns => Scheme::Pplns { factor: BasisPoints(payout.window_basis_points) },
-        config::Scheme::Prop => Scheme::Prop,
-        config::Scheme::Solo => Scheme::Solo,
-    };
-    RewardPolicy { scheme, fee: BasisPoints(payout.fee_basis_points) }
-}
-
-fn unusable(fault: &impl std::fmt::Display) -> Failure {
-    Failure::new(Code::JournalUnusable, fault.to_string(), "see pool-actors/docs/journal.md")
-}
-
-fn receiver_settings(chain: &config::Chain) -> receiver::Settings {
-    receiver::Settings {
-        poll_interval: Duration::from_millis(chain.poll_interval_ms),
-        health_interval: Duration::from_secs(2),
-        job_interval_min: Duration::from_millis(chain.job_interval_ms_min),
-        job_refresh: Duration::from_secs(30),
-        pause_after: Duration::from_secs(5),
-        endpoints: chain.nodes.len(),
-    }
-}
-
 fn api_sessions(stratum: &StratumServer) -> impl api::SessionDesk + use<> {
     chain::Sessions(stratum.sessions())
-}
-
-/// What keeps the journal from taking shares for ever, if anything does.
-fn journal_trouble(reader: &JournalReader) -> Arc<dyn Fn() -> Option<String> + Send + Sync> {
-    let state = reader.state();
-    Arc::new(move || {
-        let state = state.get();
-        state.failed.clone().or_else(|| match state.budget {
-            BudgetLevel::Ample => None,
-            BudgetLevel::Low => Some("the share journal has used 80% of its disk budget".to_owned()),
-            BudgetLevel::Exhausted => Some("the share journal's disk budget is used up".to_owned()),
-        })
-    })
-}
-
-/// Drops segments that the ledger has taken in and that are older than the retention, or in the way of new shares.
-fn keep_retention(
-    runtime: &Runtime,
-    reader: &JournalReader,
-    summary: &Arc<Publisher<LedgerSummary>>,
-    clock: &SharedClock,
-    config: &config::Journal,
-) {
-    let (reader, summary, clock) = (reader.clone(), summary.watched(), Arc::clone(clock));
-    let (retention_ms, shutdown) = (config.retention_s.saturating_mul(1_000), runtime.shutdown.clone());
-    // Below where an alert is raised: that is for records that can't be dropped.
-    let bytes_max = config.disk_budget_bytes / 4 * 3;
-    actix_rt::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = shutdown.requested() => return,
-                () = tokio::time::sleep(RETENTION_EVERY) => {}
-            }
-            let older_than = pool_domain::units::TimeMs(clock.now().0.saturating_sub(retention_ms));
-            let needed_after = summary.get().journal_needed_after;
-            let retained = reader.retain(needed_after, older_than);
-            match retained.and_then(|old| Ok(old + reader.make_room(needed_after, bytes_max)?)) {
-                Ok(0) => {}
-                Ok(dropped) => tracing::info!(
-                    dropped,
-                    "journal segments past their retention, or short of room, are gone"
-                ),
-                Err(fault) => tracing::warn!("journal retention: {fault}"),
-            }
-        }
-    });
 }
