@@ -50,10 +50,17 @@ impl ReplyId {
     }
 
     fn of(text: &str) -> Result<Self, LineError> {
-        let text = text.as_bytes();
-        let plain = matches!(text.first(), Some(b'"' | b'-' | b'0'..=b'9')) || text == b"null";
-        if plain && text.len() <= ID_LENGTH_MAX {
-            Ok(Self(SmallVec::from_slice(text)))
+        let bytes = text.as_bytes();
+        let known = match bytes.first() {
+            Some(b'"') => true,
+            // A number that no double holds (1e999999) could not be read back by the miner that sent it.
+            Some(b'-' | b'0'..=b'9') => {
+                !bytes.iter().any(|b| matches!(b, b'e' | b'E')) || text.parse().is_ok_and(f64::is_finite)
+            }
+            _ => text == "null",
+        };
+        if known && bytes.len() <= ID_LENGTH_MAX {
+            Ok(Self(SmallVec::from_slice(bytes)))
         } else {
             Err(LineError::InvalidRequest("id must be a number, a short string or null"))
         }
@@ -407,7 +414,7 @@ mod tests {
                 format!("{{\"id\":{id},\"result\":true,\"error\":null}}\n")
             );
         }
-        for id in ["true", "[1]", "{}", &format!("\"{}\"", "x".repeat(80))] {
+        for id in ["true", "[1]", "{}", "1e999999", &format!("\"{}\"", "x".repeat(80))] {
             let line = format!("{{\"method\":\"mining.ping\",\"id\":{id}}}");
             let error = parse_line(line.as_bytes(), 8).unwrap_err();
             assert_eq!(error.code(), CODE_INVALID_REQUEST, "{id}");
