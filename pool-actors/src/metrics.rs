@@ -70,7 +70,10 @@ pub fn describe() {
     describe_counter!(DEPLOYMENTS_TOTAL, "Deployments of algorithms by outcome");
     describe_gauge!(TRAFFIC_SHARE, "Part of the traffic that a slot gets");
     describe_counter!(SLOT_RESTARTS_TOTAL, "Restarts of a slot's actors by cause");
-    describe_gauge!(LEDGER_IMBALANCE, "Sum of all ledger entries; anything but 0 is a defect");
+    describe_gauge!(
+        LEDGER_IMBALANCE,
+        "Sum of all ledger entries or, if that is 0, the number of audits that found something; anything but 0 is a defect"
+    );
     describe_counter!(PAYOUTS_TOTAL, "Payouts by state");
     describe_gauge!(DB_UP, "1 while the database answers");
     describe_gauge!(CACHE_UP, "1 while the cache answers");

@@ -357,7 +357,7 @@ async fn with_older_blocks(api: &Api, told: Vec<BlockView>) -> Vec<BlockView> {
         api.store.blocks(query).await.unwrap_or_default()
     };
     let older = older.iter().filter(|row| !known.contains(&row.hash)).take(room);
-    let mut blocks: Vec<BlockView> = older.map(views::block_view).collect();
+    let mut blocks: Vec<BlockView> = older.map(BlockView::from).collect();
     blocks.reverse();
     let skipped = told.len().saturating_sub(BLOCKS_SHOWN);
     blocks.extend(told.into_iter().skip(skipped));

@@ -14,8 +14,8 @@ use super::{
     views,
 };
 use crate::{
-    messages::live::MinerStats,
-    ports::store::{AccountRow, Balance, BlockQuery},
+    messages::{block::BlockView, live::MinerStats},
+    ports::store::{AccountRow, Balance, BlockQuery, BlockRow},
 };
 
 /// Items of a page without `limit`.
@@ -151,7 +151,7 @@ pub(super) async fn blocks(
             limit: limit + 1,
         })
         .await?;
-    let line = |row: &_| views::block(&views::block_view(row));
+    let line = |row: &BlockRow| views::block(&BlockView::from(row));
     Ok(HttpResponse::Ok().json(page(rows, limit, |row| json!(row.number.to_string()), line)))
 }
 

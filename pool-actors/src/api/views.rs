@@ -201,27 +201,9 @@ pub(super) fn block(view: &BlockView) -> Value {
     })
 }
 
-/// A block of ours as the ledger knows it.
-pub(super) fn block_view(row: &BlockRow) -> BlockView {
-    BlockView {
-        hash: row.hash,
-        height: row.height,
-        parents: row.parents.clone(),
-        status: Some(row.life.stage()),
-        color: row.life.color(),
-        confirmations: row.confirmations,
-        reward: row.life.reward(),
-        account: Some(row.account.to_string()),
-        worker: Some(row.worker.to_string()),
-        found_at: row.found_at,
-        algorithm: Some(row.algorithm.clone()),
-        ours: true,
-    }
-}
-
 /// `/api/blocks/{hash}`: the block, what it was measured by, and its life so far.
 pub(super) fn block_details(row: &BlockRow, steps: &[BlockStep]) -> Value {
-    let mut details = block(&block_view(row));
+    let mut details = block(&BlockView::from(row));
     details["network_work"] = json!(row.network_work);
     details["merging_block"] = json!(row.merging_block);
     details["reason"] = json!(row.reason);

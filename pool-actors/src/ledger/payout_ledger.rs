@@ -39,9 +39,7 @@ use crate::{
     ports::{
         clock::SharedClock,
         node::BlockObservation,
-        store::{
-            BlockRow, Finding, LedgerCommit, LedgerState, Position, SharedStore, Split, StoreError, Totals,
-        },
+        store::{Finding, LedgerCommit, LedgerState, Position, SharedStore, Split, StoreError, Totals},
     },
     runtime::{
         observe::{Observation, Observe},
@@ -322,7 +320,7 @@ impl PayoutLedger {
             let early = matches!(row.life.stage(), BlockStatus::Candidate | BlockStatus::Submitted);
             let depth_only = change.steps.is_empty() && !change.parents_changed;
             if !early && (!depth_only || commit.blocks.len() <= DEPTHS_TOLD_MAX) {
-                self.parts.events.offer(Publish { at: now, event: PoolEvent::Block(view(row)) });
+                self.parts.events.offer(Publish { at: now, event: PoolEvent::Block(BlockView::from(row)) });
             }
         }
     }
@@ -406,25 +404,6 @@ where
             }
             answer => return answer,
         }
-    }
-}
-
-/// A block of ours as people see it.
-#[must_use]
-pub fn view(row: &BlockRow) -> BlockView {
-    BlockView {
-        hash: row.hash,
-        height: row.height,
-        parents: row.parents.clone(),
-        status: Some(row.life.stage()),
-        color: row.life.color(),
-        confirmations: row.confirmations,
-        reward: row.life.reward(),
-        account: Some(row.account.to_string()),
-        worker: Some(row.worker.to_string()),
-        found_at: row.found_at,
-        algorithm: Some(row.algorithm.clone()),
-        ours: true,
     }
 }
 

@@ -13,7 +13,10 @@ use pool_domain::{
 use super::{job::Job, journal::CandidateRecord, share::WorkerIdentity};
 use crate::{
     messages::journal::CandidateId,
-    ports::node::{BlockObservation, DagBlock, NodeEvent},
+    ports::{
+        node::{BlockObservation, DagBlock, NodeEvent},
+        store::BlockRow,
+    },
 };
 
 /// A share met the network target: to the JobTemplate that owns the job, on the critical lane, never shed.
@@ -123,6 +126,26 @@ impl BlockView {
             found_at: block.at,
             algorithm: None,
             ours: false,
+        }
+    }
+}
+
+impl From<&BlockRow> for BlockView {
+    /// A block of ours as the ledger knows it.
+    fn from(row: &BlockRow) -> Self {
+        Self {
+            hash: row.hash,
+            height: row.height,
+            parents: row.parents.clone(),
+            status: Some(row.life.stage()),
+            color: row.life.color(),
+            confirmations: row.confirmations,
+            reward: row.life.reward(),
+            account: Some(row.account.to_string()),
+            worker: Some(row.worker.to_string()),
+            found_at: row.found_at,
+            algorithm: Some(row.algorithm.clone()),
+            ours: true,
         }
     }
 }
