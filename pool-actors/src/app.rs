@@ -4,6 +4,7 @@
 //! miners come last. Order of stop is the reverse: sessions first, the journal last, so that what was taken is committed.
 
 mod chain;
+mod identity;
 mod journal;
 mod parts;
 pub mod preflight;
@@ -118,6 +119,7 @@ impl Pool {
         let snapshot = Arc::new(watched(PoolSnapshot::default()).0);
         let stats = start_stats(runtime, &snapshot, &clock);
 
+        identity::claim(&*parts.disk, &*parts.store, config.pool.node_id).await?;
         let journal = journal::open(runtime, &config.journal, &parts.disk, &clock)?;
         let lanes: Vec<Outbox<AppendShares>> = journal.shards.iter().map(Supervised::outbox).collect();
 
@@ -145,7 +147,7 @@ impl Pool {
         let ledger = start_ledger(&wiring, &config, &parts.store, &journal.reader);
         let tracker = start_tracker(&wiring, &ledger);
         let submitter = start_submitter(&wiring, &journal.shards[0], &tracker);
-        let node_name = format!("node-{}", config.pool.node_id);
+        let node_name = identity::node_name(config.pool.node_id);
         let resume = CriticalOutbox::new(submitter.outbox::<ResumeBlock>());
         recovery::resume_blocks(&node_name, &parts.store, &journal.reader, &resume).await?;
 

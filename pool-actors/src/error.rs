@@ -41,6 +41,8 @@ codes! {
     AddressUnavailable = "ADDRESS_UNAVAILABLE",
     /// The data folder can't be written.
     DataDirUnwritable = "DATA_DIR_UNWRITABLE",
+    /// The data folder belongs to a node of another number (`pool.node_id`).
+    NodeIdChanged = "NODE_ID_CHANGED",
     /// Another pool process uses the same data folder.
     DataDirInUse = "DATA_DIR_IN_USE",
     /// The share journal is damaged where no crash can damage it, or could not be opened.

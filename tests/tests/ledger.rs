@@ -348,6 +348,10 @@ impl StorePort for Unreliable {
         "unreliable"
     }
 
+    async fn nodes(&self) -> Result<Vec<String>, StoreError> {
+        self.inner.nodes().await
+    }
+
     async fn load(&self, node: &str) -> Result<LedgerState, StoreError> {
         self.inner.load(node).await
     }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use pool_domain::ids::AlgorithmName;
 use pool_engine::Registry;
 
-use super::chain;
+use super::{chain, identity};
 use crate::{
     adapters::{disk_folder::FolderDisk, sqlite::SqliteStore, system_clock::SystemClock},
     config::Config,
     error::{Code, Failure},
     ports::clock::{Clock as _, SharedClock},
+    runtime::threads::Thread,
 };
 
 /// A name and what was found, or what to do.
@@ -21,6 +22,7 @@ pub async fn probe(config: &Config) -> Vec<Probe> {
     vec![
         ("data folder", data_folder(config)),
         ("database", database(config)),
+        ("node number", node_number(config).await),
         ("algorithm", algorithm(config)),
         ("node", node(config).await),
     ]
@@ -39,6 +41,27 @@ fn database(config: &Config) -> Result<String, Failure> {
         SqliteStore::open(&path, SystemClock.now()).map_err(|error| super::parts::database(&path, &error))?;
     drop(opened);
     Ok(format!("{}, schema current", path.display()))
+}
+
+/// Whether the folder was begun under this `pool.node_id`.
+async fn node_number(config: &Config) -> Result<String, Failure> {
+    let (folder, path) = (&config.pool.data_dir, super::parts::database_path(config));
+    let disk =
+        FolderDisk::open(&folder.join("journal")).map_err(|error| super::parts::folder(folder, &error))?;
+    let (store, threads) =
+        SqliteStore::open(&path, SystemClock.now()).map_err(|error| super::parts::database(&path, &error))?;
+    let mut running = Vec::new();
+    for (name, body) in threads {
+        running.push(Thread::spawn(name, body).map_err(|error| super::start::refused("threads", &error))?);
+    }
+    let marked = identity::check(&disk, &store, config.pool.node_id).await;
+    drop(store);
+    for thread in running {
+        // What it was asked is answered.
+        let _ = thread.join();
+    }
+    let node = identity::node_name(config.pool.node_id);
+    Ok(if marked? { format!("{node} owns the folder") } else { format!("{node} will own the folder") })
 }
 
 fn algorithm(config: &Config) -> Result<String, Failure> {

@@ -134,7 +134,7 @@ pub(super) fn start_ledger(
 ) -> Supervised<PayoutLedger> {
     let (reader, committed) = (reader.clone(), reader.clone());
     let parts = payout_ledger::Parts {
-        node: format!("node-{}", config.pool.node_id),
+        node: super::identity::node_name(config.pool.node_id),
         policy: reward_policy(&config.payout),
         store: Arc::clone(store),
         feed: Arc::new(move || Box::new(JournalFeed::new(reader.clone()))),

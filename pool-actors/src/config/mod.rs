@@ -58,7 +58,8 @@ section! {
         data_dir: PathBuf = "data".into(),
         /// Threads ("arbiters") that serve miners. 0 = as many as the machine has cores.
         arbiters: usize = 0,
-        /// Number of this node: the name of its journal's place in the database. Never change it for a data folder in use.
+        /// Number of this node: the name of its journal's place in the database. A data folder keeps the number it was
+        /// begun with; another is refused at start.
         node_id: u16 = 0,
     }
 }

@@ -327,6 +327,12 @@ pub trait StorePort: Send + Sync + 'static {
     /// Short name for logs and metrics, e.g. `sqlite`.
     fn name(&self) -> &'static str;
 
+    /// The nodes whose ledgers have written here, in order of name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn nodes(&self) -> Result<Vec<String>, StoreError>;
+
     /// What a ledger of `node` needs at start.
     ///
     /// # Errors

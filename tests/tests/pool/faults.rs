@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::mining;
 
-async fn faults(admin_url: &str, params: Value) {
+pub(crate) async fn faults(admin_url: &str, params: Value) {
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "setFaults", "params": [params]});
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let answer = client.post(admin_url).json(&body).send().await.unwrap();
@@ -138,6 +138,46 @@ async fn one_folder_serves_one_pool() {
     ));
     assert!(said.contains("in use by another pool process") && said.contains("DATA_DIR_IN_USE"), "{said}");
     assert_eq!(status, Some(1));
+}
+
+/// What this command says about a stopped pool's configuration when `pool.node_id` is 7, and its exit code.
+fn as_node_7(command: &str, pool: &PoolProcess) -> (String, Option<i32>) {
+    let output = Command::new(dagpool())
+        .args([command, "--config"])
+        .arg(pool.data().with_file_name("pool.toml"))
+        .env("DAGPOOL__POOL__NODE_ID", "7")
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (String::from_utf8_lossy(&said).into_owned(), output.status.code())
+}
+
+#[actix_rt::test]
+async fn a_data_folder_keeps_its_node_number() {
+    let node = mining::node("blake2s", 300, 0);
+    let mut pool = PoolProcess::start(Setup::simulated(&node.rpc_url, "blake2s").await);
+    let swarm = mining::miners(pool.stratum, "blake2s", 3, None);
+    swarm.accepted(20).await;
+    pool.until("/api/stats", |_, stats| {
+        stats["pool"]["shares"]["accepted"].as_u64() > Some(0) && stats["ledger"]["lag"] == 0
+    })
+    .await;
+    assert_eq!(pool.terminate(), Some(0), "{}", pool.log());
+    // A folder from before folders were marked is known by its ledger.
+    for marked in [true, false] {
+        if !marked {
+            std::fs::remove_file(pool.data().join("journal/node-0.node")).unwrap();
+        }
+        for command in ["run", "check"] {
+            let (said, status) = as_node_7(command, &pool);
+            let line = said.lines().find(|line| line.contains("NODE_ID_CHANGED")).unwrap_or_default();
+            assert!(line.contains("node-7") && line.contains("set pool.node_id = 0"), "{command}: {said}");
+            assert_eq!(status, Some(1), "{said}");
+        }
+    }
+    let accepted = swarm.stats().accepted;
+    pool.restart();
+    swarm.accepted(accepted + 20).await;
 }
 
 #[actix_rt::test]

@@ -144,6 +144,10 @@ impl StorePort for SqliteStore {
         "sqlite"
     }
 
+    async fn nodes(&self) -> Result<Vec<String>, StoreError> {
+        self.read_for_ledger(read::nodes).await
+    }
+
     async fn load(&self, node: &str) -> Result<LedgerState, StoreError> {
         let node = node.to_owned();
         self.read_for_ledger(move |db| read::load(db, &node)).await

@@ -92,6 +92,10 @@ pub(super) fn position(db: &Connection, node: &str) -> Result<Position, StoreErr
     Ok(found.first().copied().unwrap_or_default())
 }
 
+pub(super) fn nodes(db: &Connection) -> Result<Vec<String>, StoreError> {
+    rows(db, sql::POSITION_NODES, named_params! {}, |row| column(row, 0))
+}
+
 pub(super) fn load(db: &Connection, node: &str) -> Result<LedgerState, StoreError> {
     let mut open_blocks = rows(db, sql::BLOCKS_OPEN, named_params! { ":node": node }, block_row)?;
     for block in &mut open_blocks {

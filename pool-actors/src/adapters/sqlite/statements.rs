@@ -42,6 +42,7 @@ statements! {
     POSITION_ADVANCE = "position_advance",
     POSITION_CREATE = "position_create",
     POSITION_GET = "position_get",
+    POSITION_NODES = "position_nodes",
     SHARES_ADD = "shares_add",
     TRANSACTION_NEXT_ID = "transaction_next_id",
     TRANSACTION_SEAL = "transaction_seal",
