@@ -71,6 +71,8 @@ pub struct Setup {
     pub more: String,
     /// Further keys of `[chain]`.
     pub chain: String,
+    /// Variables of the process.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 impl Setup {
@@ -93,12 +95,14 @@ impl Setup {
             fixed: true,
             more: String::new(),
             chain: String::new(),
+            environment: Vec::new(),
         }
     }
 
     fn toml(&self, stratum: SocketAddr, http: SocketAddr, data: &Path) -> String {
-        let Self { profile, payout_address, algorithm, dialect, difficulty, fixed, more, chain, nodes } =
-            self;
+        let Self {
+            profile, payout_address, algorithm, dialect, difficulty, fixed, more, chain, nodes, ..
+        } = self;
         format!(
             "[pool]\ndata_dir = {data:?}\n\
              [chain]\nprofile = {profile:?}\nnodes = {nodes:?}\npayout_address = {payout_address:?}\n{chain}\n\
@@ -175,6 +179,7 @@ impl PoolProcess {
         let mut child = Command::new(dagpool())
             .args(["run", "--config"])
             .arg(&config)
+            .envs(self.setup.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -201,10 +206,26 @@ impl PoolProcess {
     /// # Panics
     /// When it is not running or does not stop.
     pub fn terminate(&mut self) -> Option<i32> {
+        self.signal(rustix::process::Signal::TERM);
+        self.ended()
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub fn signal(&self, signal: rustix::process::Signal) {
         let child = self.child.as_ref().expect("the pool runs");
         let pid = rustix::process::Pid::from_child(child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it can be signalled");
-        self.ended()
+        rustix::process::kill_process(pid, signal).expect("it can be signalled");
+    }
+
+    /// Makes an actor panic, that which `DAGPOOL_CRASH_ACTOR` in [`Setup::environment`] names.
+    ///
+    /// # Panics
+    /// When the pool is not running.
+    pub fn crash_actor(&self) {
+        self.signal(rustix::process::Signal::USR2);
     }
 
     /// Waits until it has ended by itself; its exit code.

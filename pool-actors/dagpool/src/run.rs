@@ -56,6 +56,8 @@ pub(crate) fn announce(pool: &Pool, fresh_token: Option<&str>) {
 /// Waits for SIGINT, SIGTERM or the pool's own end, and stops in order.
 pub(crate) async fn until_stopped(pool: Pool) -> ExitCode {
     let shutdown = pool.shutdown();
+    #[cfg(debug_assertions)]
+    crash_on_request(&pool);
     // Signals can't be missed: the handlers are installed before this waits.
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
@@ -75,4 +77,23 @@ pub(crate) async fn until_stopped(pool: Pool) -> ExitCode {
     }
     eprintln!("error: {reason} [{}]", reason.code);
     ExitCode::FAILURE
+}
+
+/// SIGUSR2 makes the actor panic that `DAGPOOL_CRASH_ACTOR` names, for tests of what follows in a real process. No
+/// release has this: it is compiled with debug assertions only, and does nothing without the variable.
+#[cfg(debug_assertions)]
+fn crash_on_request(pool: &Pool) {
+    let (Ok(actor), Ok(mut asked)) =
+        (std::env::var("DAGPOOL_CRASH_ACTOR"), signal(SignalKind::user_defined2()))
+    else {
+        return;
+    };
+    let registry = pool.runtime().registry.clone();
+    actix_rt::spawn(async move {
+        while asked.recv().await.is_some() {
+            if !registry.crash(&actor) {
+                tracing::error!(actor, "there is no such actor to crash");
+            }
+        }
+    });
 }

@@ -30,6 +30,7 @@ fn pool_on(kaspad: &Kaspad, maturity: u64, job_interval_ms: u64) -> PoolProcess 
         difficulty: "0.000000001".to_owned(),
         fixed: true,
         more: String::new(),
+        environment: Vec::new(),
         chain: format!(
             "network = \"simnet\"\nallow_unsynced = true\nmaturity = {maturity}\njob_interval_ms_min = {job_interval_ms}\nrpc_timeout_ms = 20000"
         ),
@@ -177,6 +178,7 @@ async fn the_node_is_killed_and_another_takes_over() {
         difficulty: "0.000000001".to_owned(),
         fixed: true,
         more: String::new(),
+        environment: Vec::new(),
         chain: String::new(),
     };
     "allow_unsynced = true\njob_interval_ms_min = 250\nrpc_timeout_ms = 20000".clone_into(&mut setup.chain);

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use pool_tests::pool::{PATIENCE, PoolProcess, Setup};
+use pool_tests::pool::{PATIENCE, PoolProcess, Setup, amount};
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
+use serde_json::{Value, json};
 
-use crate::mining;
+use crate::{faults::faults, mining};
 
 /// Kills in CI; the long form runs by `make soak`.
 const KILLS: usize = 4;
@@ -72,4 +73,99 @@ async fn acknowledged_shares_survive_kill_9() {
 #[ignore = "long form: make soak"]
 async fn acknowledged_shares_survive_fifty_kills() {
     survives(KILLS_SOAK).await;
+}
+
+/// All blocks of ours.
+async fn blocks(pool: &PoolProcess) -> Vec<Value> {
+    let (_, page) = pool.get("/api/blocks?limit=500").await;
+    assert!(page["next"].is_null(), "one page holds them all");
+    page["items"].as_array().unwrap().clone()
+}
+
+/// Hashes of blocks whose verdict the pool does not know.
+fn without_verdict(blocks: &[Value]) -> Vec<String> {
+    let open = blocks.iter().filter(|block| block["status"] == "candidate" || block["status"] == "submitted");
+    open.map(|block| block["hash"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Blocks are found while the node gives no verdict, the pool is killed, and both come back: each is submitted again,
+/// is in the chain once, and is credited once.
+async fn resubmits_after_a_kill(fault: &str) {
+    let node = mining::node("blake2s", 300, 4);
+    // The chain must not outgrow the blocks that wait.
+    faults(&node.admin_url, json!({"paused": true})).await;
+    let mut pool = PoolProcess::start(Setup::simulated(&node.rpc_url, "blake2s").await);
+    let swarm = mining::miners(pool.stratum, "blake2s", 3, None);
+    swarm.accepted(20).await;
+    faults(&node.admin_url, json!({fault: true})).await;
+    let since = pool.get("/api/stats").await.1["at"].as_str().unwrap().to_owned();
+    pool.until("/api/blocks?limit=500", |_, page| {
+        page["items"].as_array().unwrap().iter().any(|block| {
+            block["status"] == "candidate" && block["found_at"].as_str().unwrap() > since.as_str()
+        })
+    })
+    .await;
+    let open = without_verdict(&blocks(&pool).await);
+    pool.kill();
+    swarm.stop();
+    faults(&node.admin_url, json!({fault: false})).await;
+
+    pool.restart();
+    assert!(pool.log().contains("a block had no verdict when the pool stopped: submitting again"));
+    for hash in &open {
+        let of_block = format!("/api/blocks/{hash}");
+        pool.until(&of_block, |_, block| {
+            ["accepted", "matured", "paid", "void"].iter().any(|status| block["status"] == *status)
+        })
+        .await;
+    }
+    faults(&node.admin_url, json!({"paused": false})).await;
+    let settled = |blocks: &[Value]| {
+        blocks.iter().all(|block| ["paid", "void"].iter().any(|status| block["status"] == *status))
+    };
+    pool.until("/api/blocks?limit=500", |_, page| settled(page["items"].as_array().unwrap())).await;
+    let stats = pool.until("/api/stats", |_, stats| stats["ledger"]["pending"] == "0").await;
+    mining::assert_balanced(&stats);
+    let paid: Vec<Value> =
+        blocks(&pool).await.into_iter().filter(|block| block["status"] == "paid").collect();
+    assert!(paid.iter().any(|block| open.iter().any(|hash| block["hash"] == hash.as_str())), "{open:?}");
+    // Credited once: what miners and pool hold is what the blocks earned, and no more.
+    let earned: i128 = paid.iter().map(|block| amount(&block["reward"])).sum();
+    let ledger = &stats["ledger"];
+    assert_eq!(amount(&ledger["confirmed"]) + amount(&ledger["fee_confirmed"]), earned, "{stats:#}");
+    println!("{fault}: {} blocks without a verdict at the kill, {} paid in all", open.len(), paid.len());
+}
+
+#[actix_rt::test]
+async fn a_block_whose_answer_was_withheld_is_submitted_again_after_kill_9() {
+    resubmits_after_a_kill("lose_submit_answer").await;
+}
+
+#[actix_rt::test]
+async fn a_block_that_never_reached_the_node_is_submitted_after_kill_9() {
+    resubmits_after_a_kill("drop_connections").await;
+}
+
+#[actix_rt::test]
+async fn a_panic_of_journal_or_ledger_ends_the_process_with_one_sentence_and_nothing_is_lost() {
+    for name in ["journal-shard-0", "payout-ledger"] {
+        let node = mining::node("blake2s", 300, 0);
+        let mut setup = Setup::simulated(&node.rpc_url, "blake2s").await;
+        setup.environment.push(("DAGPOOL_CRASH_ACTOR", name.to_owned()));
+        let mut pool = PoolProcess::start(setup);
+        let mut swarm = mining::miners(pool.stratum, "blake2s", 3, None);
+        swarm.accepted(30).await;
+        pool.crash_actor();
+        assert_eq!(pool.ended(), Some(1), "{name}");
+        let log = pool.log();
+        let errors: Vec<_> = log.lines().filter(|line| line.starts_with("error: ")).collect();
+        let [error] = errors[..] else { panic!("{name}: one sentence is promised: {errors:#?}") };
+        assert!(error.contains(name) && error.ends_with("[ACTOR_FAILED]"), "{error}");
+        let accepted = swarm.stats().accepted;
+        let journalled: u64 = pool.journalled().values().sum();
+        assert!(journalled >= accepted, "{name}: {journalled} of {accepted} are in the journal");
+        pool.restart();
+        tokio::time::timeout(PATIENCE, swarm.accepted(accepted + 20)).await.expect("miners go on");
+        swarm.end();
+    }
 }
