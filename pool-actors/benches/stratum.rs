@@ -33,6 +33,7 @@ use pool_domain::{
     ids::{Account, AlgorithmName, BlockHash, JobId, Route, TemplateId, WorkerName},
     share::{Extranonce, Solution, Verdict},
     target::Target,
+    traffic_split::TrafficSplit,
     units::{TimeMs, Work},
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
@@ -115,7 +116,7 @@ fn job(number: u64) -> Job {
     Job {
         id: JobId(number),
         template: Arc::new(template),
-        route: Route::default(),
+        split: TrafficSplit::whole(Route::default()),
         algorithm,
         clean: true,
         network_target: Target::MIN,

@@ -25,7 +25,7 @@ use start::{
 use crate::{
     algorithm::{
         router::{Routes, TrafficRouter},
-        slot::SlotHandle,
+        slot::{Place, SlotHandle},
     },
     api::{self, ServerHandle},
     config::{self, Config},
@@ -132,7 +132,13 @@ impl Pool {
         })?;
         let routes = Routes::new();
         let router = start_router(runtime, &routes);
-        let slot = SlotHandle::start(runtime, &workers, FIRST_ROUTE, &parts.algorithm, &lanes);
+        let place = Place {
+            runtime: runtime.clone(),
+            workers: workers.clone(),
+            trial_arbiters: parts.arbiters,
+            journal: lanes,
+        };
+        let slot = SlotHandle::start(&place, FIRST_ROUTE, &parts.algorithm);
         enter(&router, &slot).await?;
 
         let wiring = Wiring {

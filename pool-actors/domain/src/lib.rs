@@ -11,7 +11,7 @@
 //! | proof of work | [`target`], [`difficulty`], [`merkle`], [`header`] |
 //! | addresses | [`kaspa_address`] |
 //! | a share | [`job`], [`share`], [`extranonce`], [`dedup`], [`vardiff`] |
-//! | hot-swap | [`traffic_split`], [`rollout`] |
+//! | hot-swap | [`traffic_split`], [`rollout`], [`slot_health`] |
 //! | money | [`share_window`], [`pplns`], [`split`], [`proof`], [`accounting`], [`postings`], [`maturity`] |
 //! | checks | [`invariants`], [`ghostdag`] |
 #![no_std]
@@ -37,6 +37,7 @@ pub mod proof;
 pub mod rollout;
 pub mod share;
 pub mod share_window;
+pub mod slot_health;
 pub mod split;
 pub mod target;
 pub mod traffic_split;

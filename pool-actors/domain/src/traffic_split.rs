@@ -21,6 +21,12 @@ pub struct TrafficSplit {
 }
 
 impl TrafficSplit {
+    /// Everyone on one route: no roll-out is under way.
+    #[must_use]
+    pub const fn whole(route: Route) -> Self {
+        Self { stable: route, candidate: route, share: BasisPoints::ZERO, salt: 0 }
+    }
+
     /// The route for the next job of a session.
     #[must_use]
     pub fn route(&self, session: SessionId) -> Route {

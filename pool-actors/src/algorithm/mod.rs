@@ -1,11 +1,17 @@
 //! Algorithm slots: who validates shares, and which generation serves which route.
 //!
 //! * [`router`]: the TrafficRouter owns the watched route table.
-//! * [`slot`]: an AlgorithmSlot per generation, with one supervised validator per arbiter.
-//! * [`validator`]: the ShareValidator hashes batches and judges them.
+//! * [`slot`]: an AlgorithmSlot per generation, with one supervised validator (or trial worker) per arbiter.
+//! * [`validator`]: the ShareValidator hashes batches of a proven generation.
+//! * `trial`: the TrialWorker hashes for a generation that must prove itself, away from the sessions' arbiters.
+//! * [`shadow`]: what a generation on trial hashes for comparison only.
+//! * `judge`: what follows from a hash.
 
+mod judge;
 pub mod router;
+pub mod shadow;
 pub mod slot;
+pub mod trial;
 pub mod validator;
 
 #[cfg(test)]

@@ -1,62 +1,89 @@
 //! AlgorithmSlot: one generation of an algorithm in service.
 //!
-//! * **receives** [`SlotReport`] from its validators, [`Observe`]
-//! * **sends** nothing; its state is what operators and, later, roll-outs judge its health by
-//! * **supervised by** the supervisor it is started under; its validators are supervised beside it
-//! * **on overload** reports are lossy, shares are not its business
+//! * **receives** [`SlotReport`] from its validators or trial workers, [`Observe`]
+//! * **sends** nothing; publishes its counts, which operators and roll-outs judge its health by
+//! * **supervised by** the supervisor it is started under; who hashes for it is supervised beside it
+//! * **on overload** reports are summed up by who sends them; shares are not its business
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use actix::{Actor, Context, Handler, Message, MessageResult};
-use plugin_sdk::PowAlgorithm;
-use pool_domain::ids::Route;
+use plugin_sdk::{AlgorithmInfo, PowAlgorithm};
+use pool_domain::{ids::Route, slot_health::SlotCounts};
 use serde::Serialize;
 
-use super::validator::{Parts, ShareValidator};
+use super::{
+    shadow::ShadowTap,
+    trial::{self, SlotAlarm, TrialWorker},
+    validator::{Parts, ShareValidator},
+};
 use crate::{
     messages::{
         journal::AppendShares,
+        lane::{LaneWork, ShareLane},
         route::{Rescue, ValidatorDoor},
         share::ValidateBatch,
     },
     metrics::SLOT_RESTARTS_TOTAL,
     runtime::{
         Runtime,
+        arbiters::Arbiters,
         observe::{Observation, Observe},
         outbox::Outbox,
         supervisor::{Policy, Spec, Supervised, supervise},
+        watch::{Publisher, Watched, watched},
     },
 };
 
+/// Shadow batches that wait for a trial worker; more are left out.
+const TRIAL_MAILBOX: usize = 64;
+/// How often a trial's lanes are looked at while they drain.
+const DRAIN_POLL: Duration = Duration::from_millis(5);
+/// Longest wait for a trial's workers to end; who hangs in foreign code never does.
+const END_MAX: Duration = Duration::from_secs(1);
+
+/// Where a generation is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Life {
+    /// Its workers start.
+    Loading,
+    /// It hashes for nobody yet.
+    Warm,
+    /// It hashes what another generation judges.
+    Shadow,
+    /// It judges shares.
+    Serving,
+    /// It finishes what it has; new jobs go elsewhere.
+    Draining,
+    /// It is gone.
+    Retired,
+}
+
 /// What a validator did since its last report.
-#[derive(Debug, Clone, Copy, Message)]
+#[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
-pub struct SlotReport {
-    /// Shares hashed.
-    pub validated: u64,
-    /// Of these: good.
-    pub accepted: u64,
-    /// Of these: the algorithm refused the input.
-    pub errors: u64,
-    /// Of these: blocks.
-    pub candidates: u64,
+pub struct SlotReport(pub Box<SlotCounts>);
+
+/// What outlives a slot's actor.
+#[derive(Clone)]
+struct Board {
+    algorithm: String,
+    version: String,
+    route: Route,
+    counts: Arc<Publisher<SlotCounts>>,
+    life: Arc<Publisher<Life>>,
 }
 
 /// See the module's documentation.
-#[derive(Debug, Serialize)]
-pub struct AlgorithmSlot {
-    algorithm: String,
-    slot: u16,
-    generation: u32,
-    life: &'static str,
-    validated: u64,
-    accepted: u64,
-    errors: u64,
-    candidates: u64,
-}
+pub struct AlgorithmSlot(Board);
 
 impl Actor for AlgorithmSlot {
     type Context = Context<Self>;
@@ -65,11 +92,10 @@ impl Actor for AlgorithmSlot {
 impl Handler<SlotReport> for AlgorithmSlot {
     type Result = ();
 
-    fn handle(&mut self, report: SlotReport, _: &mut Self::Context) {
-        self.validated += report.validated;
-        self.accepted += report.accepted;
-        self.errors += report.errors;
-        self.candidates += report.candidates;
+    fn handle(&mut self, SlotReport(news): SlotReport, _: &mut Self::Context) {
+        let mut counts = *self.0.counts.get();
+        counts.add(&news);
+        self.0.counts.set(counts);
     }
 }
 
@@ -77,105 +103,350 @@ impl Handler<Observe> for AlgorithmSlot {
     type Result = MessageResult<Observe>;
 
     fn handle(&mut self, _: Observe, _: &mut Self::Context) -> Self::Result {
-        MessageResult(Observation::of(self))
+        #[derive(Serialize)]
+        struct State<'a> {
+            algorithm: &'a str,
+            version: &'a str,
+            slot: u16,
+            generation: u32,
+            life: Life,
+            validated: u64,
+            accepted: u64,
+            errors: u64,
+            traps: u64,
+            compared: u64,
+            candidates: u64,
+        }
+        let counts = self.0.counts.get();
+        MessageResult(Observation::of(&State {
+            algorithm: &self.0.algorithm,
+            version: &self.0.version,
+            slot: self.0.route.slot.0,
+            generation: self.0.route.generation.0,
+            life: *self.0.life.get(),
+            validated: counts.shares,
+            accepted: counts.accepted,
+            errors: counts.errors,
+            traps: counts.traps,
+            compared: counts.compared,
+            candidates: counts.candidates,
+        }))
     }
 }
 
-/// A generation in service: its slot actor and its validators, one per journal shard.
+/// Where generations run, and where their good shares go.
+#[derive(Clone)]
+pub struct Place {
+    /// The sessions' arbiters.
+    pub runtime: Runtime,
+    /// Those of algorithms that take long.
+    pub workers: Runtime,
+    /// Arbiters of its own for each generation on trial; 0 = on the caller's.
+    pub trial_arbiters: usize,
+    /// The journal's shards.
+    pub journal: Vec<Outbox<AppendShares>>,
+}
+
+/// Who hashes.
+enum Service {
+    /// Proven: a validator per journal shard, on the sessions' arbiters (or among the workers).
+    Proven { validators: Vec<Supervised<ShareValidator>>, rescues: Vec<Arc<Rescue>> },
+    /// On trial: a worker per journal shard, on arbiters of its own.
+    Trial { runtime: Runtime, workers: Vec<Supervised<TrialWorker>>, lanes: Vec<Arc<ShareLane>> },
+}
+
+/// A generation in service: its slot actor and who hashes for it, one per journal shard.
 pub struct SlotHandle {
     /// What it serves.
     pub route: Route,
+    algorithm: Arc<dyn PowAlgorithm>,
+    board: Board,
+    counts: Watched<SlotCounts>,
     slot: Supervised<AlgorithmSlot>,
-    validators: Vec<Supervised<ShareValidator>>,
-    rescues: Vec<Arc<Rescue>>,
+    service: Service,
+    tap: Arc<Publisher<Option<ShadowTap>>>,
 }
 
 impl SlotHandle {
-    /// Starts a generation with a validator for each journal shard: on that shard's seat, so that a share stays on one
-    /// thread, or among `workers` if a hash takes long, so that sessions are not held up.
+    /// Starts a proven generation with a validator for each journal shard: on that shard's seat, so that a share stays on
+    /// one thread, or among the workers if a hash takes long, so that sessions are not held up.
     #[must_use]
-    pub fn start(
-        runtime: &Runtime,
-        workers: &Runtime,
+    pub fn start(place: &Place, route: Route, algorithm: &Arc<dyn PowAlgorithm>) -> Self {
+        let (board, slot) = start_slot(place, route, algorithm, Life::Serving);
+        let tap = Arc::new(watched(None).0);
+        let service = start_validators(place, route, algorithm, &slot, &tap);
+        Self::of(route, algorithm, board, slot, service, tap)
+    }
+
+    /// Starts a generation that must prove itself, on arbiters of its own. With `reference`, the last good generation
+    /// of the same function has the last word.
+    ///
+    /// # Errors
+    /// When the system refuses threads.
+    pub fn start_trial(
+        place: &Place,
         route: Route,
         algorithm: &Arc<dyn PowAlgorithm>,
-        journal: &[Outbox<AppendShares>],
-    ) -> Self {
-        let info = algorithm.info();
-        let seats = if info.cpu_intensive { workers } else { runtime };
-        let name = info.name;
-        let slot = supervise(
-            runtime,
-            spec(format!("slot-{}-{}", route.slot, route.generation), "AlgorithmSlot", 0),
-            {
-                move |_| AlgorithmSlot {
-                    algorithm: name.clone(),
-                    slot: route.slot.0,
-                    generation: route.generation.0,
-                    life: "serving",
-                    validated: 0,
-                    accepted: 0,
-                    errors: 0,
-                    candidates: 0,
-                }
-            },
-        )
-        .observable();
-        let rescues: Vec<_> = journal.iter().map(|_| Arc::new(Rescue::default())).collect();
-        let validators = (journal.iter().zip(&rescues).enumerate())
-            .map(|(seat, (journal, rescue))| {
-                let parts = Parts {
+        reference: Option<&Arc<dyn PowAlgorithm>>,
+        alarms: &Outbox<SlotAlarm>,
+    ) -> io::Result<Self> {
+        let runtime = Runtime {
+            arbiters: Arbiters::start(place.trial_arbiters)?,
+            shutdown: place.runtime.shutdown.clone(),
+            registry: place.runtime.registry.clone(),
+        };
+        let (board, slot) = start_slot(place, route, algorithm, Life::Loading);
+        let lanes: Vec<_> = place.journal.iter().map(|_| Arc::new(ShareLane::default())).collect();
+        let workers = (place.journal.iter().zip(&lanes).enumerate())
+            .map(|(seat, (journal, lane))| {
+                let parts = trial::Parts {
                     route,
                     algorithm: Arc::clone(algorithm),
+                    reference: reference.cloned(),
+                    lane: Arc::clone(lane),
                     journal: journal.clone(),
                     slot: slot.outbox(),
-                    rescue: Arc::clone(rescue),
+                    alarms: alarms.clone(),
                 };
-                let name = format!("validator-{}-{}-{seat}", route.slot, route.generation);
-                let lives = AtomicU32::new(0);
-                supervise(seats, spec(name, "ShareValidator", seat), move |_| {
-                    if lives.fetch_add(1, Ordering::Relaxed) > 0 {
-                        let slot = parts.route.slot.to_string();
-                        metrics::counter!(SLOT_RESTARTS_TOTAL, "slot" => slot, "cause" => "panic")
-                            .increment(1);
-                    }
-                    ShareValidator::new(parts.clone())
-                })
-                .observable()
+                let name = format!("trial-{}-{}-{seat}", route.slot, route.generation);
+                let spec = Spec { mailbox: TRIAL_MAILBOX, ..spec(name, "TrialWorker", seat) };
+                supervise(&runtime, spec, move |_| TrialWorker::new(parts.clone())).observable()
             })
             .collect();
-        Self { route, slot, validators, rescues }
+        let service = Service::Trial { runtime, workers, lanes };
+        Ok(Self::of(route, algorithm, board, slot, service, Arc::new(watched(None).0)))
+    }
+
+    fn of(
+        route: Route,
+        algorithm: &Arc<dyn PowAlgorithm>,
+        board: Board,
+        slot: Supervised<AlgorithmSlot>,
+        service: Service,
+        tap: Arc<Publisher<Option<ShadowTap>>>,
+    ) -> Self {
+        let counts = board.counts.watched();
+        Self { route, algorithm: Arc::clone(algorithm), board, counts, slot, service, tap }
+    }
+
+    /// The hash function.
+    #[must_use]
+    pub fn algorithm(&self) -> &Arc<dyn PowAlgorithm> {
+        &self.algorithm
+    }
+
+    /// What it says about itself.
+    #[must_use]
+    pub fn info(&self) -> AlgorithmInfo {
+        self.algorithm.info()
+    }
+
+    /// What it did so far.
+    #[must_use]
+    pub fn counts(&self) -> SlotCounts {
+        *self.counts.get()
+    }
+
+    /// Where it is in its life.
+    #[must_use]
+    pub fn life(&self) -> Life {
+        *self.board.life.get()
+    }
+
+    /// It goes on in its life.
+    pub fn set_life(&self, life: Life) {
+        self.board.life.set(life);
     }
 
     /// The doors of this generation, one per arbiter.
     #[must_use]
     pub fn doors(&self) -> Vec<ValidatorDoor> {
-        (self.validators.iter().zip(&self.rescues))
-            .map(|(validator, rescue)| {
-                ValidatorDoor::new(validator.outbox::<ValidateBatch>(), Arc::clone(rescue))
-            })
-            .collect()
+        match &self.service {
+            Service::Proven { validators, rescues } => (validators.iter().zip(rescues))
+                .map(|(validator, rescue)| {
+                    ValidatorDoor::new(validator.outbox::<ValidateBatch>(), Arc::clone(rescue))
+                })
+                .collect(),
+            Service::Trial { workers, lanes, .. } => (workers.iter().zip(lanes))
+                .map(|(worker, lane)| ValidatorDoor::to_lane(Arc::clone(lane), worker.outbox::<LaneWork>()))
+                .collect(),
+        }
+    }
+
+    /// Lets a generation on trial hash a part of this one's shares, for comparison; `None` ends that.
+    pub fn tap(&self, tap: Option<ShadowTap>) {
+        self.tap.set(tap);
+    }
+
+    /// A tap to this generation's trial workers.
+    pub fn shadow_tap(&self, share: pool_domain::units::BasisPoints) -> Option<ShadowTap> {
+        match &self.service {
+            Service::Proven { .. } => None,
+            Service::Trial { workers, .. } => {
+                Some(ShadowTap { share, doors: workers.iter().map(Supervised::outbox).collect() })
+            }
+        }
+    }
+
+    /// Shares that were handed over and are not judged yet.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        match &self.service {
+            Service::Proven { rescues, .. } => rescues.iter().map(|rescue| rescue.in_flight()).sum(),
+            Service::Trial { lanes, .. } => lanes.iter().map(|lane| lane.in_flight()).sum(),
+        }
+    }
+
+    /// How long the slowest worker on trial has been inside foreign code by now.
+    #[must_use]
+    pub fn busy_for(&self) -> Duration {
+        match &self.service {
+            Service::Proven { .. } => Duration::ZERO,
+            Service::Trial { lanes, .. } => {
+                lanes.iter().map(|lane| lane.busy_for()).max().unwrap_or_default()
+            }
+        }
+    }
+
+    /// The generation has proved itself: it moves to the sessions' arbiters, with all its shares. The returned future
+    /// ends what it ran on before.
+    pub fn promote(&mut self, place: &Place) -> impl Future<Output = ()> + use<> {
+        let proven = start_validators(place, self.route, &self.algorithm, &self.slot, &self.tap);
+        let trial = std::mem::replace(&mut self.service, proven);
+        trial.end(Some(self.doors()))
+    }
+
+    /// Ends the generation; its shares are judged behind `doors`, those that still come too.
+    pub async fn retire(self, doors: Vec<ValidatorDoor>) {
+        self.board.life.set(Life::Retired);
+        self.service.end(Some(doors)).await;
+        self.slot.stop().await;
     }
 
     /// Waits until every share that was handed over before this call is judged.
     pub async fn drained(&self) {
-        for validator in &self.validators {
-            // Mailboxes are first in, first out: an answer means that all before the question is done. A dead
-            // validator has handed its shares to the rescue.
-            let _ = validator.outbox::<Observe>().ask(Observe).await;
+        match &self.service {
+            Service::Proven { validators, .. } => {
+                for validator in validators {
+                    // Mailboxes are first in, first out: an answer means that all before the question is done. A dead
+                    // validator has handed its shares to the rescue.
+                    let _ = validator.outbox::<Observe>().ask(Observe).await;
+                }
+            }
+            Service::Trial { lanes, .. } => {
+                let empty = async {
+                    while lanes.iter().any(|lane| lane.in_flight() > 0) {
+                        tokio::time::sleep(DRAIN_POLL).await;
+                    }
+                };
+                // A worker that hangs never drains.
+                let _ = tokio::time::timeout(END_MAX, empty).await;
+            }
         }
     }
 
-    /// Ends the generation; shares that no validator judged are lost with a reason.
+    /// Ends the generation; shares that nobody judged are lost with a reason.
     pub async fn stop(self) {
-        for validator in self.validators {
-            validator.stop().await;
-        }
-        for rescue in self.rescues {
-            rescue.close();
-        }
+        self.service.end(None).await;
         self.slot.stop().await;
     }
+}
+
+impl Service {
+    /// Ends who hashes; what they had goes behind `doors`, or is lost with a reason.
+    async fn end(self, doors: Option<Vec<ValidatorDoor>>) {
+        let door = |seat: usize| {
+            let doors = doors.as_ref()?;
+            doors.get(seat % doors.len().max(1)).cloned()
+        };
+        match self {
+            Self::Proven { validators, rescues } => {
+                for (seat, rescue) in rescues.iter().enumerate() {
+                    if let Some(door) = door(seat) {
+                        rescue.redirect(door);
+                    }
+                }
+                for validator in validators {
+                    validator.stop().await;
+                }
+                if doors.is_none() {
+                    rescues.iter().for_each(|rescue| rescue.close());
+                }
+            }
+            Self::Trial { runtime, workers, lanes } => {
+                for (seat, lane) in lanes.iter().enumerate() {
+                    match door(seat) {
+                        Some(door) => lane.redirect(&door),
+                        None => lane.close(),
+                    }
+                }
+                let ends = async {
+                    for worker in workers {
+                        worker.stop().await;
+                    }
+                };
+                // Their shares are safe: who hangs in foreign code is left behind.
+                let _ = tokio::time::timeout(END_MAX, ends).await;
+                runtime.arbiters.abandon();
+            }
+        }
+    }
+}
+
+fn start_slot(
+    place: &Place,
+    route: Route,
+    algorithm: &Arc<dyn PowAlgorithm>,
+    life: Life,
+) -> (Board, Supervised<AlgorithmSlot>) {
+    let info = algorithm.info();
+    let board = Board {
+        algorithm: info.name,
+        version: info.version,
+        route,
+        counts: Arc::new(watched(SlotCounts::default()).0),
+        life: Arc::new(watched(life).0),
+    };
+    let shown = board.clone();
+    let name = format!("slot-{}-{}", route.slot, route.generation);
+    let slot =
+        supervise(&place.runtime, spec(name, "AlgorithmSlot", 0), move |_| AlgorithmSlot(shown.clone()));
+    (board, slot.observable())
+}
+
+fn start_validators(
+    place: &Place,
+    route: Route,
+    algorithm: &Arc<dyn PowAlgorithm>,
+    slot: &Supervised<AlgorithmSlot>,
+    tap: &Publisher<Option<ShadowTap>>,
+) -> Service {
+    let seats = if algorithm.info().cpu_intensive { &place.workers } else { &place.runtime };
+    let rescues: Vec<_> = place.journal.iter().map(|_| Arc::new(Rescue::default())).collect();
+    let validators = (place.journal.iter().zip(&rescues).enumerate())
+        .map(|(seat, (journal, rescue))| {
+            let parts = Parts {
+                route,
+                algorithm: Arc::clone(algorithm),
+                journal: journal.clone(),
+                slot: slot.outbox(),
+                rescue: Arc::clone(rescue),
+                seat,
+                tap: tap.watched(),
+            };
+            let name = format!("validator-{}-{}-{seat}", route.slot, route.generation);
+            let lives = AtomicU32::new(0);
+            supervise(seats, spec(name, "ShareValidator", seat), move |_| {
+                if lives.fetch_add(1, Ordering::Relaxed) > 0 {
+                    let slot = parts.route.slot.to_string();
+                    metrics::counter!(SLOT_RESTARTS_TOTAL, "slot" => slot, "cause" => "panic").increment(1);
+                }
+                ShareValidator::new(parts.clone())
+            })
+            .observable()
+        })
+        .collect();
+    Service::Proven { validators, rescues }
 }
 
 fn spec(name: String, kind: &'static str, seat: usize) -> Spec {

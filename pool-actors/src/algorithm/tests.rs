@@ -18,11 +18,12 @@ use pool_domain::{
     ids::{Account, AlgorithmName, Generation, JobId, Route, SlotId, TemplateId, WorkerName},
     share::{LostReason, RejectReason, Solution, Verdict},
     target::{Target, U256},
+    traffic_split::TrafficSplit,
     units::{TimeMs, Work},
 };
 use tokio::sync::mpsc;
 
-use super::slot::SlotHandle;
+use super::slot::{Place, SlotHandle};
 use crate::{
     messages::{
         block::CandidateFound,
@@ -38,6 +39,8 @@ use crate::{
         ticket::{TicketOffice, Verdicts},
     },
 };
+
+mod trial;
 
 const ROUTE: Route = Route { slot: SlotId(1), generation: Generation(7) };
 
@@ -126,6 +129,11 @@ struct Bench {
 }
 
 fn bench(panics: u32) -> Bench {
+    let algorithm: Arc<dyn PowAlgorithm> = Arc::new(Fixture { panics_left: AtomicU32::new(panics) });
+    bench_of(|place| SlotHandle::start(place, ROUTE, &algorithm))
+}
+
+fn bench_of(start: impl FnOnce(&Place) -> SlotHandle) -> Bench {
     let runtime = Runtime::start(0).unwrap();
     let (told, verdicts) = mpsc::unbounded_channel();
     let office = TicketOffice::new(Teller(told).start().recipient(), 64);
@@ -133,9 +141,12 @@ fn bench(panics: u32) -> Bench {
     let shard = Outbox::new("JournalShard", Teller(told).start().recipient::<AppendShares>());
     let (told, candidates) = mpsc::unbounded_channel::<CandidateFound>();
     let owner = Outbox::new("JobTemplate", Teller(told).start().recipient::<CandidateFound>());
-    let algorithm: Arc<dyn PowAlgorithm> = Arc::new(Fixture { panics_left: AtomicU32::new(panics) });
-    let slot = SlotHandle::start(&runtime, &runtime, ROUTE, &algorithm, &[shard]);
+    let slot = start(&place(&runtime, shard));
     Bench { slot, office, job: job(CriticalOutbox::new(owner)), verdicts, journal, candidates }
+}
+
+fn place(runtime: &Runtime, shard: Outbox<AppendShares>) -> Place {
+    Place { runtime: runtime.clone(), workers: runtime.clone(), trial_arbiters: 0, journal: vec![shard] }
 }
 
 fn top_byte(byte: u8) -> Target {
@@ -158,7 +169,7 @@ fn job(owner: CriticalOutbox<CandidateFound>) -> Arc<Job> {
     Arc::new(Job {
         id: JobId(1),
         template: Arc::new(template),
-        route: ROUTE,
+        split: TrafficSplit::whole(ROUTE),
         algorithm,
         clean: true,
         network_target: top_byte(1),

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use pool_domain::{
     ids::{AlgorithmName, BlockHash},
     pplns::Scheme,
+    traffic_split::TrafficSplit,
     units::BasisPoints,
 };
 
@@ -203,7 +204,7 @@ pub(super) fn start_receiver(
         clock: Arc::clone(&wiring.clock),
         runtime: wiring.runtime.clone(),
         seat: 0,
-        algorithms: watched(vec![(algorithm.clone(), FIRST_ROUTE)]).1,
+        algorithms: watched(vec![(algorithm.clone(), TrafficSplit::whole(FIRST_ROUTE))]).1,
         hubs: hubs.map(|(jobs, pauses)| SessionHub { jobs, pauses }).collect(),
         submitter: CriticalOutbox::new(submitter.outbox::<SubmitBlock>()),
         tracker: tracker.outbox::<NodeTold>(),

@@ -9,8 +9,9 @@ use actix::Message;
 use bytes::Bytes;
 use pool_domain::{
     difficulty::Difficulty,
-    ids::{AlgorithmName, JobId, Route},
+    ids::{AlgorithmName, JobId},
     target::Target,
+    traffic_split::TrafficSplit,
     units::{TimeMs, Work},
 };
 
@@ -23,15 +24,15 @@ use crate::{
 /// How many stratum dialects can keep a rendering of one job.
 pub const DIALECTS_MAX: usize = 8;
 
-/// Work as all sessions share it. The (slot, generation) is pinned here, at issue: a swap never turns good work into a
-/// reject, since shares of an old job finish on the old generation.
+/// Work as all sessions share it. Which (slot, generation) serves which session is pinned here, at issue: a swap never
+/// turns good work into a reject, since shares of an old job finish on the old generation.
 pub struct Job {
     /// Number of the job, rising; its wire form is the dialect's business.
     pub id: JobId,
     /// The template it was made from.
     pub template: Arc<Template>,
-    /// Where its shares are validated.
-    pub route: Route,
+    /// Where its shares are validated: by session, while a roll-out is under way.
+    pub split: TrafficSplit,
     /// Proof-of-work function.
     pub algorithm: AlgorithmName,
     /// The node invalidated all earlier work (and only then).
@@ -52,7 +53,7 @@ pub struct Job {
 
 impl fmt::Debug for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Job").field("id", &self.id).field("route", &self.route).finish_non_exhaustive()
+        f.debug_struct("Job").field("id", &self.id).field("split", &self.split).finish_non_exhaustive()
     }
 }
 

@@ -5,6 +5,7 @@ pub mod block;
 pub mod event;
 pub mod job;
 pub mod journal;
+pub mod lane;
 pub mod ledger;
 pub mod live;
 pub mod route;

@@ -5,15 +5,25 @@ use std::{
     collections::VecDeque,
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
-use pool_domain::{ids::Route, share::LostReason};
+use pool_domain::{
+    ids::{AlgorithmName, Route},
+    share::LostReason,
+    traffic_split::TrafficSplit,
+};
 
-use super::share::{Share, ValidateBatch};
+use super::{
+    lane::{LaneWork, ShareLane},
+    share::{Share, ValidateBatch},
+};
 use crate::runtime::outbox::Outbox;
+
+/// An algorithm that jobs are issued for, and which generation serves whose shares of them.
+pub type InService = (AlgorithmName, TrafficSplit);
 
 /// Every validator in service.
 #[derive(Debug, Clone, Default)]
@@ -44,24 +54,46 @@ impl RouteTable {
 
 /// The way to one validator, through its restarts.
 #[derive(Debug, Clone)]
-pub struct ValidatorDoor {
-    outbox: Outbox<ValidateBatch>,
-    rescue: Arc<Rescue>,
+pub struct ValidatorDoor(Way);
+
+#[derive(Debug, Clone)]
+enum Way {
+    /// A validator of a proven generation: shares go into its mailbox.
+    Mailbox { outbox: Outbox<ValidateBatch>, rescue: Arc<Rescue> },
+    /// A worker of a generation that is not proven: shares stay where they can be taken away from it.
+    Lane { lane: Arc<ShareLane>, wake: Outbox<LaneWork> },
 }
 
 impl ValidatorDoor {
     /// A door to the validator behind `outbox`, whose unfinished shares `rescue` keeps.
     #[must_use]
     pub fn new(outbox: Outbox<ValidateBatch>, rescue: Arc<Rescue>) -> Self {
-        Self { outbox, rescue }
+        Self(Way::Mailbox { outbox, rescue })
+    }
+
+    /// A door to the worker behind `wake`, which takes its shares from `lane`.
+    #[must_use]
+    pub fn to_lane(lane: Arc<ShareLane>, wake: Outbox<LaneWork>) -> Self {
+        Self(Way::Lane { lane, wake })
     }
 
     /// Hands shares over. None is lost if the validator dies: they wait for its successor. Bounded by the tickets in
     /// the shares.
     pub fn send(&self, shares: Vec<Share>) {
-        if !shares.is_empty() {
-            // A refused batch comes back and is rescued as it is dropped.
-            let _ = self.outbox.post(ValidateBatch::new(shares, Arc::clone(&self.rescue)));
+        if shares.is_empty() {
+            return;
+        }
+        match &self.0 {
+            Way::Mailbox { outbox, rescue } => {
+                // A refused batch comes back and is rescued as it is dropped.
+                let _ = outbox.post(ValidateBatch::new(shares, Arc::clone(rescue)));
+            }
+            Way::Lane { lane, wake } => {
+                if lane.put(shares) {
+                    // A worker that is down looks into its lane when it comes back; a full mailbox holds a wake-up.
+                    wake.offer(LaneWork);
+                }
+            }
         }
     }
 }
@@ -70,15 +102,37 @@ impl ValidatorDoor {
 #[derive(Default)]
 pub struct Rescue {
     shares: Mutex<VecDeque<Share>>,
+    /// Shares on their way to the validator, and those that wait here.
+    in_flight: AtomicUsize,
     closed: AtomicBool,
+    /// Who judges instead, once the generation is retired.
+    onward: OnceLock<ValidatorDoor>,
 }
 
 /// A share is handed to a second validator if the first died over it; not to a third, since it may be what kills them.
 const VALIDATIONS_MAX: u8 = 2;
 
 impl Rescue {
+    /// Shares that were handed over and are not judged yet.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
+    pub(super) fn sent(&self, shares: usize) {
+        self.in_flight.fetch_add(shares, Ordering::AcqRel);
+    }
+
+    pub(super) fn done(&self, shares: usize) {
+        self.in_flight.fetch_sub(shares, Ordering::AcqRel);
+    }
+
     /// Keeps the shares for the successor; those tried too often, and all once closed, are lost with a reason.
     pub(super) fn keep(&self, shares: impl Iterator<Item = Share>) {
+        if let Some(door) = self.onward.get() {
+            door.send(shares.map(|share| Share { validations: 0, ..share }).collect());
+            return;
+        }
         let closed = self.closed.load(Ordering::Acquire);
         for share in shares {
             if closed {
@@ -86,6 +140,7 @@ impl Rescue {
             } else if share.validations >= VALIDATIONS_MAX {
                 share.ticket.lost(LostReason::Dropped);
             } else {
+                self.sent(1);
                 self.shares.lock().unwrap_or_else(PoisonError::into_inner).push_back(share);
             }
         }
@@ -94,7 +149,16 @@ impl Rescue {
     /// The oldest share that a predecessor left; the others stay safe here while it is judged.
     #[must_use]
     pub fn take(&self) -> Option<Share> {
-        self.shares.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        let share = self.shares.lock().unwrap_or_else(PoisonError::into_inner).pop_front()?;
+        self.done(1);
+        Some(share)
+    }
+
+    /// The generation is retired: what is kept, and what still comes, is judged behind `door`.
+    pub fn redirect(&self, door: ValidatorDoor) {
+        let door = self.onward.get_or_init(|| door);
+        let left: Vec<Share> = std::iter::from_fn(|| self.take()).collect();
+        door.send(left.into_iter().map(|share| Share { validations: 0, ..share }).collect());
     }
 
     /// No successor will come: what is kept, and what still comes, is lost with a reason.

@@ -60,13 +60,14 @@ impl Credited for ValidateBatch {}
 
 impl ValidateBatch {
     pub(super) fn new(shares: Vec<Share>, rescue: Arc<Rescue>) -> Self {
+        rescue.sent(shares.len());
         Self { shares, rescue }
     }
 
     /// A share that a dead validator left, by itself.
     #[must_use]
     pub fn rescued(share: Share, rescue: Arc<Rescue>) -> Self {
-        Self { shares: vec![share], rescue }
+        Self::new(vec![share], rescue)
     }
 
     /// The shares to judge; they leave the batch only by [`Self::finish`].
@@ -78,15 +79,21 @@ impl ValidateBatch {
     /// All shares are judged (their tickets travel on): nothing is left to rescue.
     #[must_use]
     pub fn finish(mut self) -> Vec<Share> {
+        self.rescue.done(self.shares.len());
         std::mem::take(&mut self.shares)
     }
 }
 
 impl Drop for ValidateBatch {
     fn drop(&mut self) {
+        if self.shares.is_empty() {
+            return;
+        }
+        let held = self.shares.len();
         self.rescue.keep(self.shares.drain(..).map(|mut share| {
             share.validations += 1;
             share
         }));
+        self.rescue.done(held);
     }
 }

@@ -126,6 +126,14 @@ impl Arbiters {
         (Addr::new(tx), watch, kill)
     }
 
+    /// Ends the extra arbiters without waiting: a thread that never returns from foreign code ends with the process.
+    pub fn abandon(&self) {
+        let threads = std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for arbiter in &threads {
+            arbiter.stop();
+        }
+    }
+
     /// Ends the extra arbiters and waits for their threads. What still runs there is dropped.
     pub fn stop(&self) {
         let threads = std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));

@@ -104,8 +104,11 @@ impl SessionHub {
         let context = &self.context;
         metrics::gauge!(crate::metrics::CONNECTIONS, "arbiter" => context.arbiter.to_string())
             .set(u32::try_from(context.connections()).unwrap_or(u32::MAX));
-        let newest =
-            context.jobs.borrow().newest().map(|entry| (entry.job.algorithm.clone(), entry.job.route.slot));
+        let newest = context
+            .jobs
+            .borrow()
+            .newest()
+            .map(|entry| (entry.job.algorithm.clone(), entry.job.split.stable.slot));
         let (algorithm, slot) = newest.unzip();
         let (sessions, anonymous) = context.take_news();
         let Some(algorithm) = algorithm.or_else(|| AlgorithmName::new("none").ok()) else { return };

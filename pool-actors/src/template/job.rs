@@ -18,8 +18,9 @@ use std::{
 use actix::{Actor, AsyncContext as _, Context, Handler, WrapFuture as _};
 use pool_domain::{
     difficulty::DifficultyScale,
-    ids::{AlgorithmName, JobId, Route},
+    ids::{AlgorithmName, JobId},
     target::TargetError,
+    traffic_split::TrafficSplit,
     units::TimeMs,
 };
 
@@ -72,7 +73,7 @@ impl JobMaker {
     pub(super) fn job(
         &self,
         template: Template,
-        (algorithm, route): (&AlgorithmName, Route),
+        (algorithm, split): (&AlgorithmName, TrafficSplit),
         clean: bool,
         now: TimeMs,
     ) -> Result<Job, TargetError> {
@@ -87,7 +88,7 @@ impl JobMaker {
         let address = self.arbiters.start_actor(self.seat, MAILBOX, move |_| actor);
         Ok(Job {
             id: self.numbers.next(),
-            route,
+            split,
             algorithm: algorithm.clone(),
             clean,
             network_target: template.network_target,

@@ -16,7 +16,6 @@ use actix::{
     StreamHandler, WrapFuture as _,
 };
 use futures_util::{future::join_all, stream};
-use pool_domain::ids::{AlgorithmName, Route};
 use tokio::time::Instant;
 
 use super::job::{JobMaker, JobNumbers};
@@ -25,6 +24,7 @@ use crate::{
         block::{NodeTold, SubmitBlock},
         event::Publish,
         job::{Job, NodeState, PublishJob, WorkPaused},
+        route::InService,
     },
     ports::{
         clock::SharedClock,
@@ -61,9 +61,6 @@ pub struct Settings {
     /// Number of configured endpoints, for people.
     pub endpoints: usize,
 }
-
-/// An algorithm that jobs are issued for, and the validators of its shares.
-pub type InService = (AlgorithmName, Route);
 
 /// The sessions of one arbiter, as the receiver sees them.
 #[derive(Debug, Clone)]

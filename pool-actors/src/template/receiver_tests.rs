@@ -1,8 +1,9 @@
 use std::sync::atomic::Ordering;
 
 use pool_domain::{
-    ids::{Generation, SlotId},
+    ids::{AlgorithmName, Generation, Route, SlotId},
     share::Solution,
+    traffic_split::TrafficSplit,
     units::TimeMs,
 };
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -29,7 +30,8 @@ struct World {
 }
 
 fn in_service(name: &str, generation: u32) -> InService {
-    (AlgorithmName::new(name).unwrap(), Route { slot: SlotId(0), generation: Generation(generation) })
+    let route = Route { slot: SlotId(0), generation: Generation(generation) };
+    (AlgorithmName::new(name).unwrap(), TrafficSplit::whole(route))
 }
 
 fn world() -> World {
@@ -80,7 +82,7 @@ async fn the_first_template_becomes_a_job_and_equal_ones_do_not() {
     let mut world = world();
     let job = world.job().await;
     assert_eq!(job.id.0, 5 << 16);
-    assert_eq!((job.algorithm.as_str(), job.route.generation), ("blake2s", Generation(1)));
+    assert_eq!((job.algorithm.as_str(), job.split.stable.generation), ("blake2s", Generation(1)));
     assert_eq!(job.network_work, job.template.network_target.work().unwrap());
     world.state.wait_for(|state| state.ready).await.unwrap();
     assert_eq!(world.in_force.get().len(), 1);
@@ -188,7 +190,7 @@ async fn several_algorithms_and_new_generations_get_jobs() {
     world.job().await;
     world.algorithms.set(vec![in_service("blake2s", 2), in_service("blake3", 1)]);
     let (a, b) = (world.job().await, world.job().await);
-    assert_eq!((a.algorithm.as_str(), a.route.generation), ("blake2s", Generation(2)));
+    assert_eq!((a.algorithm.as_str(), a.split.stable.generation), ("blake2s", Generation(2)));
     assert_eq!(b.algorithm.as_str(), "blake3");
     assert_eq!(world.in_force.get().len(), 2);
     world.algorithms.set(vec![in_service("blake3", 1)]);

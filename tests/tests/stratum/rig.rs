@@ -42,6 +42,7 @@ use pool_domain::{
     ids::{Account, AlgorithmName, BlockHash, Generation, JobId, Route, SlotId, TemplateId, WorkerName},
     share::Verdict,
     target::Target,
+    traffic_split::TrafficSplit,
     units::TimeMs,
 };
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream};
@@ -366,7 +367,7 @@ pub fn job(
     Job {
         id: JobId(number),
         template: Arc::new(template),
-        route: ROUTE,
+        split: TrafficSplit::whole(ROUTE),
         algorithm,
         clean,
         network_target,

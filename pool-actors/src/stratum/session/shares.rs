@@ -182,7 +182,7 @@ impl Session {
             received_at,
             validations: 0,
         };
-        let route = entry.job.route;
+        let route = entry.job.split.route(self.card.id);
         match batches.iter_mut().find(|(known, _)| *known == route) {
             Some((_, shares)) => shares.push(share),
             None => batches.push((route, vec![share])),

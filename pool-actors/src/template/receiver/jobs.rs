@@ -25,19 +25,19 @@ impl TemplateReceiver {
         let mut failure = None;
         let mut answered = false;
         let mut new_jobs = Vec::new();
-        for ((algorithm, route), template) in fetched.templates {
+        for ((algorithm, split), template) in fetched.templates {
             let made = template.map_err(|error| (definite(&error), error.to_string())).and_then(|template| {
                 answered = true;
                 self.state.last_template_at = template.received_at;
                 let same = jobs
                     .get(&algorithm)
-                    .is_some_and(|job| job.route == route && same_work(&job.template, &template));
+                    .is_some_and(|job| job.split == split && same_work(&job.template, &template));
                 if same && !fetched.clean && !refresh && !self.fresh_job {
                     return Ok(None);
                 }
                 let clean = fetched.clean || !jobs.contains_key(&algorithm);
                 self.maker
-                    .job(template, (&algorithm, route), clean, self.parts.clock.now())
+                    .job(template, (&algorithm, split), clean, self.parts.clock.now())
                     .map(Some)
                     .map_err(|error| (true, format!("template of {algorithm}: {error}")))
             });
