@@ -10,6 +10,7 @@
 //!
 //! * [`manifest`], [`package`]: what a package is, how one is read from untrusted bytes and written;
 //! * [`signature`], [`trust`]: who made it, and whether that is enough;
+//! * [`staging`]: everything that must hold before a package may be deployed;
 //! * [`codes`]: every reason to refuse one, with advice.
 
 pub mod codes;
@@ -17,6 +18,7 @@ pub mod manifest;
 pub mod package;
 mod registry;
 pub mod signature;
+pub mod staging;
 pub mod trust;
 
 pub use plugin_sdk::{

@@ -6,7 +6,7 @@ use crate::package::Package;
 use crate::signature::{KeyId, PackageSignature, PublicKey};
 use semver::Version;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs::File, io::Write as _, path::Path};
 
 /// A kind of code that a key may be trusted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +71,17 @@ fn invalid(message: String) -> PackageError {
     PackageError::new(Code::TrustStoreInvalid, message)
 }
 
+fn read(path: &Path) -> Result<Option<String>, PackageError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(invalid(format!(
+            "{} can't be read ({error}); check its owner and permissions",
+            path.display()
+        ))),
+    }
+}
+
 impl TrustStore {
     /// Reads the text of a trust store.
     ///
@@ -100,6 +111,14 @@ impl TrustStore {
             store.add(TrustedKey { name, key, permissions: entry.permissions, revoked });
         }
         Ok(store)
+    }
+
+    /// Reads a trust store from a file; without the file, nobody is trusted.
+    ///
+    /// # Errors
+    /// [`Code::TrustStoreInvalid`].
+    pub fn load(path: &Path) -> Result<Self, PackageError> {
+        read(path)?.map_or_else(|| Ok(Self::default()), |text| Self::parse(&text))
     }
 
     /// Adds a key, or replaces the one of its id.
@@ -200,6 +219,31 @@ impl KnownVersions {
     pub fn parse(json: &[u8]) -> Result<Self, PackageError> {
         crate::manifest::from_json(json)
             .map_err(|error| invalid(format!("record of versions: {}: {}", error.field, error.problem)))
+    }
+
+    /// Reads the record from a file; without the file, nothing was seen yet.
+    ///
+    /// # Errors
+    /// [`Code::TrustStoreInvalid`].
+    pub fn load(path: &Path) -> Result<Self, PackageError> {
+        read(path)?.map_or_else(|| Ok(Self::default()), |text| Self::parse(text.as_bytes()))
+    }
+
+    /// Writes the record whole: a crash leaves the old file or the new one.
+    ///
+    /// # Errors
+    /// [`Code::TrustStoreInvalid`], if the file can't be written.
+    pub fn save(&self, path: &Path) -> Result<(), PackageError> {
+        let failed = |error: std::io::Error| {
+            invalid(format!(
+                "{} can't be written ({error}); check the folder's owner and free space",
+                path.display()
+            ))
+        };
+        let beside = path.with_extension("new");
+        let mut file = File::create(&beside).map_err(failed)?;
+        file.write_all(self.to_json().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        std::fs::rename(&beside, path).map_err(failed)
     }
 
     /// The record as JSON.

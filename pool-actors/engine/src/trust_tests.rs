@@ -120,3 +120,16 @@ fn an_older_version_needs_an_override_which_is_recorded() {
     assert_eq!(KnownVersions::parse(known.to_json().as_bytes()).unwrap(), known);
     assert_eq!(KnownVersions::parse(b"[]").unwrap_err().code, Code::TrustStoreInvalid);
 }
+
+#[test]
+fn stores_are_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let (trust, versions) = (folder.path().join("trust.toml"), folder.path().join("versions.json"));
+    assert_eq!(TrustStore::load(&trust).unwrap(), TrustStore::default());
+    assert_eq!(KnownVersions::load(&versions).unwrap(), KnownVersions::default());
+    let mut known = KnownVersions::default();
+    known.record(&Identifier::try_from("a".to_owned()).unwrap(), &Version::new(1, 2, 3), "");
+    known.save(&versions).unwrap();
+    assert_eq!(KnownVersions::load(&versions).unwrap(), known);
+    assert_eq!(TrustStore::load(folder.path()).unwrap_err().code, Code::TrustStoreInvalid);
+}

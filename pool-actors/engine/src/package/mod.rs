@@ -17,7 +17,7 @@ use crate::codes::{Code, PackageError};
 use crate::manifest::{Manifest, Platform};
 
 pub use digest::ContentDigest;
-pub use vectors::{BenchmarkData, TestVectors};
+pub use vectors::{BenchmarkData, TestVector, TestVectors};
 
 /// The entry that describes the package.
 pub const MANIFEST: &str = "manifest.json";
