@@ -10,13 +10,15 @@ use pool_actors::{
     adapters::sqlite::SqliteStore,
     ledger::{
         book::Book,
-        feed::{FeedBatch, FeedError, FoundBlock, LedgerFeed, LedgerRecord, RecordKind},
+        feed::{
+            FeedBatch, FeedError, FeedNames, FoundBlock, LedgerFeed, LedgerRecord, RecordKind, ShareLine,
+        },
         windows::RewardPolicy,
     },
     messages::share::WorkerIdentity,
     ports::{
         node::{BlockObservation, Color},
-        store::{LedgerState, StorePort},
+        store::{LedgerCommit, LedgerState, StorePort},
     },
     runtime::threads::Thread,
 };
@@ -32,7 +34,7 @@ fn main() {
 }
 
 const SHARES: u64 = 1_000_000;
-const SLICE: u64 = 2_000;
+const SLICE: usize = 4_096;
 const CUT: u64 = 100_000;
 
 fn policy() -> RewardPolicy {
@@ -41,8 +43,7 @@ fn policy() -> RewardPolicy {
 
 /// Shares of so many workers in turn, made as they are read.
 struct Shares {
-    workers: Vec<Arc<WorkerIdentity>>,
-    algorithm: AlgorithmName,
+    names: FeedNames,
 }
 
 impl Shares {
@@ -54,32 +55,30 @@ impl Shares {
                 worker: WorkerName::new(&format!("rig{n}")).unwrap(),
             })
         };
-        Self {
-            workers: (0..workers).map(worker).collect(),
-            algorithm: AlgorithmName::new("blake2s").unwrap(),
-        }
+        let algorithms = vec![AlgorithmName::new("blake2s").unwrap()];
+        Self { names: FeedNames { numbering: 1, workers: (0..workers).map(worker).collect(), algorithms } }
     }
 
-    fn share(&self, seq: u64, candidate: Option<u64>) -> LedgerRecord {
-        let worker = &self.workers[usize::try_from(seq).unwrap() % self.workers.len()];
-        LedgerRecord {
-            seq: ShareSeq(seq),
-            what: RecordKind::Share {
-                worker: Arc::clone(worker),
-                algorithm: self.algorithm.clone(),
-                work: Work(1 << 32),
-                at: TimeMs(seq),
-                candidate,
-            },
-        }
+    fn share(&self, seq: u64) -> ShareLine {
+        let worker = u32::try_from(seq % self.names.workers.len() as u64).unwrap();
+        ShareLine { seq: ShareSeq(seq), work: Work(1 << 32), at: TimeMs(seq), worker, algorithm: 0 }
     }
 }
 
 impl LedgerFeed for Shares {
-    fn read(&mut self, after: ShareSeq, records_max: usize) -> Result<FeedBatch, FeedError> {
+    fn read(&mut self, after: ShareSeq, records_max: usize, batch: &mut FeedBatch) -> Result<(), FeedError> {
         let through = after.0 + records_max as u64;
-        let records = (after.0 + 1..=through).map(|seq| self.share(seq, None)).collect();
-        Ok(FeedBatch { records, through: ShareSeq(through) })
+        if batch.names.numbering == 0 {
+            batch.names = self.names.clone();
+        }
+        batch.clear();
+        batch.shares.extend((after.0 + 1..=through).map(|seq| self.share(seq)));
+        batch.through = ShareSeq(through);
+        Ok(())
+    }
+
+    fn newest(&mut self) -> Result<ShareSeq, FeedError> {
+        Ok(ShareSeq(u64::MAX))
     }
 
     fn oldest(&mut self) -> Result<ShareSeq, FeedError> {
@@ -87,23 +86,31 @@ impl LedgerFeed for Shares {
     }
 }
 
+/// Takes in so many shares and commits what they come to.
+fn follow(feed: &mut Shares, mut commit: impl FnMut(LedgerCommit)) -> Book {
+    let mut book = empty_book(feed);
+    let (mut batch, mut cut_at) = (FeedBatch::default(), CUT);
+    while book.position().seq.0 < SHARES {
+        feed.read(book.position().seq, SLICE, &mut batch).unwrap();
+        book.take(&batch, feed).unwrap();
+        if book.position().seq.0 >= cut_at {
+            cut_at += CUT;
+            commit(book.cut().unwrap());
+        }
+    }
+    book
+}
+
 fn empty_book(feed: &mut Shares) -> Book {
     Book::restore("bench", policy(), LedgerState::default(), feed).unwrap()
 }
 
-#[divan::bench(sample_count = 5, sample_size = 1)]
-fn follow_rules_only(bencher: Bencher<'_, '_>) {
-    bencher.counter(ItemsCount::new(SHARES)).with_inputs(|| Shares::of(1_000)).bench_values(|mut feed| {
-        let mut book = empty_book(&mut feed);
-        while book.position().seq.0 < SHARES {
-            let batch = feed.read(book.position().seq, usize::try_from(SLICE).unwrap()).unwrap();
-            book.take(&batch, &mut feed).unwrap();
-            if book.position().seq.0.is_multiple_of(CUT) {
-                black_box(book.cut());
-            }
-        }
-        book
-    });
+#[divan::bench(sample_count = 5, sample_size = 1, args = [100, 1_000, 10_000])]
+fn follow_rules_only(bencher: Bencher<'_, '_>, workers: usize) {
+    bencher
+        .counter(ItemsCount::new(SHARES))
+        .with_inputs(|| Shares::of(workers))
+        .bench_values(|mut feed| follow(&mut feed, |commit| drop(black_box(commit))));
 }
 
 fn store(folder: &TempDir) -> SqliteStore {
@@ -114,21 +121,15 @@ fn store(folder: &TempDir) -> SqliteStore {
     store
 }
 
-#[divan::bench(sample_count = 5, sample_size = 1)]
-fn follow_into_sqlite(bencher: Bencher<'_, '_>) {
+#[divan::bench(sample_count = 5, sample_size = 1, args = [1_000, 10_000])]
+fn follow_into_sqlite(bencher: Bencher<'_, '_>, workers: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let inputs = || (Shares::of(1_000), TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
+    let inputs = || (Shares::of(workers), TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
     bencher.counter(ItemsCount::new(SHARES)).with_inputs(inputs).bench_values(|(mut feed, folder)| {
         let store = store(&folder);
-        let mut book = empty_book(&mut feed);
-        while book.position().seq.0 < SHARES {
-            let batch = feed.read(book.position().seq, usize::try_from(SLICE).unwrap()).unwrap();
-            book.take(&batch, &mut feed).unwrap();
-            if book.position().seq.0.is_multiple_of(CUT) {
-                let commit = Arc::new(book.cut().unwrap());
-                runtime.block_on(store.commit(commit)).unwrap();
-            }
-        }
+        follow(&mut feed, |commit| {
+            runtime.block_on(store.commit(Arc::new(commit))).unwrap();
+        });
         folder
     });
 }
@@ -141,31 +142,34 @@ fn block_of_10_000_accounts(bencher: Bencher<'_, '_>) {
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let (mut feed, store) = (Shares::of(10_000), store(&folder));
         let mut book = empty_book(&mut feed);
-        let batch = feed.read(ShareSeq(0), 30_000).unwrap();
+        let mut batch = FeedBatch::default();
+        feed.read(ShareSeq(0), 30_000, &mut batch).unwrap();
         book.take(&batch, &mut feed).unwrap();
         runtime.block_on(store.commit(Arc::new(book.cut().unwrap()))).unwrap();
-        (feed, store, book, folder)
+        batch.clear();
+        (feed, store, book, batch, folder)
     };
     bencher.counter(ItemsCount::new(1_u64)).with_inputs(inputs).bench_values(
-        |(mut feed, store, mut book, folder)| {
+        |(mut feed, store, mut book, mut batch, folder)| {
             let hash = BlockHash([7; 32]);
             let found = FoundBlock {
                 candidate: 5,
                 hash,
-                algorithm: feed.algorithm.clone(),
+                algorithm: feed.names.algorithms[0].clone(),
                 network_work: Work((1 << 32) * 12_000),
                 height: None,
                 parents: vec![],
-                finder: Arc::clone(&feed.workers[0]),
+                finder: Arc::clone(&feed.names.workers[0]),
                 at: TimeMs(30_000),
             };
             let record = |seq, what| LedgerRecord { seq: ShareSeq(seq), what };
-            let records = vec![
-                feed.share(30_001, Some(5)),
+            batch.others = vec![
+                record(30_001, RecordKind::Winning { share: feed.share(30_001), candidate: 5 }),
                 record(30_002, RecordKind::Candidate(Box::new(found))),
                 record(30_003, RecordKind::Verdict { hash, at: TimeMs(30_001), refusal: None }),
             ];
-            book.take(&FeedBatch { records, through: ShareSeq(30_003) }, &mut feed).unwrap();
+            batch.through = ShareSeq(30_003);
+            book.take(&batch, &mut feed).unwrap();
             let seen = BlockObservation {
                 hash,
                 known: true,

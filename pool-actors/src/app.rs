@@ -81,6 +81,7 @@ pub struct Pool {
     shards: Vec<Supervised<JournalShard>>,
     threads: Vec<Thread>,
     workers: Runtime,
+    books: Runtime,
 }
 
 impl Pool {
@@ -114,10 +115,19 @@ impl Pool {
             registry: runtime.registry.clone(),
         };
 
+        // What is kept up behind the miners' backs has a thread of its own: the ledger reads millions of records after a
+        // restart, and sessions must not wait for that.
+        let books = Runtime::start(parts.arbiters.min(1)).map_err(|error| refused("threads", &error))?;
+        let books = Runtime {
+            arbiters: books.arbiters,
+            shutdown: runtime.shutdown.clone(),
+            registry: runtime.registry.clone(),
+        };
+
         let events_hub = Events::new();
         let events = start_events(runtime, &events_hub, &clock);
         let snapshot = Arc::new(watched(PoolSnapshot::default()).0);
-        let stats = start_stats(runtime, &snapshot, &clock);
+        let stats = start_stats(&books, &snapshot, &clock);
 
         identity::claim(&*parts.disk, &*parts.store, config.pool.node_id).await?;
         let journal = journal::open(runtime, &config.journal, &parts.disk, &clock)?;
@@ -150,7 +160,7 @@ impl Pool {
             summary: Arc::new(watched(LedgerSummary::default()).0),
             node_state: Arc::new(watched(NodeState::default()).0),
         };
-        let ledger = start_ledger(&wiring, &config, &parts.store, &journal.reader);
+        let ledger = start_ledger(&books, &wiring, &config, &parts.store, &journal.reader);
         let tracker = start_tracker(&wiring, &ledger);
         let submitter = start_submitter(&wiring, &journal.shards[0], &tracker);
         let node_name = identity::node_name(config.pool.node_id);
@@ -216,6 +226,7 @@ impl Pool {
             shards: journal.shards,
             threads,
             workers,
+            books,
         })
     }
 
@@ -265,6 +276,7 @@ impl Pool {
             shard.stop().await;
         }
         self.workers.arbiters.stop();
+        self.books.arbiters.stop();
         self.runtime.arbiters.stop();
         for thread in self.threads {
             if let Err(panic) = thread.join() {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{Account, ShareSeq};
 use crate::share_window::Bound;
-pub use crate::share_window::{ShareWindow, WindowError, WindowState};
+pub use crate::share_window::{AccountPlace, ShareWindow, WindowError, WindowState};
 use crate::target::U256;
 use crate::units::{BasisPoints, Work};
 

@@ -37,6 +37,22 @@ struct AccountSlot {
     sum: u128,
     /// Retained shares; at 0 the slot is free.
     retained: u64,
+    /// Whose turn in this slot it is: rises when the slot is given to another account.
+    turn: u32,
+}
+
+/// Where a window keeps an account, for whoever pushes its next share: spares the look-up by name. Never wrong: a window
+/// sees by itself when the place has gone to another account. Belongs to the window that filled it in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountPlace {
+    slot: u32,
+    turn: u32,
+}
+
+impl Default for AccountPlace {
+    fn default() -> Self {
+        Self { slot: u32::MAX, turn: 0 }
+    }
 }
 
 /// The retained shares of one hash function, with a window into them.
@@ -58,7 +74,12 @@ pub struct ShareWindow {
     by_account: BTreeMap<Account, u32>,
     works: Vec<u128>,
     by_work: BTreeMap<u128, u32>,
+    /// Indices of works that were pushed lately, by their low bits.
+    work_cache: [u32; WORK_CACHE],
 }
+
+/// Works remembered by their low bits; miners differ in difficulty, and there are few of those.
+const WORK_CACHE: usize = 16;
 
 /// Why a window can't be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -115,6 +136,7 @@ impl ShareWindow {
             by_account: BTreeMap::new(),
             works: Vec::new(),
             by_work: BTreeMap::new(),
+            work_cache: [0; WORK_CACHE],
         }
     }
 
@@ -123,17 +145,46 @@ impl ShareWindow {
     /// # Errors
     /// [`WindowError::NotRising`] (nothing changes: the share was taken in before), [`WindowError::Overflow`].
     pub fn push(&mut self, seq: ShareSeq, account: &Account, work: Work) -> Result<(), WindowError> {
+        self.push_at(seq, account, work, &mut AccountPlace::default())
+    }
+
+    /// As [`Self::push`], with the place that this window gave the account last time.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    #[inline]
+    pub fn push_at(
+        &mut self,
+        seq: ShareSeq,
+        account: &Account,
+        work: Work,
+        place: &mut AccountPlace,
+    ) -> Result<(), WindowError> {
         let newest = self.newest();
         if seq <= newest {
             return Err(WindowError::NotRising { got: seq, newest });
         }
         let retained = self.retained.checked_add(work.0).ok_or(WindowError::Overflow)?;
-        let work = self.work_index(work.0)?;
-        let account = self.account_index(account)?;
-        self.slots[account as usize].retained += 1;
+        let index = self.work_index(work.0)?;
+        let known = self.slots.get(place.slot as usize);
+        if known.is_none_or(|slot| slot.turn != place.turn || slot.retained == 0) {
+            *place = self.place_of(account)?;
+        }
+        let slot = &mut self.slots[place.slot as usize];
+        debug_assert_eq!(
+            slot.account, *account,
+            "a place is used with the window and account it was made for"
+        );
+        slot.retained += 1;
         self.retained = retained;
-        self.entries.push_back(Entry { seq, account, work });
-        self.move_head(self.entries.len());
+        self.entries.push_back(Entry { seq, account: place.slot, work: index });
+        if self.head + 1 == self.entries.len() {
+            slot.sum += work.0;
+            self.sum += work.0;
+            self.head += 1;
+        } else {
+            self.move_head(self.entries.len());
+        }
         self.trim();
         Ok(())
     }
@@ -192,33 +243,52 @@ impl ShareWindow {
         let slot = &mut self.slots[entry.account as usize];
         slot.retained -= 1;
         if slot.retained == 0 {
+            // Whoever still knows the place looks the account up again.
+            slot.turn = slot.turn.wrapping_add(1);
             self.by_account.remove(&slot.account);
             self.free.push(entry.account);
         }
     }
 
-    fn account_index(&mut self, account: &Account) -> Result<u32, WindowError> {
+    #[cold]
+    fn place_of(&mut self, account: &Account) -> Result<AccountPlace, WindowError> {
         if let Some(index) = self.by_account.get(account) {
-            return Ok(*index);
+            return Ok(AccountPlace { slot: *index, turn: self.slots[*index as usize].turn });
         }
-        let slot = AccountSlot { account: account.clone(), sum: 0, retained: 0 };
-        let index = if let Some(index) = self.free.pop() {
-            self.slots[index as usize] = slot;
-            index
+        let place = if let Some(index) = self.free.pop() {
+            let slot = &mut self.slots[index as usize];
+            slot.account = account.clone();
+            slot.sum = 0;
+            AccountPlace { slot: index, turn: slot.turn }
         } else {
-            let index = u32::try_from(self.slots.len()).map_err(|_| WindowError::Overflow)?;
-            self.slots.push(slot);
-            index
+            // One less than fits: no slot has the number of the place that is none.
+            let index = u32::try_from(self.slots.len()).ok().filter(|index| *index < u32::MAX);
+            let place = AccountPlace { slot: index.ok_or(WindowError::Overflow)?, turn: 0 };
+            self.slots.push(AccountSlot { account: account.clone(), sum: 0, retained: 0, turn: 0 });
+            place
         };
-        self.by_account.insert(account.clone(), index);
+        self.by_account.insert(account.clone(), place.slot);
+        Ok(place)
+    }
+
+    #[inline]
+    fn work_index(&mut self, work: u128) -> Result<u32, WindowError> {
+        // Difficulties are quantised: there are few distinct works.
+        let low = (work % WORK_CACHE as u128) as usize;
+        let cached = self.work_cache[low];
+        if self.works.get(cached as usize) == Some(&work) {
+            return Ok(cached);
+        }
+        let index = self.find_work(work)?;
+        self.work_cache[low] = index;
         Ok(index)
     }
 
-    fn work_index(&mut self, work: u128) -> Result<u32, WindowError> {
+    #[cold]
+    fn find_work(&mut self, work: u128) -> Result<u32, WindowError> {
         if let Some(index) = self.by_work.get(&work) {
             return Ok(*index);
         }
-        // Difficulties are quantised: there are few distinct works.
         let index = u32::try_from(self.works.len()).map_err(|_| WindowError::Overflow)?;
         self.works.push(work);
         self.by_work.insert(work, index);

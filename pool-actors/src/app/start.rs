@@ -128,6 +128,7 @@ pub(super) async fn enter(router: &Supervised<TrafficRouter>, slot: &SlotHandle)
 }
 
 pub(super) fn start_ledger(
+    runtime: &Runtime,
     wiring: &Wiring,
     config: &Config,
     store: &SharedStore,
@@ -146,7 +147,7 @@ pub(super) fn start_ledger(
         summary: Arc::clone(&wiring.summary),
         shutdown: wiring.runtime.shutdown.clone(),
     };
-    supervise(&wiring.runtime, stop_on_panic("payout-ledger", "PayoutLedger", 0), move |_| {
+    supervise(runtime, stop_on_panic("payout-ledger", "PayoutLedger", 0), move |_| {
         PayoutLedger::new(parts.clone())
     })
     .observable()

@@ -5,26 +5,21 @@
 //! by the candidate's number. The share's place anchors the window. A share that was lost leaves its block to the rules
 //! of [`Book::settle_lost`].
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::collections::BTreeMap;
 
 use pool_domain::{
-    ids::{AlgorithmName, BlockHash, ShareSeq},
+    ids::{BlockHash, ShareSeq},
     maturity::{BlockEvent, BlockLife, BlockStatus},
     units::{TimeMs, Work},
 };
 
 use super::{
-    feed::{FeedBatch, FeedError, FoundBlock, LedgerFeed, LedgerRecord, RecordKind},
+    feed::{FeedBatch, FeedError, FeedNames, FoundBlock, LedgerFeed, LedgerRecord, RecordKind, ShareLine},
+    sums::Sums,
     windows::{RewardPolicy, Windows},
 };
-use crate::{
-    messages::share::WorkerIdentity,
-    ports::store::{
-        Anchor, BlockChange, BlockRow, BlockStep, LedgerCommit, LedgerState, Position, ShareDelta, Split,
-    },
+use crate::ports::store::{
+    Anchor, BlockChange, BlockRow, BlockStep, LedgerCommit, LedgerState, Position, Split,
 };
 
 /// How long a candidate waits for its share; a share that was answered "stale" is not in the journal at all.
@@ -41,7 +36,7 @@ pub struct Book {
     /// Where the last cut was made: what the store holds once that commit is applied.
     cut_at: Position,
     pub(super) draft: Draft,
-    deltas: Deltas,
+    sums: Sums,
     pub(super) windows: Windows,
     pub(super) open: BTreeMap<BlockHash, OpenBlock>,
     /// Winning shares whose candidate was not read yet.
@@ -106,32 +101,6 @@ impl Draft {
     }
 }
 
-/// Sums since the last cut, by the addresses of worker and function: hashing names would cost more than all the rest.
-/// What stands behind an address is held by its sum, so that no other worker can come to stand there.
-type Deltas = HashMap<(usize, usize), Delta>;
-
-#[derive(Debug)]
-struct Delta {
-    worker: Arc<WorkerIdentity>,
-    algorithm: AlgorithmName,
-    accepted: u64,
-    work: Work,
-    last_share_at: TimeMs,
-}
-
-impl Delta {
-    fn into_share_delta(self) -> ShareDelta {
-        ShareDelta {
-            account: self.worker.account.clone(),
-            worker: self.worker.worker.clone(),
-            algorithm: self.algorithm,
-            accepted: self.accepted,
-            work: self.work,
-            last_share_at: self.last_share_at,
-        }
-    }
-}
-
 impl Book {
     /// The ledger as the store left it.
     ///
@@ -150,7 +119,7 @@ impl Book {
             position: state.position,
             cut_at: state.position,
             draft: Draft::default(),
-            deltas: Deltas::new(),
+            sums: Sums::default(),
             windows,
             open: BTreeMap::new(),
             anchors: state.anchors.iter().map(|anchor| (anchor.candidate, anchor.seq)).collect(),
@@ -177,18 +146,24 @@ impl Book {
     /// # Errors
     /// When the journal contradicts itself or can't be read: this ledger must not be used any more.
     pub fn take(&mut self, batch: &FeedBatch, feed: &mut dyn LedgerFeed) -> Result<bool, FeedError> {
+        self.sums.meet(&batch.names);
+        self.windows.meet(&batch.names);
         if batch.through <= self.position.seq {
             return Ok(false);
         }
         // Taken out, so that the rules below can borrow the rest.
         let mut draft = std::mem::take(&mut self.draft);
-        for record in &batch.records {
-            if record.seq > self.position.seq {
-                // First, so that a window that is rebuilt on the way holds this record, too.
-                self.position.seq = record.seq;
-                self.record(record, &mut draft, feed)?;
-            }
+        let taken = self.position.seq;
+        let mut shares = &batch.shares[batch.shares.partition_point(|share| share.seq <= taken)..];
+        for record in batch.others.iter().filter(|record| record.seq > taken) {
+            let (before, after) = shares.split_at(shares.partition_point(|share| share.seq < record.seq));
+            shares = after;
+            self.shares(before, &batch.names, &mut draft, feed)?;
+            // First, so that a window that is rebuilt on the way holds this record, too.
+            self.position.seq = record.seq;
+            self.record(record, &batch.names, &mut draft, feed)?;
         }
+        self.shares(shares, &batch.names, &mut draft, feed)?;
         self.draft = draft;
         self.position.seq = batch.through;
         Ok(true)
@@ -209,7 +184,7 @@ impl Book {
         let draft = std::mem::take(&mut self.draft);
         let mut commit = draft.commit;
         let mut changes = draft.changes;
-        commit.shares = self.deltas.drain().map(|(_, delta)| delta.into_share_delta()).collect();
+        commit.shares = self.sums.drain();
         commit.windows = self.windows.marks();
         for hash in draft.order {
             let (Some(block), Some(change)) = (self.open.get(&hash), changes.remove(&hash)) else { continue };
@@ -233,32 +208,44 @@ impl Book {
         Some(commit)
     }
 
+    /// Takes in plain shares in a row.
+    fn shares(
+        &mut self,
+        shares: &[ShareLine],
+        names: &FeedNames,
+        draft: &mut Draft,
+        feed: &mut dyn LedgerFeed,
+    ) -> Result<(), FeedError> {
+        let mut newest = draft.commit.at;
+        for share in shares {
+            newest = newest.max(share.at);
+            self.windows.push(names, share)?;
+            self.sums.add(share);
+            if !self.waiting.is_empty() {
+                draft.commit.at = newest;
+                self.position.seq = share.seq;
+                self.settle_lost(Some(share.at), draft, feed)?;
+            }
+        }
+        draft.commit.at = newest;
+        Ok(())
+    }
+
     fn record(
         &mut self,
         record: &LedgerRecord,
+        names: &FeedNames,
         draft: &mut Draft,
         feed: &mut dyn LedgerFeed,
     ) -> Result<(), FeedError> {
         let seq = record.seq;
         match &record.what {
-            RecordKind::Share { worker, algorithm, work, at, candidate } => {
-                draft.commit.at = draft.commit.at.max(*at);
-                self.windows.push(seq, algorithm, &worker.account, *work)?;
-                let key = (Arc::as_ptr(worker) as usize, algorithm.as_str().as_ptr() as usize);
-                let delta = self.deltas.entry(key).or_insert_with(|| Delta {
-                    worker: Arc::clone(worker),
-                    algorithm: algorithm.clone(),
-                    accepted: 0,
-                    work: Work::ZERO,
-                    last_share_at: *at,
-                });
-                delta.accepted += 1;
-                delta.work = delta.work.saturating_add(*work);
-                delta.last_share_at = delta.last_share_at.max(*at);
-                if let Some(candidate) = candidate {
-                    self.winning_share(*candidate, seq, draft, feed)?;
-                }
-                self.settle_lost(Some(*at), draft, feed)
+            RecordKind::Winning { share, candidate } => {
+                draft.commit.at = draft.commit.at.max(share.at);
+                self.windows.push(names, share)?;
+                self.sums.add(share);
+                self.winning_share(*candidate, seq, draft, feed)?;
+                self.settle_lost(Some(share.at), draft, feed)
             }
             RecordKind::Candidate(found) => self.candidate(seq, found, draft, feed),
             RecordKind::Verdict { hash, at, refusal } => {

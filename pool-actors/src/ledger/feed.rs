@@ -10,7 +10,33 @@ use pool_domain::{
 
 use crate::messages::share::WorkerIdentity;
 
-/// A record of the journal, with the names that the journal refers to by number.
+/// Numbers that records refer to names by. They stay what they are while `numbering` does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FeedNames {
+    /// Which numbering this is; 0 before anything was read.
+    pub numbering: u64,
+    /// Workers by number.
+    pub workers: Vec<Arc<WorkerIdentity>>,
+    /// Proof-of-work functions by number.
+    pub algorithms: Vec<AlgorithmName>,
+}
+
+/// An accepted share. There are hundreds of thousands a second: numbers only, nothing to be counted or freed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShareLine {
+    /// Its place.
+    pub seq: ShareSeq,
+    /// Work credited.
+    pub work: Work,
+    /// When it was received.
+    pub at: TimeMs,
+    /// Who is paid, by number.
+    pub worker: u32,
+    /// Proof-of-work function, by number.
+    pub algorithm: u16,
+}
+
+/// A record of the journal other than a plain share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerRecord {
     /// Its place.
@@ -19,21 +45,15 @@ pub struct LedgerRecord {
     pub what: RecordKind,
 }
 
-/// Kinds of records that matter to the ledger.
+/// Kinds of records that matter to the ledger, beside plain shares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordKind {
-    /// An accepted share.
-    Share {
-        /// Who is paid.
-        worker: Arc<WorkerIdentity>,
-        /// Proof-of-work function.
-        algorithm: AlgorithmName,
-        /// Work credited.
-        work: Work,
-        /// When it was received.
-        at: TimeMs,
+    /// An accepted share that met the network target.
+    Winning {
+        /// The share.
+        share: ShareLine,
         /// The candidate it became.
-        candidate: Option<u64>,
+        candidate: u64,
     },
     /// A block candidate.
     Candidate(Box<FoundBlock>),
@@ -71,13 +91,25 @@ pub struct FoundBlock {
     pub at: TimeMs,
 }
 
-/// Some records and how far they reach.
+/// Some records and how far they reach; what they are read into, again and again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FeedBatch {
-    /// In order of their place; records that do not matter here are left out.
-    pub records: Vec<LedgerRecord>,
+    /// The names that the records refer to. A reader adds to what is here, or begins anew under another numbering.
+    pub names: FeedNames,
+    /// Plain shares, in order of their place.
+    pub shares: Vec<ShareLine>,
+    /// Everything else, in order of its place.
+    pub others: Vec<LedgerRecord>,
     /// Everything up to here was read.
     pub through: ShareSeq,
+}
+
+impl FeedBatch {
+    /// Without records; the names stay.
+    pub fn clear(&mut self) {
+        self.shares.clear();
+        self.others.clear();
+    }
 }
 
 /// Why the feed can't be read.
@@ -87,12 +119,18 @@ pub struct FeedError(pub String);
 
 /// The journal, for reading.
 pub trait LedgerFeed: Send {
-    /// Durable records after `after`, at most about `records_max` of them. `through` equals `after` when there is
-    /// nothing new.
+    /// Replaces the records of `batch` by the durable ones after `after`, about `records_max` of them at most. Its
+    /// `through` equals `after` when there is nothing new.
     ///
     /// # Errors
     /// When records past `after` are no longer kept or can't be read, and when the journal ends before `after`.
-    fn read(&mut self, after: ShareSeq, records_max: usize) -> Result<FeedBatch, FeedError>;
+    fn read(&mut self, after: ShareSeq, records_max: usize, batch: &mut FeedBatch) -> Result<(), FeedError>;
+
+    /// The last durable record; 0 before the first.
+    ///
+    /// # Errors
+    /// When the journal can't be read.
+    fn newest(&mut self) -> Result<ShareSeq, FeedError>;
 
     /// The place before the oldest record that is still kept: reading can begin after it.
     ///

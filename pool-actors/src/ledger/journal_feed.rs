@@ -1,10 +1,13 @@
 //! The share journal as the ledger's feed.
 
-use pool_domain::ids::ShareSeq;
+use pool_domain::{
+    ids::ShareSeq,
+    units::{TimeMs, Work},
+};
 
 use super::{
-    feed::{FeedBatch, FeedError, FoundBlock, LedgerFeed, LedgerRecord, RecordKind},
-    journal::{Cursor, Entry, JournalFault, JournalReader},
+    feed::{FeedBatch, FeedError, FeedNames, FoundBlock, LedgerFeed, LedgerRecord, RecordKind, ShareLine},
+    journal::{Cursor, Entry, JournalFault, JournalReader, Names, Record, entry_of},
 };
 use crate::{messages::journal::CandidateRecord, ports::node::SubmitVerdict};
 
@@ -27,29 +30,32 @@ fn fault(error: &JournalFault) -> FeedError {
 }
 
 impl LedgerFeed for JournalFeed {
-    fn read(&mut self, after: ShareSeq, records_max: usize) -> Result<FeedBatch, FeedError> {
+    fn read(&mut self, after: ShareSeq, records_max: usize, batch: &mut FeedBatch) -> Result<(), FeedError> {
         let committed = self.reader.committed();
         if committed < after {
             return Err(FeedError(format!(
                 "the journal ends at {committed} where the database has taken in {after}: journal and database do not belong together; restore both from the same backup"
             )));
         }
+        batch.clear();
         let mut cursor = match self.cursor.take() {
             Some(cursor) if cursor.position() == after => cursor,
-            _ => self.reader.cursor_after(after).map_err(|error| fault(&error))?,
+            _ => self.reader.follower_after(after).map_err(|error| fault(&error))?,
         };
-        let mut batch = FeedBatch { records: Vec::with_capacity(records_max), through: after };
         // A cursor that failed is not kept: the next call opens another.
         cursor
-            .read(records_max as u64, |seq, entry| {
-                if let Some(what) = kind_of(entry) {
-                    batch.records.push(LedgerRecord { seq, what });
-                }
-            })
+            .read_segment(records_max as u64, |seq, record, names| take(batch, seq, record, names))
             .map_err(|error| fault(&error))?;
+        if let Some((segment, names)) = cursor.names() {
+            learn(&mut batch.names, segment + 1, names);
+        }
         batch.through = cursor.position();
         self.cursor = Some(cursor);
-        Ok(batch)
+        Ok(())
+    }
+
+    fn newest(&mut self) -> Result<ShareSeq, FeedError> {
+        Ok(self.reader.committed())
     }
 
     fn oldest(&mut self) -> Result<ShareSeq, FeedError> {
@@ -57,17 +63,42 @@ impl LedgerFeed for JournalFeed {
     }
 }
 
-fn kind_of(entry: Entry) -> Option<RecordKind> {
-    Some(match entry {
-        Entry::Share(share) => RecordKind::Share {
-            worker: share.worker,
-            algorithm: share.algorithm,
-            work: share.work,
-            at: share.received_at,
-            candidate: share.candidate.map(|id| id.0),
-        },
-        Entry::Candidate(record) => RecordKind::Candidate(Box::new(found(*record))),
-        Entry::Verdict { hash, verdict, at, .. } => RecordKind::Verdict {
+/// Names are numbered anew in each segment, and only added to within one.
+fn learn(known: &mut FeedNames, numbering: u64, names: &Names) {
+    if known.numbering != numbering {
+        *known = FeedNames { numbering, ..FeedNames::default() };
+    }
+    known.workers.extend_from_slice(&names.workers[known.workers.len()..]);
+    known.algorithms.extend_from_slice(&names.algorithms[known.algorithms.len()..]);
+}
+
+/// Takes a record in; `None` if it names what was not defined.
+#[inline]
+fn take(batch: &mut FeedBatch, seq: ShareSeq, record: &Record<'_>, names: &Names) -> Option<()> {
+    if let Record::Share(fields) = record {
+        if fields.worker_ix as usize >= names.workers.len()
+            || usize::from(fields.algorithm_ix) >= names.algorithms.len()
+        {
+            return None;
+        }
+        let share = ShareLine {
+            seq,
+            work: Work(fields.work),
+            at: TimeMs(fields.time_ms),
+            worker: fields.worker_ix,
+            algorithm: fields.algorithm_ix,
+        };
+        match fields.candidate {
+            None => batch.shares.push(share),
+            Some(candidate) => {
+                batch.others.push(LedgerRecord { seq, what: RecordKind::Winning { share, candidate } });
+            }
+        }
+        return Some(());
+    }
+    let what = match entry_of(record, names)? {
+        Some(Entry::Candidate(record)) => RecordKind::Candidate(Box::new(found(*record))),
+        Some(Entry::Verdict { hash, verdict, at, .. }) => RecordKind::Verdict {
             hash,
             at,
             refusal: match verdict {
@@ -75,8 +106,11 @@ fn kind_of(entry: Entry) -> Option<RecordKind> {
                 SubmitVerdict::Rejected(words) => Some(words),
             },
         },
-        Entry::Epoch(_) => RecordKind::Epoch,
-    })
+        Some(Entry::Epoch(_)) => RecordKind::Epoch,
+        Some(Entry::Share(_)) | None => return Some(()),
+    };
+    batch.others.push(LedgerRecord { seq, what });
+    Some(())
 }
 
 fn found(record: CandidateRecord) -> FoundBlock {

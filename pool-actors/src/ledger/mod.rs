@@ -13,4 +13,5 @@ pub mod maturity_tracker;
 mod model_tests;
 mod observe_blocks;
 pub mod payout_ledger;
+mod sums;
 pub mod windows;

@@ -19,7 +19,7 @@ use proptest::prelude::*;
 
 use super::{
     book::Book,
-    feed::{FeedBatch, FeedError, FoundBlock, LedgerFeed, LedgerRecord, RecordKind},
+    feed::{FeedBatch, FeedError, FoundBlock, LedgerFeed, LedgerRecord, RecordKind, ShareLine},
     windows::RewardPolicy,
 };
 use crate::{
@@ -32,16 +32,90 @@ use crate::{
 
 const SHARE_WAIT_MS: u64 = 10_000;
 
-/// The journal, kept whole.
+/// A record, with names in place of numbers.
+#[derive(Debug, Clone)]
+struct Line {
+    seq: ShareSeq,
+    what: What,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Share {
+        worker: Arc<WorkerIdentity>,
+        algorithm: AlgorithmName,
+        work: Work,
+        at: TimeMs,
+        candidate: Option<u64>,
+    },
+    Other(RecordKind),
+}
+
+impl From<RecordKind> for What {
+    fn from(kind: RecordKind) -> Self {
+        Self::Other(kind)
+    }
+}
+
+/// The journal, kept whole. Names are numbered anew every so many records, as in its segments.
 #[derive(Default, Clone)]
-struct Journal(Vec<LedgerRecord>);
+struct Journal(Vec<Line>);
+
+/// Records of a segment.
+const SEGMENT: usize = 11;
+
+/// The number of a name; a new one if it has none.
+fn number_of<T: Clone + PartialEq>(names: &mut Vec<T>, name: &T) -> usize {
+    names.iter().position(|known| known == name).unwrap_or_else(|| {
+        names.push(name.clone());
+        names.len() - 1
+    })
+}
 
 impl LedgerFeed for Journal {
-    fn read(&mut self, after: ShareSeq, records_max: usize) -> Result<FeedBatch, FeedError> {
-        let records: Vec<_> =
-            self.0.iter().filter(|record| record.seq > after).take(records_max).cloned().collect();
-        let through = records.last().map_or(after, |record| record.seq);
-        Ok(FeedBatch { records, through })
+    fn read(&mut self, after: ShareSeq, records_max: usize, batch: &mut FeedBatch) -> Result<(), FeedError> {
+        batch.clear();
+        batch.through = after;
+        let Some(first) = self.0.iter().position(|line| line.seq > after) else { return Ok(()) };
+        let numbering = first / SEGMENT;
+        let segment = &self.0[numbering * SEGMENT..self.0.len().min((numbering + 1) * SEGMENT)];
+        batch.names.numbering = numbering as u64 + 1;
+        (batch.names.workers, batch.names.algorithms) = (Vec::new(), Vec::new());
+        for line in segment {
+            if batch.shares.len() + batch.others.len() == records_max {
+                break;
+            }
+            let what = match &line.what {
+                What::Other(kind) => kind.clone(),
+                What::Share { worker, algorithm, work, at, candidate } => {
+                    let share = ShareLine {
+                        seq: line.seq,
+                        work: *work,
+                        at: *at,
+                        worker: u32::try_from(number_of(&mut batch.names.workers, worker)).unwrap(),
+                        algorithm: u16::try_from(number_of(&mut batch.names.algorithms, algorithm)).unwrap(),
+                    };
+                    match candidate {
+                        Some(candidate) => RecordKind::Winning { share, candidate: *candidate },
+                        None if line.seq <= after => continue,
+                        None => {
+                            batch.through = line.seq;
+                            batch.shares.push(share);
+                            continue;
+                        }
+                    }
+                }
+            };
+            if line.seq > after {
+                batch.through = line.seq;
+                batch.others.push(LedgerRecord { seq: line.seq, what });
+            }
+        }
+        Ok(())
+    }
+
+    fn newest(&mut self) -> Result<ShareSeq, FeedError> {
+        Ok(self.0.last().map_or(ShareSeq(0), |line| line.seq))
     }
 
     fn oldest(&mut self) -> Result<ShareSeq, FeedError> {
@@ -161,7 +235,7 @@ fn hash(number: u64) -> BlockHash {
 
 /// What the naive recomputation reads: records and observations in the order they were taken in.
 enum Told {
-    Record(LedgerRecord),
+    Record(Line),
     Observed(BlockObservation, TimeMs),
 }
 
@@ -171,7 +245,7 @@ struct World {
     store: Store,
     book: Book,
     workers: Vec<Arc<WorkerIdentity>>,
-    deferred: VecDeque<RecordKind>,
+    deferred: VecDeque<What>,
     blocks: Vec<BlockHash>,
     told: Vec<Told>,
     told_through: usize,
@@ -200,10 +274,10 @@ impl World {
         }
     }
 
-    fn append(&mut self, what: RecordKind) {
+    fn append(&mut self, what: impl Into<What>) {
         // Definitions of names take numbers, too.
         let seq = ShareSeq(self.journal.0.last().map_or(0, |record| record.seq.0) + 1 + self.now % 2);
-        self.journal.0.push(LedgerRecord { seq, what });
+        self.journal.0.push(Line { seq, what: what.into() });
     }
 
     fn take(&mut self) {
@@ -211,15 +285,16 @@ impl World {
             self.told.push(Told::Record(record.clone()));
         }
         self.told_through = self.journal.0.len();
+        let mut batch = FeedBatch::default();
         loop {
-            let batch = self.journal.read(self.book.position().seq, 3).unwrap();
+            self.journal.read(self.book.position().seq, 3, &mut batch).unwrap();
             if !self.book.take(&batch, &mut self.journal).unwrap() {
                 break;
             }
         }
         // Told again from the start: nothing happens.
-        let again = self.journal.read(ShareSeq(0), 1_000).unwrap();
-        assert!(!self.book.take(&again, &mut self.journal).unwrap());
+        self.journal.read(ShareSeq(0), 1_000, &mut batch).unwrap();
+        assert!(!self.book.take(&batch, &mut self.journal).unwrap());
     }
 
     fn cut(&mut self) {
@@ -233,7 +308,7 @@ impl World {
         self.now += 7;
         let at = TimeMs(self.now);
         match *op {
-            Op::Share { who, algorithm: which, work } => self.append(RecordKind::Share {
+            Op::Share { who, algorithm: which, work } => self.append(What::Share {
                 worker: Arc::clone(&self.workers[who]),
                 algorithm: algorithm(which),
                 work: Work(work),
@@ -242,14 +317,14 @@ impl World {
             }),
             Op::Win { who, algorithm: which, work, network_work, order } => {
                 let candidate = self.now;
-                let share = RecordKind::Share {
+                let share = What::Share {
                     worker: Arc::clone(&self.workers[who]),
                     algorithm: algorithm(which),
                     work: Work(work),
                     at,
                     candidate: Some(candidate),
                 };
-                let found = RecordKind::Candidate(Box::new(FoundBlock {
+                let found = What::Other(RecordKind::Candidate(Box::new(FoundBlock {
                     candidate,
                     hash: hash(candidate),
                     algorithm: algorithm(which),
@@ -258,7 +333,7 @@ impl World {
                     parents: vec![],
                     finder: Arc::clone(&self.workers[who]),
                     at,
-                }));
+                })));
                 self.blocks.push(hash(candidate));
                 match order {
                     Order::ShareFirst => {
@@ -330,10 +405,9 @@ impl World {
     }
 
     fn is_journalled(&self, hash: &BlockHash) -> bool {
-        self.journal
-            .0
-            .iter()
-            .any(|record| matches!(&record.what, RecordKind::Candidate(found) if found.hash == *hash))
+        self.journal.0.iter().any(
+            |record| matches!(&record.what, What::Other(RecordKind::Candidate(found)) if found.hash == *hash),
+        )
     }
 
     fn restart(&mut self) {
@@ -413,9 +487,9 @@ impl Recount {
         }
     }
 
-    fn record(&mut self, record: &LedgerRecord) {
-        match &record.what {
-            RecordKind::Share { worker, algorithm, work, at, candidate } => {
+    fn record(&mut self, line: &Line) {
+        match &line.what {
+            What::Share { worker, algorithm, work, at, candidate } => {
                 self.shares.push((algorithm.clone(), worker.account.clone(), work.0));
                 let here = self.shares.len() - 1;
                 if let Some(candidate) = candidate {
@@ -428,7 +502,7 @@ impl Recount {
                 }
                 self.too_late(*at);
             }
-            RecordKind::Candidate(found) => {
+            What::Other(RecordKind::Candidate(found)) => {
                 let block = Naive {
                     candidate: found.candidate,
                     algorithm: found.algorithm.clone(),
@@ -447,7 +521,7 @@ impl Recount {
                     self.settle(found.hash, Some(anchor));
                 }
             }
-            RecordKind::Verdict { hash, at, refusal } => {
+            What::Other(RecordKind::Verdict { hash, at, refusal }) => {
                 let block = self.blocks.get_mut(hash).unwrap();
                 if block.status == BlockStatus::Candidate {
                     block.status =
@@ -455,7 +529,8 @@ impl Recount {
                 }
                 self.too_late(*at);
             }
-            RecordKind::Epoch => {
+            What::Other(RecordKind::Winning { .. }) => unreachable!("a share with its candidate"),
+            What::Other(RecordKind::Epoch) => {
                 for hash in self.waiting() {
                     let anchor = newest_of(&self.shares, &self.blocks[&hash].algorithm, self.shares.len());
                     self.settle(hash, anchor);

@@ -103,7 +103,7 @@ impl Book {
         draft.commit.at = draft.commit.at.max(now);
         // An idle pool writes no records, so its own clock ends the wait for a share; but not while the share may be among
         // records that were not read yet.
-        if self.waits_for_shares() && feed.read(self.position().seq, 1)?.through == self.position().seq {
+        if self.waits_for_shares() && feed.newest()? <= self.position().seq {
             self.settle_lost(Some(now), &mut draft, feed)?;
         }
         for seen in observations {

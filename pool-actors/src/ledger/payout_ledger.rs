@@ -1,13 +1,13 @@
 //! PayoutLedger: feeds the store from the share journal and from what the node says of our blocks.
 //!
-//! * **receives** its own timer (it follows the journal by its cursor, [`SLICE`] records at a time, so that sessions on
-//!   the same arbiter are not held up), [`BlocksObserved`], [`Observe`]
+//! * **receives** its own timer (it follows the journal by its cursor, [`SLICES`] times [`SLICE`] records in a turn, so
+//!   that nobody on the same arbiter is held up), [`BlocksObserved`], [`Observe`]
 //! * **sends** [`Publish`] to the EventPublisher; publishes [`LedgerSummary`] and the list of unsettled blocks in watches
 //! * **supervised by** the factory supervisor with `StopProcess`: half-changed money is never served, the next process
 //!   starts from the store and the journal
 //! * **on overload** nothing piles up: one commit is under way at a time while sums by worker gather for the next; under
-//!   load commits come less often (the store is busy a twentieth of the time), and of observations the newest of each
-//!   block waits
+//!   load commits come less often (the store is busy a hundredth of the time, or every two seconds), and of observations
+//!   the newest of each block waits
 //!
 //! While the store is away, the same commit is tried again until it is applied: the store recognises one whose answer
 //! got lost. Shares are accepted meanwhile; they wait in the journal.
@@ -26,7 +26,7 @@ use serde::Serialize;
 
 use super::{
     book::Book,
-    feed::{FeedError, LedgerFeed},
+    feed::{FeedBatch, FeedError, LedgerFeed},
     windows::RewardPolicy,
 };
 use crate::{
@@ -49,9 +49,11 @@ use crate::{
     },
 };
 
-/// Records taken in at a time: about a millisecond.
-pub const SLICE: usize = 2_000;
-/// Pause between two slices while there is more.
+/// Records read at a time: what stays in a processor's own cache.
+pub const SLICE: usize = 4_096;
+/// Slices taken in in one turn: a millisecond or two.
+pub const SLICES: usize = 8;
+/// Pause between two turns while there is more.
 const BREATH: Duration = Duration::from_millis(1);
 /// How often the journal is looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -60,9 +62,11 @@ const CUT_MIN: Duration = Duration::from_millis(250);
 /// Longest time for which shares wait for a commit.
 const CUT_MAX: Duration = Duration::from_secs(2);
 /// The next commit of shares alone waits for so many times what the last one took.
-const CUT_FACTOR: u32 = 20;
-/// How often the sums are read again.
+const CUT_FACTOR: u32 = 100;
+/// How often the sums are read again, unless that takes more than a hundredth of the time: they walk over all workers.
 const TOTALS_EVERY: Duration = Duration::from_secs(1);
+/// The sums are read again after so many times what the last reading took.
+const TOTALS_FACTOR: u32 = 100;
 /// How often the audits run.
 const AUDIT_EVERY: Duration = Duration::from_secs(600);
 /// First pause before a commit is tried again; doubles.
@@ -104,6 +108,8 @@ pub struct Parts {
 pub struct PayoutLedger {
     parts: Parts,
     feed: Box<dyn LedgerFeed>,
+    /// What records are read into.
+    batch: FeedBatch,
     /// `None` until the store's state was read, and after a failure.
     book: Option<Book>,
     /// A commit is under way.
@@ -130,6 +136,7 @@ impl PayoutLedger {
         Self {
             parts,
             feed,
+            batch: FeedBatch::default(),
             book: None,
             committing: false,
             reading: false,
@@ -189,21 +196,29 @@ impl PayoutLedger {
         }
     }
 
-    /// Takes in the next slice of the journal, and comes back for more if there is.
+    /// Takes in what the journal has, and comes back for more if there is.
     fn read(&mut self, context: &mut Context<Self>) {
         self.reading = false;
-        let Some(book) = &mut self.book else { return };
-        let read = self.feed.read(book.position().seq, SLICE);
-        let taken = read.and_then(|batch| book.take(&batch, self.feed.as_mut()));
-        match taken {
-            Ok(true) => {
-                self.reading = true;
-                context.run_later(BREATH, Self::read);
+        for _ in 0..SLICES {
+            match self.read_slice() {
+                Ok(more) => self.reading = more,
+                Err(error) => return self.stop_for_feed(&error),
             }
-            Ok(false) => {}
-            Err(error) => return self.stop_for_feed(&error),
+            if !self.reading {
+                break;
+            }
+        }
+        if self.reading {
+            context.run_later(BREATH, Self::read);
         }
         self.cut(context);
+    }
+
+    /// Takes in some records; whether there were any.
+    fn read_slice(&mut self) -> Result<bool, FeedError> {
+        let Some(book) = &mut self.book else { return Ok(false) };
+        self.feed.read(book.position().seq, SLICE, &mut self.batch)?;
+        book.take(&self.batch, self.feed.as_mut())
     }
 
     fn tick(&mut self, context: &mut Context<Self>) {
@@ -338,12 +353,17 @@ impl PayoutLedger {
         }
         let store = Arc::clone(&self.parts.store);
         let reading = async move {
+            let begun = tokio::time::Instant::now();
             let totals = store.totals().await?;
+            let took = begun.elapsed();
             let findings = if audit { Some(store.check().await?) } else { None };
-            Ok::<_, StoreError>((totals, findings))
+            Ok::<_, StoreError>((totals, findings, took))
         };
-        context.spawn(reading.into_actor(self).map(|read, actor, _| match read {
-            Ok((totals, findings)) => actor.note(totals, findings),
+        context.spawn(reading.into_actor(self).map(move |read, actor, _| match read {
+            Ok((totals, findings, took)) => {
+                actor.totals_due = actor.totals_due.max(now + took * TOTALS_FACTOR);
+                actor.note(totals, findings);
+            }
             Err(error) => actor.summarise(|summary| summary.store_error = Some(error.to_string())),
         }));
     }

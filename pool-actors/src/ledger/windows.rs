@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 
 use pool_domain::{
-    ids::{Account, AlgorithmName, ShareSeq},
-    pplns::{BlockFound, Scheme, ShareWindow, WindowError, WindowState, window_work},
+    ids::{AlgorithmName, ShareSeq},
+    pplns::{AccountPlace, BlockFound, Scheme, ShareWindow, WindowError, WindowState, window_work},
     units::{BasisPoints, Work},
 };
 use serde::{Deserialize, Serialize};
 
-use super::feed::{FeedError, LedgerFeed, RecordKind};
+use super::feed::{FeedBatch, FeedError, FeedNames, LedgerFeed, RecordKind, ShareLine};
 use crate::ports::store::{Split, WindowMark};
 
 /// Shares are kept until they are worth this many windows of the newest block, window included: for siblings found
 /// late, and for a network difficulty that rises. A window that reaches further is rebuilt from the journal.
 const KEPT_WINDOWS: u128 = 8;
 /// Records read at a time while a window is rebuilt.
-const REBUILD_BATCH: usize = 50_000;
+const REBUILD_BATCH: usize = 8_192;
 
 /// How rewards are shared, from the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,14 +63,50 @@ struct StoredWindow {
 #[derive(Debug)]
 pub struct Windows {
     policy: RewardPolicy,
-    by_algorithm: BTreeMap<AlgorithmName, Tracked>,
+    by_algorithm: BTreeMap<AlgorithmName, usize>,
+    tracked: Vec<Tracked>,
+    places: Places,
+}
+
+/// While windows are rebuilt: the function had none.
+const NO_WINDOW: usize = usize::MAX;
+
+/// Where the names of the journal's numbering are in the windows.
+#[derive(Debug, Default)]
+struct Places {
+    numbering: u64,
+    /// Index of the window, by number of the function.
+    windows: Vec<usize>,
+    /// By number of the worker.
+    workers: Vec<WorkerPlace>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct WorkerPlace {
+    /// The window that `account` is a place in.
+    window: u32,
+    account: AccountPlace,
+}
+
+impl Places {
+    /// Makes room for all the names there are now.
+    fn follow(&mut self, names: &FeedNames, mut window_of: impl FnMut(&AlgorithmName) -> usize) {
+        if self.numbering != names.numbering {
+            *self = Self { numbering: names.numbering, ..Self::default() };
+        }
+        for name in &names.algorithms[self.windows.len()..] {
+            self.windows.push(window_of(name));
+        }
+        let unknown = WorkerPlace { window: u32::MAX, account: AccountPlace::default() };
+        self.workers.resize(names.workers.len(), unknown);
+    }
 }
 
 impl Windows {
     /// No shares yet.
     #[must_use]
-    pub const fn new(policy: RewardPolicy) -> Self {
-        Self { policy, by_algorithm: BTreeMap::new() }
+    pub fn new(policy: RewardPolicy) -> Self {
+        Self { policy, by_algorithm: BTreeMap::new(), tracked: Vec::new(), places: Places::default() }
     }
 
     /// Rebuilds the windows from their marks and the journal's records through `position`.
@@ -96,22 +132,23 @@ impl Windows {
                 network_work: state.network_work,
                 changed: false,
             };
-            windows.by_algorithm.insert(mark.algorithm.clone(), tracked);
+            windows.by_algorithm.insert(mark.algorithm.clone(), windows.tracked.len());
+            windows.tracked.push(tracked);
             stored.insert(mark.algorithm.clone(), (mark, state));
         }
-        let from = windows.by_algorithm.values().map(|tracked| tracked.shares.dropped_through()).min();
+        let from = windows.tracked.iter().map(|tracked| tracked.shares.dropped_through()).min();
         let Some(from) = from else { return Ok(windows) };
         // A window that was rebuilt from all there was begins before what is kept.
         let from = from.max(feed.oldest()?);
-        each_share(feed, from, position, |seq, algorithm, account, work| {
-            if let Some(tracked) = windows.by_algorithm.get_mut(algorithm)
-                && seq > tracked.shares.dropped_through()
-            {
-                push(&mut tracked.shares, seq, account, work)?;
-            }
-            Ok(())
+        each_batch(feed, from, position, |names, shares| {
+            let Self { by_algorithm, places, .. } = &mut windows;
+            places.follow(names, |name| by_algorithm.get(name).copied().unwrap_or(NO_WINDOW));
+            shares.iter().try_for_each(|share| windows.push_again(names, share))
         })?;
-        for (algorithm, tracked) in &windows.by_algorithm {
+        // Functions without a mark were passed over; they are met as new ones from here on.
+        windows.places = Places::default();
+        for (algorithm, index) in &windows.by_algorithm {
+            let tracked = &windows.tracked[*index];
             let (mark, state) = &stored[algorithm];
             if tracked.shares.newest() != mark.newest || tracked.shares.len() != state.shares {
                 return Err(FeedError(format!(
@@ -126,40 +163,62 @@ impl Windows {
         Ok(windows)
     }
 
-    /// Takes in an accepted share.
+    /// Learns what the numbers in shares stand for; before the first of a batch is taken in.
+    pub fn meet(&mut self, names: &FeedNames) {
+        let Self { by_algorithm, tracked, places, .. } = self;
+        places.follow(names, |name| index_of(by_algorithm, tracked, name));
+    }
+
+    /// Takes in an accepted share; its names were met.
     ///
     /// # Errors
     /// When places do not rise.
-    pub fn push(
-        &mut self,
-        seq: ShareSeq,
-        algorithm: &AlgorithmName,
-        account: &Account,
-        work: Work,
-    ) -> Result<(), FeedError> {
-        let tracked = self.tracked(algorithm);
-        tracked.changed = true;
-        push(&mut tracked.shares, seq, account, work)
+    #[inline]
+    pub fn push(&mut self, names: &FeedNames, share: &ShareLine) -> Result<(), FeedError> {
+        let window = self.places.windows[usize::from(share.algorithm)];
+        self.tracked[window].changed = true;
+        self.push_into(window, names, share)
+    }
+
+    /// Takes in a share that was taken in before the restart, if its window still holds it.
+    fn push_again(&mut self, names: &FeedNames, share: &ShareLine) -> Result<(), FeedError> {
+        let window = self.places.windows[usize::from(share.algorithm)];
+        match self.tracked.get(window) {
+            Some(tracked) if share.seq > tracked.shares.dropped_through() => {
+                self.push_into(window, names, share)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn push_into(&mut self, window: usize, names: &FeedNames, share: &ShareLine) -> Result<(), FeedError> {
+        let worker = share.worker as usize;
+        let place = &mut self.places.workers[worker];
+        if place.window as usize != window {
+            #[expect(clippy::cast_possible_truncation, reason = "a pool has fewer than 65,536 algorithms")]
+            let window = window as u32;
+            *place = WorkerPlace { window, account: AccountPlace::default() };
+        }
+        self.tracked[window]
+            .shares
+            .push_at(share.seq, &names.workers[worker].account, share.work, &mut place.account)
+            .map_err(|error| FeedError(error.to_string()))
     }
 
     fn tracked(&mut self, algorithm: &AlgorithmName) -> &mut Tracked {
-        if !self.by_algorithm.contains_key(algorithm) {
-            let fresh = Tracked {
-                shares: ShareWindow::new(),
-                previous: ShareSeq(0),
-                before_previous: ShareSeq(0),
-                network_work: Work::ZERO,
-                changed: true,
-            };
-            self.by_algorithm.insert(algorithm.clone(), fresh);
-        }
-        self.by_algorithm.get_mut(algorithm).expect("it was inserted above")
+        let index = index_of(&mut self.by_algorithm, &mut self.tracked, algorithm);
+        &mut self.tracked[index]
+    }
+
+    fn get(&self, algorithm: &AlgorithmName) -> Option<&Tracked> {
+        self.by_algorithm.get(algorithm).map(|index| &self.tracked[*index])
     }
 
     /// The newest share of this function; 0 when there was none.
     #[must_use]
     pub fn newest(&self, algorithm: &AlgorithmName) -> ShareSeq {
-        self.by_algorithm.get(algorithm).map_or(ShareSeq(0), |tracked| tracked.shares.newest())
+        self.get(algorithm).map_or(ShareSeq(0), |tracked| tracked.shares.newest())
     }
 
     /// Who is paid for a block of this function whose winning share is `anchor`. Where the windows do not reach far
@@ -185,12 +244,7 @@ impl Windows {
         let lost = matches!(weighed, Err(WindowError::UnknownShare(_)))
             && anchor <= tracked.shares.dropped_through();
         if lost || matches!(weighed, Err(WindowError::Truncated { .. })) {
-            let mut longer = ShareWindow::new();
-            let oldest = feed.oldest()?;
-            each_share(feed, oldest, position, |seq, of, account, work| {
-                if of == algorithm { push(&mut longer, seq, account, work) } else { Ok(()) }
-            })?;
-            tracked.shares = longer;
+            tracked.shares = rebuilt(algorithm, position, feed)?;
             weighed = policy.scheme.weigh(&mut tracked.shares, &found);
         }
         if anchor > tracked.previous {
@@ -214,7 +268,8 @@ impl Windows {
     pub fn marks(&mut self) -> Vec<WindowMark> {
         let scheme = self.policy.scheme;
         let mut marks = Vec::new();
-        for (algorithm, tracked) in &mut self.by_algorithm {
+        for (algorithm, index) in &self.by_algorithm {
+            let tracked = &mut self.tracked[*index];
             if !std::mem::take(&mut tracked.changed) {
                 continue;
             }
@@ -238,13 +293,13 @@ impl Windows {
     /// The journal must keep the records after this one.
     #[must_use]
     pub fn needed_after(&self, position: ShareSeq) -> ShareSeq {
-        self.by_algorithm.values().map(|tracked| tracked.shares.dropped_through()).min().unwrap_or(position)
+        self.tracked.iter().map(|tracked| tracked.shares.dropped_through()).min().unwrap_or(position)
     }
 
     /// Shares in memory.
     #[must_use]
     pub fn shares(&self) -> usize {
-        self.by_algorithm.values().map(|tracked| tracked.shares.len()).sum()
+        self.tracked.iter().map(|tracked| tracked.shares.len()).sum()
     }
 }
 
@@ -267,33 +322,76 @@ fn empty_after(dropped_through: ShareSeq) -> ShareWindow {
     ShareWindow::from_state(&state).expect("a state without shares has none that could be damaged")
 }
 
-fn push(window: &mut ShareWindow, seq: ShareSeq, account: &Account, work: Work) -> Result<(), FeedError> {
-    window.push(seq, account, work).map_err(|error| FeedError(error.to_string()))
+/// The window of this function, made if there is none.
+fn index_of(
+    by_algorithm: &mut BTreeMap<AlgorithmName, usize>,
+    tracked: &mut Vec<Tracked>,
+    algorithm: &AlgorithmName,
+) -> usize {
+    *by_algorithm.entry(algorithm.clone()).or_insert_with(|| {
+        tracked.push(Tracked {
+            shares: ShareWindow::new(),
+            previous: ShareSeq(0),
+            before_previous: ShareSeq(0),
+            network_work: Work::ZERO,
+            changed: true,
+        });
+        tracked.len() - 1
+    })
 }
 
-/// Visits the shares after `from`, through `through`.
-fn each_share(
+/// All shares of one function that the journal keeps, through `position`.
+fn rebuilt(
+    algorithm: &AlgorithmName,
+    position: ShareSeq,
+    feed: &mut dyn LedgerFeed,
+) -> Result<ShareWindow, FeedError> {
+    let mut window = ShareWindow::new();
+    let (mut numbering, mut places) = (0, Vec::new());
+    let oldest = feed.oldest()?;
+    each_batch(feed, oldest, position, |names, shares| {
+        if numbering != names.numbering {
+            (numbering, places) = (names.numbering, Vec::new());
+        }
+        places.resize(names.workers.len(), AccountPlace::default());
+        for share in
+            shares.iter().filter(|share| names.algorithms[usize::from(share.algorithm)] == *algorithm)
+        {
+            let worker = share.worker as usize;
+            window
+                .push_at(share.seq, &names.workers[worker].account, share.work, &mut places[worker])
+                .map_err(|error| FeedError(error.to_string()))?;
+        }
+        Ok(())
+    })?;
+    Ok(window)
+}
+
+/// Visits the shares after `from`, through `through`, in batches.
+fn each_batch(
     feed: &mut dyn LedgerFeed,
     from: ShareSeq,
     through: ShareSeq,
-    mut visit: impl FnMut(ShareSeq, &AlgorithmName, &Account, Work) -> Result<(), FeedError>,
+    mut visit: impl FnMut(&FeedNames, &[ShareLine]) -> Result<(), FeedError>,
 ) -> Result<(), FeedError> {
     let mut at = from;
+    let mut batch = FeedBatch::default();
     while at < through {
-        let batch = feed.read(at, REBUILD_BATCH)?;
+        feed.read(at, REBUILD_BATCH, &mut batch)?;
         if batch.through <= at {
             return Err(FeedError(format!(
                 "the journal ends at {at} where the database has taken in {through}: journal and database do not belong together; restore both from the same backup"
             )));
         }
-        for record in &batch.records {
-            if record.seq > through {
-                break;
-            }
-            if let RecordKind::Share { worker, algorithm, work, .. } = &record.what {
-                visit(record.seq, algorithm, &worker.account, *work)?;
+        // Winning shares are shares like any other here.
+        for record in &batch.others {
+            if let RecordKind::Winning { share, .. } = &record.what {
+                let at = batch.shares.partition_point(|other| other.seq < share.seq);
+                batch.shares.insert(at, *share);
             }
         }
+        let end = batch.shares.partition_point(|share| share.seq <= through);
+        visit(&batch.names, &batch.shares[..end])?;
         at = batch.through;
     }
     Ok(())

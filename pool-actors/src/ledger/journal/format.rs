@@ -203,15 +203,56 @@ impl Checked {
     pub fn open(self, bytes: &[u8]) -> Frame<'_> {
         let payload = &bytes[FRAME_HEADER..FRAME_HEADER + self.payload_len];
         let FrameFields { flags, count, first_seq, time_ms, prev_hash } = self.fields;
-        Frame {
-            flags,
-            count,
-            first_seq,
-            time_ms,
-            prev_hash,
-            hash: chain_hash(&bytes[..64], payload),
-            payload,
-        }
+        Frame { flags, count, first_seq, time_ms, prev_hash, hash: self.hash(bytes), payload }
+    }
+
+    /// The frame without its hash.
+    ///
+    /// # Panics
+    /// As [`Self::open`].
+    #[must_use]
+    pub fn payload(self, bytes: &[u8]) -> Payload<'_> {
+        let payload = &bytes[FRAME_HEADER..FRAME_HEADER + self.payload_len];
+        let FrameFields { count, first_seq, time_ms, prev_hash, .. } = self.fields;
+        Payload { count, first_seq, time_ms, prev_hash, payload }
+    }
+
+    /// The frame's hash.
+    ///
+    /// # Panics
+    /// As [`Self::open`].
+    #[must_use]
+    pub fn hash(self, bytes: &[u8]) -> ChainHash {
+        chain_hash(&bytes[..64], &bytes[FRAME_HEADER..FRAME_HEADER + self.payload_len])
+    }
+}
+
+/// A frame whose checksum is right, for reading its records.
+#[derive(Debug, Clone, Copy)]
+pub struct Payload<'a> {
+    /// Records in the payload.
+    pub count: u32,
+    /// Sequence number of the first.
+    pub first_seq: u64,
+    /// Base of the records' times.
+    pub time_ms: u64,
+    /// Hash of the frame before.
+    pub prev_hash: ChainHash,
+    /// The records.
+    pub payload: &'a [u8],
+}
+
+impl Payload<'_> {
+    /// Bytes of the whole frame.
+    #[must_use]
+    pub fn frame_len(&self) -> usize {
+        FRAME_HEADER + self.payload.len()
+    }
+
+    /// Sequence number after its last record.
+    #[must_use]
+    pub fn next_seq(&self) -> u64 {
+        self.first_seq + u64::from(self.count)
     }
 }
 

@@ -53,13 +53,16 @@ impl Interner {
 
 /// The reader's side: number to name.
 #[derive(Debug, Default)]
-pub(super) struct Names {
-    pub(super) workers: Vec<Arc<WorkerIdentity>>,
-    pub(super) algorithms: Vec<AlgorithmName>,
+pub struct Names {
+    /// Workers by number.
+    pub workers: Vec<Arc<WorkerIdentity>>,
+    /// Proof-of-work functions by number.
+    pub algorithms: Vec<AlgorithmName>,
 }
 
 impl Names {
     /// Notes what a record defines; `None` if it defines nonsense.
+    #[inline]
     pub(super) fn learn(&mut self, record: &Record<'_>) -> Option<()> {
         match record {
             Record::Worker { ix, account, worker } => {

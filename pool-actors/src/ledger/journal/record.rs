@@ -163,6 +163,7 @@ impl ShareFields {
         }
     }
 
+    #[inline]
     fn take(input: &mut &[u8], clock: &mut u64, with_candidate: bool) -> Option<Self> {
         Some(Self {
             time_ms: take_time(input, clock)?,
@@ -218,12 +219,14 @@ impl<'a> CandidateFields<'a> {
 ///
 /// # Errors
 /// [`BadRecord`], and then the place in `input` means nothing.
+#[inline]
 pub fn take_record<'a>(input: &mut &'a [u8], clock: &mut u64) -> Result<Record<'a>, BadRecord> {
     let (&tag, rest) = input.split_first().ok_or(BadRecord { tag: 0 })?;
     *input = rest;
     read_body(tag, input, clock).ok_or(BadRecord { tag })
 }
 
+#[inline]
 fn read_body<'a>(tag: u8, input: &mut &'a [u8], clock: &mut u64) -> Option<Record<'a>> {
     Some(match tag {
         SHARE => Record::Share(ShareFields::take(input, clock, false)?),
