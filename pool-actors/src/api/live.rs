@@ -41,7 +41,7 @@ use crate::{
     messages::{
         block::BlockView,
         event::PoolEvent,
-        live::{Audience, MinerStats, Numbered, PoolSnapshot, Subscription},
+        live::{Audience, Numbered, PoolSnapshot, Subscription},
     },
     metrics::WS_CLIENTS,
     ports::store::BlockQuery,
@@ -375,7 +375,7 @@ fn snapshot(api: &Api, blocks: &[BlockView]) -> Value {
         "stats": views::stats(api, &pool),
         // Newest first, as in /api/blocks.
         "blocks": blocks.iter().rev().map(views::block).collect::<Vec<_>>(),
-        "miners": fastest(&pool).map(views::miner).collect::<Vec<_>>(),
+        "miners": fastest(&pool),
         "job": views::job(&node, api.clock.now()),
         "node": views::node(&node),
         "history": pool.history.iter().map(views::point).collect::<Vec<_>>(),
@@ -383,8 +383,8 @@ fn snapshot(api: &Api, blocks: &[BlockView]) -> Value {
     })
 }
 
-fn fastest(pool: &PoolSnapshot) -> impl Iterator<Item = &MinerStats> {
-    pool.miners.iter().filter(|miner| miner.connected_since.is_some()).take(MINERS_SHOWN)
+fn fastest(pool: &PoolSnapshot) -> Vec<Value> {
+    pool.miners.fastest(MINERS_SHOWN).iter().map(views::miner).collect()
 }
 
 fn figures(api: &Api, pool: &PoolSnapshot) -> Value {
@@ -394,7 +394,7 @@ fn figures(api: &Api, pool: &PoolSnapshot) -> Value {
         "job": views::job(&node, pool.at),
         "node": views::node(&node),
         "point": pool.history.last().map(views::point),
-        "miners": fastest(pool).map(views::miner).collect::<Vec<_>>(),
+        "miners": fastest(pool),
     })
 }
 

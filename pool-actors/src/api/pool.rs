@@ -84,16 +84,9 @@ pub(super) async fn miners(
     let limit = page_size(query.limit)?;
     let after = query.cursor.as_deref().map(|text| account_named(text, "cursor")).transpose()?;
     let snapshot = api.snapshot.get();
-    let find = |account: &Account| snapshot.miners.iter().find(|miner| miner.account == *account);
+    let find = |account: &Account| snapshot.miners.find(account);
     if query.active == Some(true) {
-        let mut live: Vec<&MinerStats> = snapshot
-            .miners
-            .iter()
-            .filter(|miner| miner.connected_since.is_some())
-            .filter(|miner| after.as_ref().is_none_or(|after| miner.account > *after))
-            .collect();
-        live.sort_by(|a, b| a.account.cmp(&b.account));
-        live.truncate(limit + 1);
+        let live = snapshot.miners.mining_after(after.as_ref(), limit + 1);
         let mut rows = Vec::with_capacity(live.len());
         for miner in live {
             rows.push(row_of(&api, miner.account.clone()).await?.unwrap_or_else(|| empty(&miner.account)));
@@ -104,12 +97,12 @@ pub(super) async fn miners(
     Ok(HttpResponse::Ok().json(accounts_page(rows, limit, find)))
 }
 
-fn accounts_page<'a>(
+fn accounts_page(
     rows: Vec<AccountRow>,
     limit: usize,
-    find: impl Fn(&Account) -> Option<&'a MinerStats>,
+    find: impl Fn(&Account) -> Option<MinerStats>,
 ) -> Value {
-    page(rows, limit, |row| json!(row.account), |row| views::account_line(row, find(&row.account)))
+    page(rows, limit, |row| json!(row.account), |row| views::account_line(row, find(&row.account).as_ref()))
 }
 
 async fn row_of(api: &Api, account: Account) -> Result<Option<AccountRow>, ApiError> {
@@ -124,13 +117,13 @@ fn empty(account: &Account) -> AccountRow {
 pub(super) async fn miner(api: web::Data<Api>, path: web::Path<String>) -> Result<HttpResponse, ApiError> {
     let account = account_named(&path, "account")?;
     let snapshot = api.snapshot.get();
-    let live = snapshot.miners.iter().find(|miner| miner.account == account);
-    let row = row_of(&api, account.clone()).await?.or_else(|| live.map(|_| empty(&account)));
+    let live = snapshot.miners.find(&account);
+    let row = row_of(&api, account.clone()).await?.or_else(|| live.as_ref().map(|_| empty(&account)));
     let row = row.ok_or_else(|| {
         ApiError::new(ErrorCode::NotFound, format!("no share of {account} was ever credited"))
             .with(json!({ "account": account }))
     })?;
-    Ok(HttpResponse::Ok().json(views::account(&row, live)))
+    Ok(HttpResponse::Ok().json(views::account(&row, live.as_ref())))
 }
 
 pub(super) async fn blocks(

@@ -34,7 +34,7 @@ use crate::{
         event::MinerSeen,
         job::{CurrentJob, NodeState},
         ledger::LedgerSummary,
-        live::{Events, HistoryPoint, MinerStats, PoolSnapshot, WorkerStats},
+        live::{Events, HistoryPoint, LiveMiners, MinerStats, Miners, PoolSnapshot, WorkerStats},
         session::{SessionCommand, SessionView},
         share::WorkerIdentity,
         stats::ShareCounts,
@@ -300,9 +300,31 @@ pub(super) fn snapshot() -> PoolSnapshot {
         connections: 1,
         miners_connected: 1,
         workers_connected: 1,
-        miners: [miner].into(),
+        miners: Miners::new(Arc::new(Listed(vec![miner]))),
         work: Work(1 << 39),
         history: [HistoryPoint { at: NOW, hashrate: 1_000_000, shares_per_1000_s: 1_500 }].into(),
+    }
+}
+
+/// Figures that do not change.
+struct Listed(Vec<MinerStats>);
+
+impl LiveMiners for Listed {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn fastest(&self, most: usize) -> Vec<MinerStats> {
+        self.0.iter().take(most).cloned().collect()
+    }
+
+    fn find(&self, account: &Account) -> Option<MinerStats> {
+        self.0.iter().find(|miner| miner.account == *account).cloned()
+    }
+
+    fn mining_after(&self, after: Option<&Account>, most: usize) -> Vec<MinerStats> {
+        let after = |miner: &&MinerStats| after.is_none_or(|after| miner.account > *after);
+        self.0.iter().filter(after).take(most).cloned().collect()
     }
 }
 

@@ -47,12 +47,80 @@ pub struct PoolSnapshot {
     pub miners_connected: usize,
     /// Connected workers (account and name).
     pub workers_connected: usize,
-    /// Accounts that are connected or were lately, fastest first.
-    pub miners: Arc<[MinerStats]>,
+    /// Accounts that are connected or were lately.
+    pub miners: Miners,
     /// Accepted work since the aggregator started.
     pub work: Work,
     /// One point a second, oldest first.
     pub history: Arc<[HistoryPoint]>,
+}
+
+/// The accounts' live figures as of the last second, made when they are asked for.
+pub trait LiveMiners: Send + Sync {
+    /// Accounts that are connected or were lately.
+    fn count(&self) -> usize;
+
+    /// The fastest that mine now, the fastest first.
+    fn fastest(&self, most: usize) -> Vec<MinerStats>;
+
+    /// One account.
+    fn find(&self, account: &Account) -> Option<MinerStats>;
+
+    /// Accounts that mine now, in order of their address, past `after`.
+    fn mining_after(&self, after: Option<&Account>, most: usize) -> Vec<MinerStats>;
+}
+
+/// Where live figures are asked for.
+#[derive(Clone)]
+pub struct Miners(Arc<dyn LiveMiners>);
+
+impl Miners {
+    /// Those of this source.
+    #[must_use]
+    pub fn new(source: Arc<impl LiveMiners + 'static>) -> Self {
+        Self(source)
+    }
+}
+
+impl std::ops::Deref for Miners {
+    type Target = dyn LiveMiners;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_ref()
+    }
+}
+
+impl Default for Miners {
+    fn default() -> Self {
+        Self(Arc::new(Nobody))
+    }
+}
+
+impl fmt::Debug for Miners {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Miners").field(&self.count()).finish()
+    }
+}
+
+/// Before anybody came.
+struct Nobody;
+
+impl LiveMiners for Nobody {
+    fn count(&self) -> usize {
+        0
+    }
+
+    fn fastest(&self, _: usize) -> Vec<MinerStats> {
+        Vec::new()
+    }
+
+    fn find(&self, _: &Account) -> Option<MinerStats> {
+        None
+    }
+
+    fn mining_after(&self, _: Option<&Account>, _: usize) -> Vec<MinerStats> {
+        Vec::new()
+    }
 }
 
 /// A second of the past.

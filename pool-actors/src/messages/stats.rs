@@ -59,7 +59,7 @@ pub struct SessionTally {
     pub difficulty: Difficulty,
 }
 
-/// From each arbiter's session hub, some times a second, to the StatsAggregator. Only sessions with news are in it.
+/// From each arbiter's session hub, once a second, to the StatsAggregator. Only sessions with news are in it.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct StatsTally {

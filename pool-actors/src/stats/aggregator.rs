@@ -6,25 +6,23 @@
 //! * **on overload** tallies are shed by the sender; work is lost from the figures, never from the ledger
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use actix::{Actor, AsyncContext as _, Context, Handler};
 use pool_domain::{
-    difficulty::Difficulty,
-    ids::{Account, AlgorithmName, SessionId},
+    ids::AlgorithmName,
     units::{TimeMs, Work},
 };
 use serde::Serialize;
 
-use super::rate::Rate;
+use super::roster::Roster;
 use crate::{
     messages::{
-        live::{HistoryPoint, MinerStats, PoolSnapshot, WorkerStats},
-        share::WorkerIdentity,
-        stats::{SessionEnded, SessionTally, ShareCounts, StatsTally},
+        live::{HistoryPoint, Miners, PoolSnapshot},
+        stats::{SessionEnded, ShareCounts, StatsTally},
     },
     metrics::{HASHRATE, SHARES_TOTAL},
     ports::clock::SharedClock,
@@ -36,43 +34,20 @@ use crate::{
 
 /// How often figures are published.
 const TICK: Duration = Duration::from_secs(1);
+/// Whoever is gone is looked for every so many ticks.
+const FORGET_TICKS: u64 = 10;
 /// Points of history: ten minutes.
 const HISTORY: usize = 600;
 /// Seconds that the rate of shares is taken over.
 const SHARE_RATE_S: usize = 10;
-/// A session without news for so long has gone, even if its end was lost on the way (stratum's idle time-out is less).
-const SILENT_MS: u64 = 1_200_000;
-/// A worker that left is remembered for so long.
-const GONE_KEPT_MS: u64 = 3_600_000;
-/// Workers that left are forgotten at once beyond this number.
-const GONE_MAX: usize = 50_000;
-/// News of a session may arrive so long after its end.
-const ENDED_KEPT_MS: u64 = 60_000;
-
-struct Worker {
-    rate: Rate,
-    counts: ShareCounts,
-    sessions: usize,
-    difficulty: Difficulty,
-    last_share_at: TimeMs,
-    connected_since: TimeMs,
-    /// Last news, or when its last session ended.
-    touched_at: TimeMs,
-}
-
-struct Session {
-    worker: Arc<WorkerIdentity>,
-    news_at: TimeMs,
-}
 
 /// See the module's documentation.
 pub struct StatsAggregator {
     snapshot: Arc<Publisher<PoolSnapshot>>,
     clock: SharedClock,
     algorithm: Option<AlgorithmName>,
-    workers: HashMap<Arc<WorkerIdentity>, Worker>,
-    sessions: HashMap<SessionId, Session>,
-    ended: HashMap<SessionId, TimeMs>,
+    roster: Arc<Roster>,
+    ticks: u64,
     connections: BTreeMap<usize, usize>,
     shares: ShareCounts,
     /// Accepted shares in total at the end of each of the last seconds.
@@ -98,9 +73,8 @@ impl StatsAggregator {
             snapshot,
             clock,
             algorithm: None,
-            workers: HashMap::new(),
-            sessions: HashMap::new(),
-            ended: HashMap::new(),
+            roster: Arc::default(),
+            ticks: 0,
             connections: BTreeMap::new(),
             shares: ShareCounts::default(),
             accepted_totals: VecDeque::new(),
@@ -109,76 +83,12 @@ impl StatsAggregator {
         }
     }
 
-    fn take(&mut self, now: TimeMs, news: &SessionTally) {
-        self.shares.add(&news.counts);
-        self.work = self.work.saturating_add(news.work);
-        let joins = !self.ended.contains_key(&news.session);
-        let worker = self.workers.entry(Arc::clone(&news.worker)).or_insert_with(|| Worker {
-            rate: Rate::new(now),
-            counts: ShareCounts::default(),
-            sessions: 0,
-            difficulty: news.difficulty,
-            last_share_at: TimeMs(0),
-            connected_since: now,
-            touched_at: now,
-        });
-        worker.rate.add(now, news.work, news.counts.accepted);
-        worker.counts.add(&news.counts);
-        worker.difficulty = news.difficulty;
-        worker.last_share_at = worker.last_share_at.max(news.last_share_at);
-        worker.touched_at = now;
-        if !joins {
-            return;
-        }
-        let session = Session { worker: Arc::clone(&news.worker), news_at: now };
-        match self.sessions.insert(news.session, session) {
-            // A session may authorise again under another name.
-            Some(before) if before.worker != news.worker => self.leave(&before.worker, now),
-            Some(_) => return,
-            None => {}
-        }
-        if let Some(worker) = self.workers.get_mut(&news.worker) {
-            if worker.sessions == 0 {
-                worker.connected_since = now;
-            }
-            worker.sessions += 1;
-        }
-    }
-
-    fn leave(&mut self, worker: &Arc<WorkerIdentity>, now: TimeMs) {
-        if let Some(worker) = self.workers.get_mut(worker) {
-            worker.sessions = worker.sessions.saturating_sub(1);
-            worker.touched_at = now;
-        }
-    }
-
-    fn end(&mut self, session: SessionId, now: TimeMs) {
-        if let Some(session) = self.sessions.remove(&session) {
-            self.leave(&session.worker, now);
-        }
-    }
-
-    fn forget(&mut self, now: TimeMs) {
-        self.ended.retain(|_, ended_at| now.since(*ended_at) < ENDED_KEPT_MS);
-        let silent: Vec<SessionId> = self
-            .sessions
-            .iter()
-            .filter(|(_, session)| now.since(session.news_at) > SILENT_MS)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in silent {
-            self.end(id, now);
-        }
-        self.workers.retain(|_, worker| worker.sessions > 0 || now.since(worker.touched_at) < GONE_KEPT_MS);
-        // Whoever invents worker names must not fill our memory.
-        if self.workers.len() > self.sessions.len() + GONE_MAX {
-            self.workers.retain(|_, worker| worker.sessions > 0);
-        }
-    }
-
     fn tick(&mut self) {
         let now = self.clock.now();
-        self.forget(now);
+        if self.ticks.is_multiple_of(FORGET_TICKS) {
+            self.roster.forget(now);
+        }
+        self.ticks += 1;
         let snapshot = self.figures(now);
         if let Some(algorithm) = &snapshot.algorithm {
             metrics::gauge!(HASHRATE, "algorithm" => algorithm.to_string()).set(snapshot.hashrate as f64);
@@ -187,8 +97,8 @@ impl StatsAggregator {
     }
 
     fn figures(&mut self, now: TimeMs) -> PoolSnapshot {
-        let miners = self.miners(now);
-        let hashrate = miners.iter().map(|miner| miner.hashrate).fold(0, u128::saturating_add);
+        let hashrate = self.roster.hashrate(now);
+        let counts = self.roster.counts();
         let shares_per_1000_s = self.share_rate();
         self.history.push_back(HistoryPoint { at: now, hashrate, shares_per_1000_s });
         if self.history.len() > HISTORY {
@@ -201,48 +111,12 @@ impl StatsAggregator {
             shares: self.shares,
             shares_per_1000_s,
             connections: self.connections.values().sum(),
-            miners_connected: miners.iter().filter(|miner| miner.connected_since.is_some()).count(),
-            workers_connected: self.workers.values().filter(|worker| worker.sessions > 0).count(),
-            miners: miners.into(),
+            miners_connected: counts.accounts_connected,
+            workers_connected: counts.workers_connected,
+            miners: Miners::new(Arc::clone(&self.roster)),
             work: self.work,
             history: self.history.iter().copied().collect(),
         }
-    }
-
-    /// Live figures by account, fastest first.
-    fn miners(&mut self, now: TimeMs) -> Vec<MinerStats> {
-        let mut accounts: HashMap<&Account, MinerStats> = HashMap::new();
-        for (identity, worker) in &mut self.workers {
-            let connected_since = (worker.sessions > 0).then_some(worker.connected_since);
-            let hashrate = if connected_since.is_some() { worker.rate.hashrate(now) } else { 0 };
-            let miner = accounts.entry(&identity.account).or_insert_with(|| MinerStats {
-                account: identity.account.clone(),
-                hashrate: 0,
-                shares: ShareCounts::default(),
-                connected_since: None,
-                last_share_at: TimeMs(0),
-                workers: Vec::new(),
-            });
-            miner.hashrate = miner.hashrate.saturating_add(hashrate);
-            miner.shares.add(&worker.counts);
-            miner.connected_since = [miner.connected_since, connected_since].into_iter().flatten().min();
-            miner.last_share_at = miner.last_share_at.max(worker.last_share_at);
-            miner.workers.push(WorkerStats {
-                identity: Arc::clone(identity),
-                hashrate,
-                shares: worker.counts,
-                sessions: worker.sessions,
-                difficulty: worker.difficulty,
-                last_share_at: worker.last_share_at,
-                connected_since,
-            });
-        }
-        let mut miners: Vec<MinerStats> = accounts.into_values().collect();
-        for miner in &mut miners {
-            miner.workers.sort_by(|a, b| a.identity.worker.cmp(&b.identity.worker));
-        }
-        miners.sort_by(|a, b| b.hashrate.cmp(&a.hashrate).then_with(|| a.account.cmp(&b.account)));
-        miners
     }
 
     fn share_rate(&mut self) -> u64 {
@@ -297,8 +171,10 @@ impl Handler<StatsTally> for StatsAggregator {
         self.connections.insert(tally.arbiter, tally.connections);
         self.shares.add(&tally.anonymous);
         for news in &tally.sessions {
-            self.take(now, news);
+            self.shares.add(&news.counts);
+            self.work = self.work.saturating_add(news.work);
         }
+        self.roster.take(now, &tally.sessions);
     }
 }
 
@@ -306,9 +182,7 @@ impl Handler<SessionEnded> for StatsAggregator {
     type Result = ();
 
     fn handle(&mut self, SessionEnded(session): SessionEnded, _: &mut Self::Context) {
-        let now = self.clock.now();
-        self.ended.insert(session, now);
-        self.end(session, now);
+        self.roster.end(self.clock.now(), session);
     }
 }
 
@@ -317,8 +191,8 @@ impl Handler<Observe> for StatsAggregator {
 
     fn handle(&mut self, _: Observe, _: &mut Self::Context) -> Observation {
         Observation::of(&State {
-            workers: self.workers.len(),
-            sessions: self.sessions.len(),
+            workers: self.roster.counts().workers,
+            sessions: self.roster.counts().sessions,
             shares: self.shares,
             history: self.history.len(),
         })

@@ -4,6 +4,7 @@
 mod aggregator;
 mod publisher;
 mod rate;
+mod roster;
 
 pub use aggregator::StatsAggregator;
 pub use publisher::EventPublisher;

@@ -59,9 +59,14 @@ impl Rate {
         self.shorten(now);
     }
 
-    /// Hashes per second.
+    /// Hashes per second; forgets what is too old.
     pub(super) fn hashrate(&mut self, now: TimeMs) -> u128 {
         self.shorten(now);
+        self.hashrate_at(now)
+    }
+
+    /// Hashes per second as of a moment at which [`Self::hashrate`] was asked for.
+    pub(super) fn hashrate_at(&self, now: TimeMs) -> u128 {
         let elapsed_ms = now.since(self.since).max(ELAPSED_MIN_MS);
         self.work.saturating_mul(1_000) / u128::from(elapsed_ms)
     }

@@ -87,6 +87,12 @@ impl Rig {
     async fn second(&mut self) -> Arc<PoolSnapshot> {
         self.snapshots.changed().await.unwrap()
     }
+
+    async fn seconds(&mut self, seconds: usize) {
+        for _ in 0..seconds {
+            self.second().await;
+        }
+    }
 }
 
 #[actix_rt::test]
@@ -102,13 +108,24 @@ async fn work_becomes_hash_rate_per_worker_account_and_pool() {
         last = Some(rig.second().await);
     }
     let pool = last.unwrap();
-    assert_eq!(pool.miners.len(), 2);
+    assert_eq!(pool.miners.count(), 2);
+    let miners = pool.miners.fastest(9);
     assert_eq!((pool.miners_connected, pool.workers_connected, pool.connections), (2, 3, 3));
-    let alice = &pool.miners[0];
+    let alice = &miners[0];
     assert_eq!(alice.account.as_str(), "alice", "the fastest first");
     assert!((2_900..=3_300).contains(&alice.hashrate), "{}", alice.hashrate);
     assert_eq!(alice.hashrate, alice.workers.iter().map(|worker| worker.hashrate).sum::<u128>());
-    assert_eq!(pool.hashrate, alice.hashrate + pool.miners[1].hashrate);
+    assert_eq!(pool.hashrate, alice.hashrate + miners[1].hashrate);
+    assert_eq!(pool.miners.fastest(1).len(), 1);
+    let bob = Account::new("bob").unwrap();
+    assert_eq!(pool.miners.find(&bob).map(|bob| bob.hashrate), Some(miners[1].hashrate));
+    let names = |after: Option<&Account>| -> Vec<String> {
+        pool.miners.mining_after(after, 9).iter().map(|miner| miner.account.to_string()).collect()
+    };
+    assert_eq!(
+        (names(None).as_slice(), names(Some(&bob)).len()),
+        (["alice".into(), "bob".into()].as_slice(), 0)
+    );
     assert_eq!(alice.shares.accepted, 480);
     assert_eq!(pool.shares.accepted, 720);
     assert_eq!((pool.shares.stale, pool.shares.invalid, pool.shares.rejected), (180, 180, 360));
@@ -134,7 +151,8 @@ async fn who_leaves_counts_no_more_even_if_its_last_news_comes_late() {
     let pool = rig.second().await;
     assert_eq!((pool.hashrate, pool.miners_connected, pool.workers_connected), (0, 0, 0));
     assert_eq!(pool.shares.accepted, 21, "late work is counted all the same");
-    assert_eq!(pool.miners[0].connected_since, None);
+    assert_eq!(pool.miners.find(&Account::new("alice").unwrap()).unwrap().connected_since, None);
+    assert!(pool.miners.fastest(9).is_empty());
     // It comes back, and its rate goes on where it was.
     rig.tallies.ask(tally(3, &a, 1, 10_000)).await.unwrap();
     let pool = rig.second().await;
@@ -149,11 +167,11 @@ async fn lost_ends_and_strangers_are_forgotten_in_time() {
     rig.tallies.ask(tally(1, &worker("alice", "a"), 1, 1_000)).await.unwrap();
     assert_eq!(rig.second().await.workers_connected, 1);
     tokio::time::advance(Duration::from_secs(1_300)).await;
-    rig.second().await;
+    rig.seconds(11).await;
     assert_eq!(rig.second().await.workers_connected, 0, "silent for 20 minutes");
     tokio::time::advance(Duration::from_secs(3_700)).await;
-    rig.second().await;
-    assert!(rig.second().await.miners.is_empty());
+    rig.seconds(11).await;
+    assert_eq!(rig.second().await.miners.count(), 0);
     let seen = rig.observe.ask(Observe).await.unwrap();
     assert_eq!((&seen.0["workers"], &seen.0["sessions"]), (&0.into(), &0.into()));
 }

@@ -2,7 +2,7 @@
 //!
 //! * **receives** [`Incoming`] sockets from listeners; [`PublishJob`], [`WorkPaused`] (conflating: sessions look at the
 //!   newest when they get their turn); [`ListSessions`], [`CommandSessions`]; [`Observe`]
-//! * **sends** [`StatsTally`] twice a second; wake-ups to its sessions
+//! * **sends** [`StatsTally`] once a second; wake-ups to its sessions
 //! * **supervised by** the server: rebuilt after a panic, with the newest job; the old hub's sessions are closed, and
 //!   their miners come back
 //! * **on overload** a wake-up is a flag: a thousand jobs wake a session that has not had its turn once
@@ -31,8 +31,10 @@ use crate::{
     },
 };
 
-/// How often sessions whose time has come are woken, and tallies are sent.
+/// How often sessions whose time has come are woken.
 const TICK: Duration = Duration::from_millis(500);
+/// Tallies are sent every so many ticks: figures are published once a second.
+const TALLY_TICKS: u64 = 2;
 
 /// A socket from a listener. It holds a permit of the gate, which bounds how many there are.
 #[derive(Debug, Message)]
@@ -56,6 +58,7 @@ pub struct SessionHub {
     context: Rc<ArbiterContext>,
     sessions_opened: u64,
     jobs_published: u64,
+    ticks: u64,
 }
 
 /// What a hub says about itself.
@@ -81,7 +84,7 @@ impl SessionHub {
         }
         *context.paused.borrow_mut() =
             context.shared.paused.load().as_ref().map(|reason| Rc::from(reason.as_str()));
-        Self { context, sessions_opened: 0, jobs_published: 0 }
+        Self { context, sessions_opened: 0, jobs_published: 0, ticks: 0 }
     }
 
     /// What its sessions share; for tests and for a world that brings its own streams.
@@ -90,14 +93,17 @@ impl SessionHub {
         Rc::clone(&self.context)
     }
 
-    fn tick(&self) {
+    fn tick(&mut self) {
         let now = self.context.now();
         self.context.for_each(|card| {
             if card.due_at.get() <= now {
                 card.wake();
             }
         });
-        self.send_tally();
+        self.ticks += 1;
+        if self.ticks.is_multiple_of(TALLY_TICKS) {
+            self.send_tally();
+        }
     }
 
     fn send_tally(&self) {

@@ -31,8 +31,14 @@ pub(super) struct Writer {
 
 #[derive(Default)]
 struct Keys {
-    accounts: HashMap<Account, i64>,
-    workers: HashMap<(i64, WorkerName), i64>,
+    accounts: HashMap<Account, AccountKeys>,
+    /// Of accounts and workers.
+    count: usize,
+}
+
+struct AccountKeys {
+    id: i64,
+    workers: BTreeMap<WorkerName, i64>,
 }
 
 impl Writer {
@@ -41,7 +47,7 @@ impl Writer {
     }
 
     pub(super) fn commit(&mut self, commit: &LedgerCommit) -> Result<Position, StoreError> {
-        if self.keys.accounts.len() + self.keys.workers.len() > KEYS_KEPT {
+        if self.keys.count > KEYS_KEPT {
             self.keys = Keys::default();
         }
         let done = self.apply(commit);
@@ -77,9 +83,7 @@ impl Writer {
             });
         }
         let mut step = Step { tx: &tx, keys: &mut self.keys, at: commit.at };
-        for delta in &commit.shares {
-            step.add_shares(delta)?;
-        }
+        step.add_shares(&commit.shares)?;
         step.windows_and_anchors(commit)?;
         for change in &commit.blocks {
             step.put_block(&commit.node, change)?;
@@ -124,53 +128,68 @@ struct Step<'a> {
 
 impl Step<'_> {
     fn account(&mut self, account: &Account) -> Result<i64, StoreError> {
-        if let Some(known) = self.keys.accounts.get(account) {
-            return Ok(*known);
+        self.account_keys(account).map(|keys| keys.id)
+    }
+
+    fn account_keys(&mut self, account: &Account) -> Result<&mut AccountKeys, StoreError> {
+        if !self.keys.accounts.contains_key(account) {
+            let stored = match key(self.tx, sql::ACCOUNT_ID, named_params! { ":address": account.as_str() })?
+            {
+                Some(stored) => stored,
+                None => key(
+                    self.tx,
+                    sql::ACCOUNT_CREATE,
+                    named_params! { ":address": account.as_str(), ":at": signed(self.at.0)? },
+                )?
+                .ok_or_else(|| corrupt("a new account has no key"))?,
+            };
+            self.keys.count += 1;
+            let keys = AccountKeys { id: stored, workers: BTreeMap::new() };
+            self.keys.accounts.insert(account.clone(), keys);
         }
-        let stored = match key(self.tx, sql::ACCOUNT_ID, named_params! { ":address": account.as_str() })? {
-            Some(stored) => stored,
-            None => key(
-                self.tx,
-                sql::ACCOUNT_CREATE,
-                named_params! { ":address": account.as_str(), ":at": signed(self.at.0)? },
-            )?
-            .ok_or_else(|| corrupt("a new account has no key"))?,
-        };
-        self.keys.accounts.insert(account.clone(), stored);
-        Ok(stored)
+        self.keys.accounts.get_mut(account).ok_or_else(|| corrupt("an account's key was not kept"))
     }
 
     fn worker(&mut self, account: &Account, worker: &WorkerName) -> Result<i64, StoreError> {
-        let account_id = self.account(account)?;
-        let name = (account_id, worker.clone());
-        if let Some(known) = self.keys.workers.get(&name) {
+        let tx = self.tx;
+        let keys = self.account_keys(account)?;
+        if let Some(known) = keys.workers.get(worker) {
             return Ok(*known);
         }
         let parameters: &[(&str, &dyn ToSql)] =
-            named_params! { ":account_id": account_id, ":name": worker.as_str() };
-        let stored = match key(self.tx, sql::WORKER_ID, parameters)? {
+            named_params! { ":account_id": keys.id, ":name": worker.as_str() };
+        let stored = match key(tx, sql::WORKER_ID, parameters)? {
             Some(stored) => stored,
-            None => key(self.tx, sql::WORKER_CREATE, parameters)?
-                .ok_or_else(|| corrupt("a new worker has no key"))?,
+            None => {
+                key(tx, sql::WORKER_CREATE, parameters)?.ok_or_else(|| corrupt("a new worker has no key"))?
+            }
         };
-        self.keys.workers.insert(name, stored);
+        keys.workers.insert(worker.clone(), stored);
+        self.keys.count += 1;
         Ok(stored)
     }
 
-    fn add_shares(&mut self, delta: &ShareDelta) -> Result<(), StoreError> {
-        let worker_id = self.worker(&delta.account, &delta.worker)?;
-        let work = Limbs::from(delta.work);
+    fn add_shares(&mut self, deltas: &[ShareDelta]) -> Result<(), StoreError> {
+        let mut by_worker = Vec::with_capacity(deltas.len());
+        for delta in deltas {
+            by_worker.push((self.worker(&delta.account, &delta.worker)?, delta));
+        }
+        // In the table's own order, each of its pages is visited once.
+        by_worker.sort_unstable_by_key(|(worker_id, _)| *worker_id);
         let mut add = self.tx.prepare_cached(sql::SHARES_ADD).map_err(unavailable)?;
-        add.execute(params![
-            worker_id,
-            delta.algorithm.as_str(),
-            signed(delta.accepted)?,
-            work.hi,
-            work.mid,
-            work.lo,
-            signed(delta.last_share_at.0)?,
-        ])
-        .map_err(unavailable)?;
+        for (worker_id, delta) in by_worker {
+            let work = Limbs::from(delta.work);
+            add.execute(params![
+                worker_id,
+                delta.algorithm.as_str(),
+                signed(delta.accepted)?,
+                work.hi,
+                work.mid,
+                work.lo,
+                signed(delta.last_share_at.0)?,
+            ])
+            .map_err(unavailable)?;
+        }
         Ok(())
     }
 
