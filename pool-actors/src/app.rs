@@ -147,6 +147,7 @@ impl Pool {
             workers: workers.clone(),
             trial_arbiters: parts.arbiters,
             journal: lanes,
+            unsent: Arc::default(),
         };
         let slot = SlotHandle::start(&place, FIRST_ROUTE, &parts.algorithm);
         enter(&router, &slot).await?;

@@ -32,6 +32,8 @@ pub const DEPLOYMENTS_TOTAL: &str = "dagpool_deployments_total";
 pub const TRAFFIC_SHARE: &str = "dagpool_traffic_share";
 /// Restarts of a `slot`'s actors by `cause`.
 pub const SLOT_RESTARTS_TOTAL: &str = "dagpool_slot_restarts_total";
+/// Panics of a `slot`'s algorithm that cost one share each.
+pub const SLOT_PANICS_TOTAL: &str = "dagpool_slot_panics_total";
 /// Sum of all ledger entries, smallest unit: anything but 0 is a defect.
 pub const LEDGER_IMBALANCE: &str = "dagpool_ledger_imbalance";
 /// Payouts by `state`.
@@ -70,6 +72,7 @@ pub fn describe() {
     describe_counter!(DEPLOYMENTS_TOTAL, "Deployments of algorithms by outcome");
     describe_gauge!(TRAFFIC_SHARE, "Part of the traffic that a slot gets");
     describe_counter!(SLOT_RESTARTS_TOTAL, "Restarts of a slot's actors by cause");
+    describe_counter!(SLOT_PANICS_TOTAL, "Panics of a slot's algorithm that cost one share each");
     describe_gauge!(
         LEDGER_IMBALANCE,
         "Sum of all ledger entries or, if that is 0, the number of audits that found something; anything but 0 is a defect"

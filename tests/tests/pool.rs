@@ -14,3 +14,5 @@ mod kaspa;
 mod kill;
 #[path = "pool/mining.rs"]
 mod mining;
+#[path = "pool/poison.rs"]
+mod poison;

@@ -174,6 +174,8 @@ pub enum LostReason {
     ShuttingDown,
     /// A panic dropped the share's ticket.
     Dropped,
+    /// The algorithm panicked on this very share, twice.
+    AlgorithmPanicked,
 }
 
 impl LostReason {
@@ -186,6 +188,7 @@ impl LostReason {
             Self::JournalUnavailable => "journal_unavailable",
             Self::ShuttingDown => "shutting_down",
             Self::Dropped => "dropped",
+            Self::AlgorithmPanicked => "algorithm_panicked",
         }
     }
 }
@@ -198,6 +201,7 @@ impl fmt::Display for LostReason {
             Self::JournalUnavailable => "Share lost: it could not be stored",
             Self::ShuttingDown => "Share lost: the pool is stopping",
             Self::Dropped => "Share lost: internal error",
+            Self::AlgorithmPanicked => "Share lost: its algorithm failed on it",
         })
     }
 }
@@ -247,6 +251,7 @@ mod tests {
             LostReason::JournalUnavailable,
             LostReason::ShuttingDown,
             LostReason::Dropped,
+            LostReason::AlgorithmPanicked,
         ] {
             assert_eq!(serde_json::to_string(&lost).unwrap(), std::format!("\"{}\"", lost.label()));
             assert!(lost.to_string().starts_with("Share lost"));

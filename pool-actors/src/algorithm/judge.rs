@@ -1,6 +1,9 @@
 //! What follows from a share's hash; the same for proven generations and for those that are not.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use pool_domain::{
     ids::Route,
@@ -22,13 +25,27 @@ use crate::{
     },
 };
 
+/// Blocks whose job's owner was down when they were found: never shed. All generations share them, so that none is lost
+/// with the one that found it.
+#[derive(Debug, Default)]
+pub struct Unsent(Mutex<Vec<CandidateFound>>);
+
+impl Unsent {
+    fn keep(&self, candidate: CandidateFound) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(candidate);
+    }
+
+    fn take(&self) -> Vec<CandidateFound> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// Judges hashed shares of one route: blocks to their job's owner, good shares to the journal, the rest back.
 pub(super) struct Judge {
     route: Route,
     journal: Outbox<AppendShares>,
     slot: Outbox<SlotReport>,
-    /// Candidates whose owner was down: never shed.
-    unsent: Vec<CandidateFound>,
+    unsent: Arc<Unsent>,
     total: SlotCounts,
     /// What the slot was told so far.
     told: SlotCounts,
@@ -47,15 +64,13 @@ pub(super) struct Totals {
 }
 
 impl Judge {
-    pub(super) fn new(route: Route, journal: Outbox<AppendShares>, slot: Outbox<SlotReport>) -> Self {
-        Self {
-            route,
-            journal,
-            slot,
-            unsent: Vec::new(),
-            total: SlotCounts::default(),
-            told: SlotCounts::default(),
-        }
+    pub(super) fn new(
+        route: Route,
+        journal: Outbox<AppendShares>,
+        slot: Outbox<SlotReport>,
+        unsent: Arc<Unsent>,
+    ) -> Self {
+        Self { route, journal, slot, unsent, total: SlotCounts::default(), told: SlotCounts::default() }
     }
 
     /// What is counted beyond verdicts.
@@ -125,13 +140,13 @@ impl Judge {
     fn offer_candidate(&mut self, candidate: CandidateFound) {
         let owner = candidate.job.owner.clone();
         if let Err(back) = owner.post(candidate) {
-            self.unsent.push(back.0);
+            self.unsent.keep(back.0);
         }
     }
 
     /// Offers candidates again whose owner was down.
     pub(super) fn retry_candidates(&mut self) {
-        for candidate in std::mem::take(&mut self.unsent) {
+        for candidate in self.unsent.take() {
             self.offer_candidate(candidate);
         }
     }

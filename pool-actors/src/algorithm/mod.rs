@@ -7,6 +7,7 @@
 //! * [`shadow`]: what a generation on trial hashes for comparison only.
 //! * `judge`: what follows from a hash.
 
+mod contained;
 mod judge;
 pub mod router;
 pub mod shadow;

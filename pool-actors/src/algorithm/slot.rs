@@ -20,6 +20,7 @@ use pool_domain::{ids::Route, slot_health::SlotCounts};
 use serde::Serialize;
 
 use super::{
+    judge::Unsent,
     shadow::ShadowTap,
     trial::{self, SlotAlarm, TrialWorker},
     validator::{Parts, ShareValidator},
@@ -37,7 +38,7 @@ use crate::{
         arbiters::Arbiters,
         observe::{Observation, Observe},
         outbox::Outbox,
-        supervisor::{Policy, Spec, Supervised, supervise},
+        supervisor::{Policy, RestartLimits, Spec, Supervised, supervise},
         watch::{Publisher, Watched, watched},
     },
 };
@@ -145,6 +146,8 @@ pub struct Place {
     pub trial_arbiters: usize,
     /// The journal's shards.
     pub journal: Vec<Outbox<AppendShares>>,
+    /// Blocks whose job's owner was down, of all generations.
+    pub unsent: Arc<Unsent>,
 }
 
 /// Who hashes.
@@ -206,6 +209,7 @@ impl SlotHandle {
                     lane: Arc::clone(lane),
                     journal: journal.clone(),
                     slot: slot.outbox(),
+                    unsent: Arc::clone(&place.unsent),
                     alarms: alarms.clone(),
                 };
                 let name = format!("trial-{}-{}-{seat}", route.slot, route.generation);
@@ -431,6 +435,7 @@ fn start_validators(
                 journal: journal.clone(),
                 slot: slot.outbox(),
                 rescue: Arc::clone(rescue),
+                unsent: Arc::clone(&place.unsent),
                 seat,
                 tap: tap.watched(),
             };
@@ -450,5 +455,5 @@ fn start_validators(
 }
 
 fn spec(name: String, kind: &'static str, seat: usize) -> Spec {
-    Spec { name, kind, seat, mailbox: 64, policy: Policy::default() }
+    Spec { name, kind, seat, mailbox: 64, policy: Policy::KeepRestarting(RestartLimits::default()) }
 }

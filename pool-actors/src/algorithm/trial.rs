@@ -20,7 +20,7 @@ use pool_domain::{ids::Route, units::BasisPoints};
 use tokio::time::Instant;
 
 use super::{
-    judge::Judge,
+    judge::{Judge, Unsent},
     shadow::{Sampler, ShadowBatch},
     slot::SlotReport,
     validator::{REPORT_INTERVAL, RETRY_INTERVAL},
@@ -78,6 +78,7 @@ pub(super) struct Parts {
     pub(super) lane: Arc<ShareLane>,
     pub(super) journal: Outbox<AppendShares>,
     pub(super) slot: Outbox<SlotReport>,
+    pub(super) unsent: Arc<Unsent>,
     pub(super) alarms: Outbox<SlotAlarm>,
 }
 
@@ -93,7 +94,8 @@ impl TrialWorker {
     pub(super) fn new(parts: Parts) -> Self {
         let (algorithm, slot) = (parts.algorithm.name().to_owned(), parts.route.slot.to_string());
         let seconds = metrics::histogram!(SHARE_VALIDATION_SECONDS, "algorithm" => algorithm, "slot" => slot);
-        let judge = Judge::new(parts.route, parts.journal.clone(), parts.slot.clone());
+        let judge =
+            Judge::new(parts.route, parts.journal.clone(), parts.slot.clone(), Arc::clone(&parts.unsent));
         Self { parts, judge, sampler: Sampler::default(), seconds }
     }
 
@@ -154,7 +156,9 @@ impl TrialWorker {
                 if plainly_good && !self.sampler.pick(CHECKED) {
                     return hash;
                 }
-                let right = reference.hash(header).ok();
+                // What it panics on has no hash; the share must not come back to kill the next worker.
+                let right =
+                    catch_unwind(AssertUnwindSafe(|| reference.hash(header).ok())).unwrap_or_default();
                 self.compare(header, hash, right);
                 right
             })

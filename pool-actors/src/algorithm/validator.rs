@@ -10,11 +10,12 @@ use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, AsyncContext, Context, Handler, MessageResult};
 use plugin_sdk::PowAlgorithm;
-use pool_domain::ids::Route;
+use pool_domain::{ids::Route, share::LostReason};
 use tokio::time::Instant;
 
 use super::{
-    judge::Judge,
+    contained::{Hashed, hash_all},
+    judge::{Judge, Unsent},
     shadow::{Sampler, ShadowTap},
     slot::SlotReport,
 };
@@ -24,7 +25,7 @@ use crate::{
         route::Rescue,
         share::{Share, ValidateBatch},
     },
-    metrics::SHARE_VALIDATION_SECONDS,
+    metrics::{SHARE_VALIDATION_SECONDS, SLOT_PANICS_TOTAL},
     runtime::{
         observe::{Observation, Observe},
         outbox::Outbox,
@@ -51,6 +52,8 @@ pub struct Parts {
     pub slot: Outbox<SlotReport>,
     /// Shares that a dead predecessor left.
     pub rescue: Arc<Rescue>,
+    /// Blocks whose job's owner was down.
+    pub unsent: Arc<Unsent>,
     /// Number of its journal shard.
     pub seat: usize,
     /// Which of its hashes another generation is to be compared with.
@@ -74,28 +77,53 @@ impl ShareValidator {
         let algorithm = parts.algorithm.name().to_owned();
         let slot = parts.route.slot.to_string();
         let seconds = metrics::histogram!(SHARE_VALIDATION_SECONDS, "algorithm" => algorithm, "slot" => slot);
-        let judge = Judge::new(parts.route, parts.journal.clone(), parts.slot.clone());
+        let judge =
+            Judge::new(parts.route, parts.journal.clone(), parts.slot.clone(), Arc::clone(&parts.unsent));
         Self { parts, headers: Vec::new(), hashes: Vec::new(), judge, sampler: Sampler::default(), seconds }
     }
 
-    /// Hashes all headers; what an algorithm refuses is `None`.
-    fn hash(&mut self, shares: &[Share]) -> Vec<Option<[u8; 32]>> {
+    /// Hashes all headers; what an algorithm refuses or panics on has no hash.
+    fn hash(&mut self, shares: &[Share]) -> Hashed {
         self.headers.clear();
         self.headers.extend(shares.iter().map(|share| share.header));
-        self.hashes.clear();
-        self.hashes.resize(shares.len(), [0; 32]);
-        let algorithm = &self.parts.algorithm;
-        match algorithm.hash_batch(&self.headers, &mut self.hashes) {
-            Ok(()) => self.hashes.iter().copied().map(Some).collect(),
-            // One header that has no hash must not spoil the batch.
-            Err(_) => self.headers.iter().map(|header| algorithm.hash(header).ok()).collect(),
+        hash_all(&*self.parts.algorithm, &self.headers, &mut self.hashes)
+    }
+
+    /// Takes shares that the algorithm panicked on out of a batch, and tells their miners.
+    fn give_up(
+        &self,
+        shares: Vec<Share>,
+        hashes: &mut Vec<Option<[u8; 32]>>,
+        fatal: Vec<(usize, String)>,
+    ) -> Vec<Share> {
+        if fatal.is_empty() {
+            return shares;
         }
+        let mut spared = Vec::with_capacity(shares.len());
+        let kept = std::mem::take(hashes);
+        let mut fatal = fatal.into_iter().peekable();
+        for (at, (share, hash)) in shares.into_iter().zip(kept).enumerate() {
+            let Some((_, panic)) = fatal.next_if(|(poison, _)| *poison == at) else {
+                spared.push(share);
+                hashes.push(hash);
+                continue;
+            };
+            let slot = self.parts.route.slot.to_string();
+            metrics::counter!(SLOT_PANICS_TOTAL, "slot" => slot).increment(1);
+            let header: String = share.header.iter().map(|byte| format!("{byte:02x}")).collect();
+            tracing::error!(
+                route = %self.parts.route, account = %share.worker.account, header,
+                "the algorithm panicked on a share, which is lost; report it with its header: {panic}"
+            );
+            share.ticket.lost(LostReason::AlgorithmPanicked);
+        }
+        spared
     }
 
     fn judge(&mut self, batch: ValidateBatch) {
-        // Nothing leaves the batch until every share has its hash: if the algorithm panics, all are rescued.
+        // Nothing leaves the batch until every share has its hash: whatever ends this actor, all are rescued.
         let started = Instant::now();
-        let hashes = self.hash(batch.shares());
+        let Hashed { mut hashes, fatal } = self.hash(batch.shares());
         let count = u32::try_from(hashes.len().max(1)).unwrap_or(u32::MAX);
         let each = started.elapsed() / count;
         self.seconds.record(each);
@@ -103,7 +131,9 @@ impl ShareValidator {
         if let Some(tap) = self.parts.tap.load().as_ref() {
             self.sampler.offer(tap, self.parts.seat, &self.headers, &hashes);
         }
-        self.judge.judge(batch.finish(), hashes);
+        self.judge.counts().traps += fatal.len() as u64;
+        let shares = self.give_up(batch.finish(), &mut hashes, fatal);
+        self.judge.judge(shares, hashes);
     }
 
     /// One share at a time: if one of them is what killed the predecessor, the others are judged all the same.

@@ -181,6 +181,8 @@ section! {
         invalid_basis_points_max: u32 = 8_000,
         /// Shares before the rule above is applied.
         invalid_min: u32 = 500,
+        /// Shares within an hour that make the algorithm panic, before their address is banned. Each ends its session.
+        poisonous_max: u32 = 3,
         /// Addresses remembered at once.
         entries_max: usize = 10_000,
     }

@@ -28,6 +28,9 @@ use super::{
 pub enum Policy {
     /// Build another one, within these limits.
     Restart(RestartLimits),
+    /// Build another one however often, at the longest pause once the limit is reached: for an actor that one
+    /// miner's input may kill, which must not take all others with it.
+    KeepRestarting(RestartLimits),
     /// Stop the process: its state can't be trusted, the disk can.
     StopProcess,
 }
@@ -39,7 +42,7 @@ pub struct RestartLimits {
     pub backoff_first: Duration,
     /// Longest pause.
     pub backoff_max: Duration,
-    /// Restarts allowed inside the window; one more stops the process.
+    /// Restarts allowed inside the window; one more stops the process, or waits for the longest pause.
     pub restarts_max: usize,
     /// The window.
     pub window: Duration,
@@ -172,6 +175,16 @@ impl<A: Actor<Context = Context<A>>> Shared<A> {
                     "{} panicked ({message}): stopping, so that nothing half-changed is served; start again to recover from disk",
                     self.spec.name
                 )),
+                Policy::KeepRestarting(limits) => Ok(history.next_pause(&limits, Instant::now()).unwrap_or_else(|| {
+                    tracing::error!(
+                        actor = self.spec.name,
+                        "panicked more than {} times in {} s: degraded, back after {} s; this is a defect, please report it",
+                        limits.restarts_max,
+                        limits.window.as_secs(),
+                        limits.backoff_max.as_secs()
+                    );
+                    limits.backoff_max
+                })),
                 Policy::Restart(limits) => history.next_pause(&limits, Instant::now()).ok_or_else(|| {
                     format!(
                         "{} panicked more than {} times in {} s (last: {message}): stopping; this is a defect, please report it",

@@ -245,6 +245,19 @@ async fn too_many_panics_stop_the_process_with_a_reason() {
 }
 
 #[actix_rt::test]
+async fn an_actor_that_any_miner_may_kill_comes_back_however_often() {
+    let runtime = Runtime::start(1).unwrap();
+    let Policy::Restart(limits) = quick(3) else { unreachable!() };
+    let (actor, _hears) = supervised(&runtime, Policy::KeepRestarting(limits), 0);
+    for _ in 0..20 {
+        panic_and_wait_for_the_next_life(&actor).await;
+    }
+    assert_eq!(runtime.shutdown.reason(), None);
+    actor.stop().await;
+    runtime.arbiters.stop();
+}
+
+#[actix_rt::test]
 async fn a_panic_under_stop_process_is_never_restarted() {
     let runtime = Runtime::start(1).unwrap();
     let (actor, _hears) = supervised(&runtime, Policy::StopProcess, 0);

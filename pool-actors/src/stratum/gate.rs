@@ -9,6 +9,9 @@ use std::{
 
 use pool_domain::units::TimeMs;
 
+/// How long a share that the algorithm panicked on is held against its address.
+const STRIKE_MS: u64 = 3_600_000;
+
 /// Limits of a gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GateLimits {
@@ -54,6 +57,8 @@ pub enum BanReason {
     Malformed,
     /// Too large a share of its shares was invalid.
     InvalidShares,
+    /// The algorithm panicked on too many of its shares.
+    PoisonousShares,
 }
 
 impl BanReason {
@@ -63,6 +68,7 @@ impl BanReason {
         match self {
             Self::Malformed => "malformed",
             Self::InvalidShares => "invalid_shares",
+            Self::PoisonousShares => "poisonous_shares",
         }
     }
 }
@@ -94,6 +100,8 @@ pub struct Gate {
     limits: GateLimits,
     addresses: HashMap<IpAddr, Address>,
     bans: HashMap<IpAddr, (TimeMs, BanReason)>,
+    /// Shares that the algorithm panicked on: how many, and when the last one came.
+    strikes: HashMap<IpAddr, (u32, TimeMs)>,
     connections: usize,
     handshakes: usize,
     refused: u64,
@@ -118,6 +126,7 @@ impl Gate {
             limits,
             addresses: HashMap::new(),
             bans: HashMap::new(),
+            strikes: HashMap::new(),
             connections: 0,
             handshakes: 0,
             refused: 0,
@@ -195,6 +204,22 @@ impl Gate {
         if let Some(address) = self.addresses.get_mut(&key(ip)) {
             address.connections = address.connections.saturating_sub(1);
         }
+    }
+
+    /// Counts a share of this address that the algorithm panicked on. Returns how many there were of late.
+    fn strike(&mut self, ip: IpAddr, now: TimeMs) -> u32 {
+        let (ip, most) = (key(ip), self.limits.bans_max.max(1));
+        self.strikes.retain(|_, (_, last)| now.since(*last) < STRIKE_MS);
+        if self.strikes.len() >= most
+            && !self.strikes.contains_key(&ip)
+            && let Some(oldest) = self.strikes.iter().min_by_key(|(_, (_, last))| *last).map(|(ip, _)| *ip)
+        {
+            self.strikes.remove(&oldest);
+        }
+        let (count, last) = self.strikes.entry(ip).or_default();
+        *count += 1;
+        *last = now;
+        *count
     }
 
     /// Bans an address for the configured time. The oldest ban is forgotten when the table is full.
@@ -290,6 +315,13 @@ impl Permit {
         }
     }
 
+    /// Holds a share that the algorithm panicked on against the address of this connection. Returns how many there
+    /// were of late.
+    #[must_use]
+    pub fn strike(&self, now: TimeMs) -> u32 {
+        self.gate.with(|gate| gate.strike(self.ip, now))
+    }
+
     /// Bans the address of this connection. Returns whether bans are on.
     #[must_use]
     pub fn ban(&self, reason: BanReason, now: TimeMs) -> bool {
@@ -360,6 +392,16 @@ mod tests {
         assert!(gate.pardon(ip(2)) && !gate.pardon(ip(2)));
         assert_eq!(gate.bans(TimeMs(1_002)).len(), 1);
         assert!(gate.admit(ip(3), TimeMs(1_003)).is_ok());
+    }
+
+    #[test]
+    fn strikes_add_up_over_connections_and_are_forgotten() {
+        let gate = gate();
+        let strike = |last, at| gate.admit(ip(last), TimeMs(at)).unwrap().strike(TimeMs(at));
+        assert_eq!([strike(1, 0), strike(1, 1_000), strike(2, 2_000), strike(1, 3_000)], [1, 2, 1, 3]);
+        assert_eq!(strike(3, 4_000), 1, "the table is bounded");
+        assert_eq!(strike(2, 5_000), 1, "the oldest made room");
+        assert_eq!(strike(2, 5_000 + STRIKE_MS), 1, "an hour is over");
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub enum End {
     Rubbish,
     /// It does not read what it is sent.
     SlowReader,
+    /// The algorithm panicked on its share.
+    Poison,
     /// Its address was banned.
     Banned(BanReason),
     /// Somebody wanted it closed, or the pool has no place for it.

@@ -5,7 +5,7 @@ use std::{rc::Rc, sync::Arc};
 use pool_domain::{
     dedup::Seen,
     ids::JobId,
-    share::{RejectCause, RejectReason, Solution, Verdict},
+    share::{LostReason, RejectCause, RejectReason, Solution, Verdict},
     units::TimeMs,
 };
 
@@ -16,7 +16,7 @@ use super::{
     work::{Pace, job_version_mask},
 };
 use crate::{
-    messages::{share::Share, stats::ShareCounts},
+    messages::{event::PoolEvent, share::Share, stats::ShareCounts},
     runtime::ticket::{Resolved, Verdicts},
     stratum::{
         context::Bound,
@@ -219,6 +219,9 @@ impl Session {
                 Verdict::Lost(reason) => {
                     self.count_reject(RejectCause::Invalid);
                     push_error(out, &pending.id, RejectReason::Other.code(), &reason.to_string());
+                    if reason == LostReason::AlgorithmPanicked {
+                        end = end.or(Some(self.poison(now)));
+                    }
                 }
             }
         }
@@ -317,6 +320,19 @@ impl Session {
                 > u64::from(self.judged) * u64::from(banning.invalid_basis_points_max);
         self.forgive();
         guilty.then(|| self.ban(BanReason::InvalidShares, now))
+    }
+
+    /// Ends the session of a share that the algorithm panicked on; a miner that is no enemy comes back with other shares.
+    fn poison(&mut self, now: TimeMs) -> End {
+        let strikes = self.permit.strike(now);
+        self.hub.shared.publish(PoolEvent::SecurityEvent {
+            code: "POISONOUS_SHARE".to_owned(),
+            message: format!("{}: the algorithm panicked on a share, number {strikes}", self.card.peer.ip()),
+        });
+        if strikes >= self.hub.shared.banning.poisonous_max {
+            return self.ban(BanReason::PoisonousShares, now);
+        }
+        End::Poison
     }
 
     /// The rule looks at windows, not at all of a session's life.
