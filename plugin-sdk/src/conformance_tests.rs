@@ -67,7 +67,7 @@ impl HashFunction for Refusing {
         "refusing"
     }
     fn hash(&self, _: &[u8]) -> Result<Hash, AlgorithmError> {
-        Err(AlgorithmError::Refused { index: 0, reason: "never" })
+        Err(AlgorithmError::Refused { index: 0, reason: "never".into() })
     }
 }
 algorithm!(Refusing, "refusing");
@@ -158,7 +158,7 @@ fn an_error_in_a_batch_says_where() {
         }
         fn hash(&self, input: &[u8]) -> Result<Hash, AlgorithmError> {
             if input[79] == 1 {
-                Err(AlgorithmError::Refused { index: 0, reason: "one" })
+                Err(AlgorithmError::Refused { index: 0, reason: "one".into() })
             } else {
                 Ok(mix(input))
             }
@@ -167,7 +167,7 @@ fn an_error_in_a_batch_says_where() {
     let mut headers = [[7; 80]; 3];
     headers[1][79] = 1;
     let error = Odd.hash_batch(&headers, &mut out).unwrap_err();
-    assert_eq!(error, AlgorithmError::Refused { index: 1, reason: "one" });
+    assert_eq!(error, AlgorithmError::Refused { index: 1, reason: "one".into() });
     assert_eq!(out, [mix(&headers[0]), [0; 32], [0; 32]]);
     let uneven = Odd.hash_batch(&headers, &mut out[..2]).unwrap_err();
     assert_eq!(uneven, AlgorithmError::BatchLength { inputs: 3, outputs: 2 });

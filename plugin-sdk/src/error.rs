@@ -1,6 +1,6 @@
 //! The one error type of algorithms.
 
-use alloc::string::String;
+use alloc::{borrow::Cow, string::String};
 use core::fmt;
 
 /// What an algorithm can refuse, and why.
@@ -26,7 +26,7 @@ pub enum AlgorithmError {
         /// Position in the batch; 0 for a single input.
         index: usize,
         /// Why there is no hash.
-        reason: &'static str,
+        reason: Cow<'static, str>,
     },
     /// A time of zero has no meaning in a difficulty adjustment.
     ZeroTime,
@@ -46,6 +46,16 @@ pub enum AlgorithmError {
     /// An algorithm's own error; `code` must never change its meaning.
     Custom {
         /// Stable, upper case with underscores.
+        code: Cow<'static, str>,
+        /// What happened, where.
+        message: String,
+        /// What to do about it.
+        suggested_action: Cow<'static, str>,
+    },
+    /// The algorithm did not fail as an algorithm may, but broke: it trapped, ran for too long, took its process down.
+    /// Only who runs the algorithm says so, never the algorithm itself.
+    Broken {
+        /// Stable, upper case with underscores, begins with `PLUGIN_`.
         code: &'static str,
         /// What happened, where.
         message: String,
@@ -70,7 +80,7 @@ pub enum ErrorSeverity {
 impl AlgorithmError {
     /// A stable code for logs, APIs and tests.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
             Self::BadLength { .. } => "BAD_LENGTH",
             Self::BatchLength { .. } => "BATCH_LENGTH",
@@ -82,12 +92,13 @@ impl AlgorithmError {
             Self::MigrationUnsupported { .. } => "MIGRATION_UNSUPPORTED",
             Self::NothingMeasured => "NOTHING_MEASURED",
             Self::Custom { code, .. } => code,
+            Self::Broken { code, .. } => code,
         }
     }
 
     /// What the reader can do about it.
     #[must_use]
-    pub fn suggested_action(&self) -> &'static str {
+    pub fn suggested_action(&self) -> &str {
         match self {
             Self::BadLength { .. } => "pass an input of the size that the algorithm's info names",
             Self::BatchLength { .. } => "pass one output per input",
@@ -99,6 +110,7 @@ impl AlgorithmError {
             Self::MigrationUnsupported { .. } => "choose an algorithm that supports migration from this one",
             Self::NothingMeasured => "pass at least one input and one iteration, and a clock that runs",
             Self::Custom { suggested_action, .. } => suggested_action,
+            Self::Broken { suggested_action, .. } => suggested_action,
         }
     }
 
@@ -107,6 +119,7 @@ impl AlgorithmError {
     pub fn severity(&self) -> ErrorSeverity {
         match self {
             Self::Refused { .. } => ErrorSeverity::Warning,
+            Self::Broken { .. } => ErrorSeverity::Critical,
             _ => ErrorSeverity::Error,
         }
     }
@@ -137,7 +150,7 @@ impl fmt::Display for AlgorithmError {
             Self::BadCompactTarget(bits) => write!(f, "compact target {bits:08x} is no 256-bit target"),
             Self::MigrationUnsupported { from } => write!(f, "cannot replace {from}"),
             Self::NothingMeasured => f.write_str("nothing was measured"),
-            Self::Custom { message, .. } => f.write_str(message),
+            Self::Custom { message, .. } | Self::Broken { message, .. } => f.write_str(message),
         }
     }
 }
@@ -154,7 +167,7 @@ mod tests {
         let all = vec![
             AlgorithmError::BadLength { expected: 80, got: 79 },
             AlgorithmError::BatchLength { inputs: 2, outputs: 1 },
-            AlgorithmError::Refused { index: 3, reason: "no matrix" },
+            AlgorithmError::Refused { index: 3, reason: "no matrix".into() },
             AlgorithmError::ZeroTime,
             AlgorithmError::ZeroDifficulty,
             AlgorithmError::DifficultyOverflow,
@@ -162,9 +175,14 @@ mod tests {
             AlgorithmError::MigrationUnsupported { from: "x11".to_string() },
             AlgorithmError::NothingMeasured,
             AlgorithmError::Custom {
-                code: "TABLE_MISSING",
+                code: "TABLE_MISSING".into(),
                 message: "no table".to_string(),
-                suggested_action: "build it",
+                suggested_action: "build it".into(),
+            },
+            AlgorithmError::Broken {
+                code: "PLUGIN_TRAP",
+                message: "it trapped".to_string(),
+                suggested_action: "roll back",
             },
         ];
         let codes: BTreeSet<_> = all.iter().map(AlgorithmError::code).collect();
@@ -180,8 +198,8 @@ mod tests {
 
     #[test]
     fn only_a_refusal_carries_a_position() {
-        let refused = AlgorithmError::Refused { index: 0, reason: "no matrix" };
-        assert_eq!(refused.at_index(5), AlgorithmError::Refused { index: 5, reason: "no matrix" });
+        let refused = |index| AlgorithmError::Refused { index, reason: "no matrix".into() };
+        assert_eq!(refused(0).at_index(5), refused(5));
         assert_eq!(AlgorithmError::ZeroTime.at_index(5), AlgorithmError::ZeroTime);
     }
 }

@@ -44,6 +44,7 @@
 
 extern crate alloc;
 
+pub mod abi;
 mod benchmark;
 mod capability;
 pub mod conformance;

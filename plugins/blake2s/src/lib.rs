@@ -25,6 +25,7 @@ impl PowAlgorithm for Blake2s {
 }
 
 plugin_sdk::standard_capabilities!(Blake2s: DifficultyAdjuster, Benchmark, Compatibility, Migration, Health);
+plugin_sdk::export_algorithm!(Blake2s);
 
 #[cfg(test)]
 mod tests {

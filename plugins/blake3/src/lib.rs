@@ -24,6 +24,7 @@ impl PowAlgorithm for Blake3 {
 }
 
 plugin_sdk::standard_capabilities!(Blake3: DifficultyAdjuster, Benchmark, Compatibility, Migration, Health);
+plugin_sdk::export_algorithm!(Blake3);
 
 #[cfg(test)]
 mod tests {

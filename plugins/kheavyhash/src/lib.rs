@@ -44,7 +44,7 @@ impl Hasher {
             _ => {
                 let matrix = Matrix::generate(pre_pow_hash).ok_or(AlgorithmError::Refused {
                     index: 0,
-                    reason: "its pre-PoW hash yields no matrix of full rank",
+                    reason: "its pre-PoW hash yields no matrix of full rank".into(),
                 })?;
                 &self.matrix.insert((*pre_pow_hash, matrix)).1
             }
@@ -122,6 +122,7 @@ impl plugin_sdk::DifficultyAdjuster for KHeavyHash {
 }
 
 plugin_sdk::standard_capabilities!(KHeavyHash: Benchmark, Migration, Health);
+plugin_sdk::export_algorithm!(KHeavyHash);
 
 #[cfg(test)]
 mod tests {

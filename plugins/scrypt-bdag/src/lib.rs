@@ -73,6 +73,7 @@ impl plugin_sdk::DifficultyAdjuster for ScryptBdag {
 }
 
 plugin_sdk::standard_capabilities!(ScryptBdag: Benchmark, Migration, Health);
+plugin_sdk::export_algorithm!(ScryptBdag);
 
 #[cfg(test)]
 mod tests {

@@ -111,6 +111,7 @@ impl plugin_sdk::DifficultyAdjuster for Scrypt {
 }
 
 plugin_sdk::standard_capabilities!(Scrypt: Benchmark, Migration, Health);
+plugin_sdk::export_algorithm!(Scrypt);
 
 #[cfg(test)]
 mod tests {

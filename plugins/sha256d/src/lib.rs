@@ -97,6 +97,7 @@ impl PowAlgorithm for Sha256d {
 }
 
 plugin_sdk::standard_capabilities!(Sha256d: DifficultyAdjuster, Benchmark, Compatibility, Migration, Health);
+plugin_sdk::export_algorithm!(Sha256d);
 
 #[cfg(test)]
 mod tests {

@@ -11,9 +11,11 @@
 //! * [`manifest`], [`package`]: what a package is, how one is read from untrusted bytes and written;
 //! * [`signature`], [`trust`]: who made it, and whether that is enough;
 //! * [`staging`]: everything that must hold before a package may be deployed;
+//! * [`isolation`]: running what is in one, at three levels of isolation;
 //! * [`codes`]: every reason to refuse one, with advice.
 
 pub mod codes;
+pub mod isolation;
 pub mod manifest;
 pub mod package;
 mod registry;
