@@ -27,7 +27,14 @@ export default defineConfig({
     coverage: {
       provider: "v8",
       include: ["**/*.{ts,tsx}"],
-      exclude: ["**/*.test.{ts,tsx}", "test-setup.ts", "test-data.ts", "main.tsx", "**/*.d.ts"],
+      exclude: [
+        "**/*.test.{ts,tsx}",
+        "test-setup.ts",
+        "test-data.ts",
+        "algorithms/fixtures.ts",
+        "main.tsx",
+        "**/*.d.ts",
+      ],
       reportsDirectory: "../coverage",
       reporter: ["text-summary", "text", "lcov"],
       thresholds: { lines: 90, functions: 90, branches: 90, statements: 90 },

@@ -3,13 +3,15 @@
  *
  *   node e2e/fixture-server.mjs [port]       (8080; `npm run dev` proxies to it)
  *
- * `POST /fixture/ACTION` changes what it plays: drop, garbage, not-ready, ready, silent, speak, down, up, imbalance.
+ * `POST /fixture/ACTION` changes what it plays: drop, garbage, not-ready, ready, silent, speak, down, up, imbalance, and what
+ * `fixture-algorithms.mjs` lists.
  */
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
+import { Algorithms } from "./fixture-algorithms.mjs";
 import { Dag, hashOf, randomFrom } from "./fixture-dag.mjs";
 
 const dist = fileURLToPath(new URL("../dist/", import.meta.url));
@@ -37,6 +39,7 @@ class Fixture {
     this.told = new Map();
     /** How many feeds were ever opened. */
     this.connections = 0;
+    this.algorithms = new Algorithms((type, data) => this.send(this.message(type, data)));
     this.miners = empty ? [] : this.#makeMiners(miners);
     this.dag = new Dag(this.random, this.miners.length > 0 ? this.miners : [{ account: "nobody" }]);
     this.counts = {
@@ -209,6 +212,7 @@ class Fixture {
   }
 
   second() {
+    this.algorithms.second();
     const point = this.#measure(Date.now());
     this.shares = { ...this.shares, accepted: this.shares.accepted + Math.round(point.shares_per_second) };
     for (const miner of this.miners) {
@@ -269,7 +273,7 @@ class Fixture {
         this.imbalance = "-1";
       },
     };
-    const act = actions[action];
+    const act = actions[action] ?? this.algorithms.actions[action];
     act?.();
     return act !== undefined;
   }
@@ -281,7 +285,8 @@ class Fixture {
 
 async function page(path) {
   const wanted = normalize(path).replace(/^(\.\.[/\\])+/, "");
-  const name = wanted === "/" ? "index.html" : wanted;
+  // Views of the page have no dot in them.
+  const name = extname(wanted) === "" && !wanted.startsWith("/api") ? "index.html" : wanted;
   try {
     return { body: await readFile(join(dist, name)), type: types[extname(name)] ?? "application/octet-stream" };
   } catch {
@@ -299,6 +304,7 @@ export async function startFixture(port = 0, options = {}) {
       next: null,
     }),
     "/fixture/connections": () => fixture.connections,
+    "/fixture/configs": () => fixture.algorithms.configs,
     "/api/miners": () => ({ items: fixture.miners, next: null }),
   };
   const one = (pathname) => {
@@ -312,10 +318,14 @@ export async function startFixture(port = 0, options = {}) {
       response.writeHead(fixture.act(pathname.slice(9)) ? 204 : 404).end();
       return;
     }
+    if (fixture.down && pathname.startsWith("/api")) {
+      response.writeHead(503).end();
+      return;
+    }
+    if (await fixture.algorithms.serve(request, response, pathname)) return;
     const answer = rest[pathname] ?? one(pathname);
     if (answer) {
-      if (fixture.down) response.writeHead(503).end();
-      else response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer()));
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer()));
       return;
     }
     const file = await page(pathname);

@@ -1,39 +1,13 @@
 /**
  * The page against the stand-in pool, through good and bad times. Needs `npm run build` and Chromium.
  *
- *   npm run e2e:self          (screenshots in e2e/shots/)
+ *   npm run e2e:self [WORDS]       (screenshots in e2e/shots/; WORDS: only the scenes with these words in their name)
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { sizes, withBrowser } from "./browser.mjs";
-import { accessible, connected, dagDraws, fits, keyboardWorks, numbersChange, openPage, shots } from "./checks.mjs";
-import { startFixture } from "./fixture-server.mjs";
-
-const folder = process.env.SHOTS ?? new URL("./shots/", import.meta.url).pathname;
-const waitMs = 20_000;
-
-/** A page on a pool of its own; no fault may have shown in it at the end. */
-async function scene(name, play, options = {}) {
-  const pool = await startFixture(0, options.fixture);
-  try {
-    await withBrowser(async (context) => {
-      const { page, faults } = await openPage(context, pool.url);
-      const act = async (action) =>
-        assert.ok((await fetch(`${pool.url}/fixture/${action}`, { method: "POST" })).ok, action);
-      const alert = (id) => page.getByTestId(`alert-${id}`).waitFor({ timeout: waitMs });
-      const gone = (id) => page.getByTestId(`alert-${id}`).waitFor({ state: "detached", timeout: waitMs });
-      const word = (text) =>
-        page.getByTestId("connection").getByText(text, { exact: true }).waitFor({ timeout: waitMs });
-      const shot = (file) => page.screenshot({ path: join(folder, `${file}.png`) });
-      await connected(page);
-      await play({ page, act, alert, gone, word, shot });
-      assert.deepEqual(faults, [], `${name}: no errors in the page`);
-    }, options.browser);
-  } finally {
-    pool.stop();
-  }
-  console.log(`ok  ${name}`);
-}
+import { sizes } from "./browser.mjs";
+import { accessible, dagDraws, fits, keyboardWorks, numbersChange, shots } from "./checks.mjs";
+import { folder, scene, waitMs } from "./scene.mjs";
 
 await scene("a busy pool: live, drawn, walked by keyboard, accessible at every size", async ({ page, shot }) => {
   await numbersChange(page);
@@ -126,3 +100,5 @@ await scene(
   },
   { fixture: { empty: true }, browser: { viewport: sizes.phone, reducedMotion: "reduce" } },
 );
+
+await import("./algorithms-scenes.mjs");

@@ -38,6 +38,8 @@ vi.mock("uplot", () => ({ default: FakePlot }));
 
 const { App } = await import("./App");
 const { Session } = await import("./state/session");
+const { AlgorithmsApi } = await import("./algorithms/api");
+const { AlgorithmsStore } = await import("./algorithms/store");
 const { Store } = await import("./state/store");
 
 const nothing: RestAnswer = { stats: null, blocks: null, miners: null };
@@ -54,7 +56,10 @@ function open(answer: RestAnswer = nothing) {
     load: async () => answer,
     store: new Store((flush) => flush()),
   });
-  const view = render(<App session={session} />);
+  const algorithms = new AlgorithmsStore({
+    api: (token) => new AlgorithmsApi(token, () => Promise.reject(new Error())),
+  });
+  const view = render(<App session={session} algorithms={algorithms} />);
   const say = (text: string) => act(() => sockets.at(-1)?.onmessage?.({ data: text }));
   const pass = (ms: number) => act(() => vi.advanceTimersByTimeAsync(ms));
   return { ...view, sockets, say, pass, hangUp: () => act(() => sockets.at(-1)?.onclose?.()) };

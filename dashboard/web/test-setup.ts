@@ -17,6 +17,13 @@ if (typeof window !== "undefined") {
     addEventListener() {},
     removeEventListener() {},
   }));
+  HTMLDialogElement.prototype.showModal = function showModal(this: HTMLDialogElement) {
+    this.open = true;
+  };
+  HTMLDialogElement.prototype.close = function close(this: HTMLDialogElement) {
+    this.open = false;
+  };
+  window.scrollTo = (() => {}) as typeof window.scrollTo;
   Element.prototype.scrollTo = function scrollTo(this: Element, where?: ScrollToOptions | number) {
     if (typeof where === "object") this.scrollLeft = where.left ?? 0;
   } as typeof Element.prototype.scrollTo;

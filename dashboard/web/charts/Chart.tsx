@@ -3,6 +3,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { localTimeOfDay, utcTime } from "../format/time";
 import type { Sample } from "../state/model";
+import { clocks, font, grid, height, ink } from "./look";
 import { axisOf, summarize, windowOf } from "./series";
 
 interface ChartProps {
@@ -13,17 +14,6 @@ interface ChartProps {
   /** A colour of the palette. */
   stroke: string;
   rangeMs: number;
-}
-
-const height = 190;
-const font = "11px 'JetBrains Mono', monospace";
-const ink = "#b0b0b0";
-const grid = { stroke: "#2a2a2a", width: 1 };
-
-/** Times of day in the viewer's zone; seconds only where they differ. */
-function clocks(_: uPlot, splits: number[]): string[] {
-  const whole = splits.every((at) => at % 60 === 0);
-  return splits.map((at) => localTimeOfDay(at * 1000).slice(0, whole ? 5 : 8));
 }
 
 function options(

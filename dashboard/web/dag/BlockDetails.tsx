@@ -1,8 +1,8 @@
-import { useState } from "react";
 import type { Block, Currency } from "../feed/schema";
 import { money, unitOf } from "../format/money";
 import { shorten, whole } from "../format/number";
 import { parseTime } from "../format/time";
+import { Copy } from "../ui/Copy";
 import { Fact, Facts } from "../ui/Panel";
 import { Instant } from "../ui/Time";
 
@@ -78,25 +78,5 @@ export function BlockDetails({ block, blocks, currency, following, onSelect }: D
         </Fact>
       </Facts>
     </div>
-  );
-}
-
-function Copy({ text }: { text: string }) {
-  const [done, setDone] = useState<"copied" | "failed" | null>(null);
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(text);
-      setDone("copied");
-    } catch {
-      // Browsers refuse on plain http; the hash can still be selected by hand.
-      setDone("failed");
-    }
-    setTimeout(() => setDone(null), 1500);
-  };
-  const word = done === "copied" ? "COPIED" : done === "failed" ? "SELECT IT BY HAND" : "COPY";
-  return (
-    <button type="button" className="button button-small" onClick={copy} aria-label="Copy the hash">
-      <span aria-live="polite">{word}</span>
-    </button>
   );
 }

@@ -71,7 +71,11 @@ describe("decode", () => {
       severity: "critical",
     });
     expect(decode(frame("payout", 5, { code: "SENT" })).message).toMatchObject({ message: "SENT", severity: "info" });
-    expect(decode(frame("deployment", 5, "odd")).message).toMatchObject({ message: "deployment" });
+    expect(decode(frame("alert", 5, "odd")).message).toMatchObject({ message: "alert" });
+    const step = { deployment_id: 7, status: "running", phase: "shadow" };
+    expect(decode(frame("deployment", 5, step)).message).toMatchObject({ deployment: { deployment_id: "7" } });
+    expect(decode(frame("deployment", 5, { staging: "ab", check: null })).message).toMatchObject({ topic: "staging" });
+    expect(decode(frame("deployment", 5, "odd")).problems).toHaveLength(1);
     expect(decode(frame("brand_new", 6, {})).message).toMatchObject({ type: "other", topic: "brand_new" });
   });
 });

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { type Deployment, deployment } from "../algorithms/schema";
 import {
   type Block,
   block,
@@ -52,7 +53,13 @@ export type Message =
   | StatsTick
   | (Stamp & { type: "block"; block: Block })
   | (Stamp & { type: "miner_connected" | "miner_disconnected"; peer: Peer })
-  | (Stamp & { type: "notice"; topic: string; message: string; severity: string })
+  | (Stamp & {
+      type: "notice";
+      topic: string;
+      message: string;
+      severity: string;
+    })
+  | (Stamp & { type: "deployment"; deployment: Deployment })
   | (Stamp & { type: "other"; topic: string });
 
 export interface Decoded {
@@ -122,8 +129,13 @@ function body(reader: Reader, type: string, stamp: Stamp, data: unknown): Messag
       const who = reader.read(type, peer, data);
       return who && { type, ...stamp, peer: who };
     }
+    case "deployment": {
+      // Checks of a package that is being staged travel under the same topic; the upload's answer has them all.
+      if ("staging" in fields) return { type: "other", ...stamp, topic: "staging" };
+      const step = reader.read(type, deployment, data);
+      return step && { type, ...stamp, deployment: step };
+    }
     case "alert":
-    case "deployment":
     case "payout": {
       const said = notice.catch({ message: null, severity: null, code: null }).parse(data);
       const message = said.message ?? said.code ?? type;

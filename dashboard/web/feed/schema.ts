@@ -3,10 +3,7 @@
  *
  * Fields that a view can do without are nullable here: a pool that does not serve them yet shows a dash, not an error.
  */
-import { z } from "zod";
-
-// The content security policy forbids code made at run time.
-z.config({ jitless: true });
+import { z } from "./zod";
 
 /** Counters that a pool may leave out when they never moved. */
 const count = z.number().nonnegative().default(0);

@@ -66,3 +66,10 @@ export function plural(count: number, one: string, many = `${one}s`): string {
 export function shorten(id: string, head = 6, tail = 6): string {
   return id.length <= head + tail + 1 ? id : `${id.slice(0, head)}…${id.slice(-tail)}`;
 }
+
+/** 48_213 -> 47.1 KiB */
+export function bytes(size: number): string {
+  if (size < 1024) return `${Math.max(0, Math.round(size))} B`;
+  const kib = size / 1024;
+  return kib < 1024 ? `${kib.toFixed(1)} KiB` : `${(kib / 1024).toFixed(1)} MiB`;
+}

@@ -1,3 +1,4 @@
+import type { ReactNode } from "react";
 import type { Link } from "../feed/live";
 import { span, utcTime } from "../format/time";
 
@@ -17,15 +18,17 @@ function describe(link: Link, now: number): { word: string; detail: string; tone
 }
 
 interface HeaderProps {
+  title: string;
   link: Link;
   /** Viewer's clock. */
   now: number;
   /** Pool's clock minus viewer's. */
   skewMs: number;
   algorithm: string | null;
+  nav?: ReactNode;
 }
 
-export function Header({ link, now, skewMs, algorithm }: HeaderProps) {
+export function Header({ title, link, now, skewMs, algorithm, nav }: HeaderProps) {
   const { word, detail, tone } = describe(link, now);
   return (
     <header className="header">
@@ -33,11 +36,12 @@ export function Header({ link, now, skewMs, algorithm }: HeaderProps) {
         <span className="bracket" aria-hidden="true">
           [
         </span>
-        DAG_POOL
+        {title}
         <span className="bracket" aria-hidden="true">
           ]
         </span>
       </h1>
+      {nav}
       <div className="status-line">
         {algorithm && <span className="algorithm">{algorithm}</span>}
         <time className="utc-clock" dateTime={new Date(now + skewMs).toISOString()}>

@@ -1,34 +1,7 @@
-import type { ReactNode } from "react";
 import type { Stats } from "../feed/schema";
 import { compact, hashrate, hashrateText, percent, plural, whole } from "../format/number";
-import { Icon, type IconName } from "../ui/icons";
+import { Card } from "../ui/Card";
 import type { Freshness } from "../ui/Panel";
-
-interface CardProps {
-  icon: IconName;
-  label: string;
-  value: string;
-  unit?: string;
-  children: ReactNode;
-  freshness: Freshness;
-  testId: string;
-}
-
-function Card({ icon, label, value, unit, children, freshness, testId }: CardProps) {
-  return (
-    <li className="card" data-freshness={freshness}>
-      <div className="card-label">
-        <Icon name={icon} />
-        {label}
-      </div>
-      <div className="card-value" data-testid={testId}>
-        {freshness === "waiting" ? <span className="card-skeleton">—</span> : value}
-        {unit && freshness !== "waiting" && <span className="card-unit"> {unit}</span>}
-      </div>
-      <div className="card-note">{children}</div>
-    </li>
-  );
-}
 
 /** Blocks per second, said in the unit that leaves a readable number. */
 export function blockRate(perSecond: number | null): string {

@@ -24,7 +24,7 @@ describe("Header", () => {
     [{ phase: "waiting", attempt: 1, retryAt: atMs + 2500 }, "OFFLINE", "retry in 3 s"],
     [{ phase: "waiting", attempt: 1, retryAt: atMs - 1 }, "OFFLINE", "retrying"],
   ] as const)("tells how the feed stands: %o", (link, word, detail) => {
-    render(<Header link={link} now={atMs} skewMs={1000} algorithm={null} />);
+    render(<Header title="DAG_POOL" link={link} now={atMs} skewMs={1000} algorithm={null} />);
     expect(screen.getByTestId("connection").textContent).toBe(word);
     expect(screen.getByRole("banner").textContent).toContain(detail);
     expect(screen.getByRole("banner").textContent).toContain("2026-11-22 12:00:01 UTC");

@@ -1,3 +1,5 @@
+import { newsOf } from "../algorithms/rollout";
+import type { Deployment } from "../algorithms/schema";
 import type { Decoded, Message, Snapshot, StatsTick } from "../feed/decode";
 import type { Link } from "../feed/live";
 import type { RestAnswer } from "../feed/rest";
@@ -13,6 +15,14 @@ export interface Sample {
   at: number;
   hashrate: number | null;
   sharesPerSecond: number | null;
+}
+
+/** What the feed told of a deployment. */
+export interface DeploymentNews {
+  seq: number;
+  text: string;
+  severity: "info" | "warning" | "error";
+  deployment: Deployment;
 }
 
 export interface PoolState {
@@ -35,6 +45,8 @@ export interface PoolState {
   blocks: ReadonlyMap<string, Block> | null;
   samples: readonly Sample[];
   events: readonly PoolEvent[];
+  /** The newest step of a deployment. */
+  deployment: DeploymentNews | null;
   /** Messages or parts of them that did not fit their shape. */
   problems: { count: number; last: string | null /** Viewer's clock. */; at: number };
   /** Whether the last REST attempt got anything; null before the first. */
@@ -55,6 +67,7 @@ export const initialState: PoolState = {
   blocks: null,
   samples: [],
   events: [],
+  deployment: null,
   problems: { count: 0, last: null, at: 0 },
   restOk: null,
 };
@@ -106,6 +119,14 @@ function applyMessage(state: PoolState, message: Message, now: number): PoolStat
     case "notice": {
       const tone = message.severity === "info" ? "plain" : "bad";
       return withEvent(next, { at: message.at, kind: "notice", tone, text: message.message });
+    }
+    case "deployment": {
+      const { text, severity } = newsOf(message.deployment);
+      const tone = severity === "info" ? "plain" : "bad";
+      // A step may be told again with newer figures; that is no event.
+      const told = state.deployment?.text === text;
+      const noted = told ? next : withEvent(next, { at: message.at, kind: "notice", tone, text });
+      return { ...noted, deployment: { seq: message.seq, text, severity, deployment: message.deployment } };
     }
     case "other":
       return next;

@@ -1,0 +1,228 @@
+/** `[ALGORITHM_MANAGEMENT]` against the stand-in: as a viewer, as an operator, and when things go wrong. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { sizes } from "./browser.mjs";
+import { accessible, fits } from "./checks.mjs";
+import { folder, scene, waitMs } from "./scene.mjs";
+
+const path = "/algorithms";
+const phone = { viewport: sizes.phone };
+const zip = (name = "algorithm-package-blake3-v1.1.0.zip", size = 148_000) => ({
+  name,
+  mimeType: "application/zip",
+  buffer: Buffer.alloc(size, 7),
+});
+
+async function unlock(page, token = "operator-token") {
+  await page.getByPlaceholder("operator token").fill(token);
+  await page.getByRole("button", { name: "UNLOCK" }).click();
+  await page.getByRole("button", { name: "FORGET TOKEN" }).waitFor({ timeout: waitMs });
+}
+
+async function full(page, name) {
+  await page.evaluate(() => window.scrollTo(0, 0));
+  await page.screenshot({ path: join(folder, `algorithms-${name}.png`), fullPage: true });
+}
+
+/** The same at phone width, then back. */
+async function bothSizes(page, name) {
+  await fits(page, `${name} on a desktop`);
+  await accessible(page, `${name} on a desktop`);
+  await full(page, name);
+  await page.setViewportSize(sizes.phone);
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await fits(page, `${name} on a phone`);
+  await accessible(page, `${name} on a phone`);
+  await full(page, `${name}-phone`);
+  await page.setViewportSize(sizes.desktop);
+}
+
+await scene("algorithms: the navigation leads there and back", async ({ page }) => {
+  await page.getByRole("link", { name: "ALGORITHMS", exact: true }).click();
+  await page.getByRole("heading", { name: "ALGORITHM_MANAGEMENT" }).waitFor({ timeout: waitMs });
+  await page.getByTestId("active").getByText("blake3 1.0.0").waitFor({ timeout: waitMs });
+  await page.goBack();
+  await page.getByRole("heading", { name: "DAG_POOL" }).waitFor({ timeout: waitMs });
+});
+
+await scene(
+  "algorithms: a pool without the routes says so, and offers no way there",
+  async ({ page, url, act }) => {
+    await page.getByTestId("active").waitFor({ timeout: waitMs });
+    await act("algorithms-off");
+    await page.reload();
+    await page.getByText("THIS_POOL_SERVES_NO_ALGORITHM_ROUTES").waitFor({ timeout: waitMs });
+    assert.equal(await page.getByRole("link", { name: "ALGORITHMS", exact: true }).count(), 0);
+    await bothSizes(page, "unserved");
+    await page.goto(url);
+    await page.getByTestId("hashrate").waitFor({ timeout: waitMs });
+    assert.equal(await page.getByRole("navigation", { name: "Pages" }).count(), 0);
+  },
+  { path },
+);
+
+await scene(
+  "algorithms: a visitor sees what is public and can change nothing",
+  async ({ page }) => {
+    await page.getByText("NOTHING_STAGED").waitFor({ timeout: waitMs });
+    assert.ok(await page.getByRole("button", { name: "DEPLOY…" }).isDisabled());
+    assert.ok(await page.locator('input[type="file"]').isDisabled());
+    await page.getByPlaceholder("operator token").fill("wrong");
+    await page.getByRole("button", { name: "UNLOCK" }).click();
+    await page.getByText("UNAUTHORIZED", { exact: true }).waitFor({ timeout: waitMs });
+    await bothSizes(page, "visitor");
+  },
+  { path },
+);
+
+await scene(
+  "algorithms: a viewer reads, and is told why nothing can be pressed",
+  async ({ page, act }) => {
+    await act("stage-now");
+    await unlock(page, "viewer-token");
+    await page.getByText("Deploying needs the operator role.").waitFor({ timeout: waitMs });
+    assert.ok(await page.getByRole("button", { name: "DEPLOY…" }).isDisabled());
+    await bothSizes(page, "viewer");
+  },
+  { path },
+);
+
+await scene(
+  "algorithms: upload, report, deploy, pause, advance, roll back",
+  async ({ page, url, act }) => {
+    await unlock(page);
+    await page.getByText("NOTHING_STAGED").waitFor({ timeout: waitMs });
+    await bothSizes(page, "empty");
+    await page.locator('input[type="file"]').setInputFiles(zip("notes.txt"));
+    await page.getByText("NOT_A_PACKAGE").waitFor({ timeout: waitMs });
+    await page.locator('input[type="file"]').setInputFiles(zip(undefined, 4_000_000));
+    await page.getByText(/The pool checks signature/).waitFor({ timeout: waitMs });
+    await full(page, "uploading");
+    await page.getByText("blake3_1.1.0 is staged").waitFor({ timeout: waitMs });
+    await page.getByText("8 of 8 checks passed").waitFor({ timeout: waitMs });
+    await bothSizes(page, "staged");
+
+    await page.getByRole("button", { name: "DEPLOY…" }).click();
+    await page.getByRole("dialog").waitFor({ timeout: waitMs });
+    await page.getByLabel("Phases, % of sessions").fill("50, 20, 100");
+    await page.getByRole("button", { name: "DEPLOY NOW" }).click();
+    await page.getByText("Rising percentages, the last one 100, such as 5, 25, 100.").waitFor({ timeout: waitMs });
+    await accessible(page, "the dialog with a mistake");
+    await page.getByLabel("Phases, % of sessions").fill("5, 10, 25, 50, 75, 100");
+    await page.screenshot({ path: join(folder, "algorithms-dialog.png") });
+    await page.getByText("SCHEDULED", { exact: true }).click();
+    await page.getByLabel(/Begins at/).waitFor({ timeout: waitMs });
+    await page.setViewportSize(sizes.phone);
+    await accessible(page, "the dialog on a phone");
+    await page.screenshot({ path: join(folder, "algorithms-dialog-phone.png") });
+    await page.setViewportSize(sizes.desktop);
+    await page.getByText("GRADUAL", { exact: true }).click();
+    await act("refuse-deploy");
+    await page.getByRole("button", { name: "DEPLOY NOW" }).click();
+    await page.getByRole("dialog").getByText("MIGRATION_FAILED", { exact: true }).waitFor({ timeout: waitMs });
+    await act("mend");
+    await page.getByRole("button", { name: "DEPLOY NOW" }).click();
+    await page.getByText("MIGRATION_IN_PROGRESS").waitFor({ timeout: waitMs });
+    const [config] = await (await fetch(`${url}/fixture/configs`)).json();
+    assert.deepEqual(config, {
+      strategy: "gradual",
+      rollback_on_error: true,
+      shadow_duration: 300,
+      phase_duration: 600,
+      phases: [5, 10, 25, 50, 75, 100],
+    });
+    for (const phase of ["CANARY_5%", "CANARY_10%", "CANARY_25%"]) {
+      await page.getByRole("button", { name: "ADVANCE" }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "ADVANCE" }).click();
+      await page.getByTestId("migration").getByText(phase, { exact: true }).waitFor({ timeout: waitMs });
+    }
+    assert.ok(await page.getByRole("button", { name: "DEPLOY…" }).isDisabled(), "one deployment at a time");
+    await bothSizes(page, "running");
+    await page.getByRole("button", { name: "PAUSE" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "PAUSE" }).click();
+    await page.getByText("PAUSED", { exact: true }).waitFor({ timeout: waitMs });
+    assert.ok(await page.getByRole("button", { name: "ADVANCE" }).isDisabled());
+    await full(page, "paused");
+    await page.getByRole("button", { name: "ROLL BACK" }).click();
+    await page.screenshot({ path: join(folder, "algorithms-confirm.png") });
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached", timeout: waitMs });
+    await page.getByRole("button", { name: "ROLL BACK" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "ROLL BACK" }).click();
+    await page.getByText("Rolled back: an operator asked for it.").first().waitFor({ timeout: waitMs });
+    await page.getByTestId("migration").getByText("IDLE").waitFor({ timeout: waitMs });
+  },
+  { path },
+);
+
+await scene(
+  "algorithms: a wrong hash in shadow is told at once, with the input that proves it",
+  async ({ page, act }) => {
+    await act("stage-now");
+    await unlock(page);
+    await act("deploy-now");
+    await page.getByText("MIGRATION_IN_PROGRESS").waitFor({ timeout: waitMs });
+    await act("degrade");
+    await page.getByText("DEGRADED").first().waitFor({ timeout: waitMs });
+    await full(page, "degraded");
+    await act("wrong-hash");
+    await page.getByTestId("migration").getByText("IDLE").waitFor({ timeout: waitMs });
+    await page
+      .getByText(/Rolled back: old and new code gave different hashes/)
+      .first()
+      .waitFor({ timeout: waitMs });
+    await page.locator(".deployment-head").first().click();
+    await bothSizes(page, "wrong-hash");
+  },
+  { path },
+);
+
+await scene(
+  "algorithms: a refused package shows the pool's advice",
+  async ({ page, act }) => {
+    await unlock(page);
+    await act("refuse-package");
+    await page.locator('input[type="file"]').setInputFiles(zip());
+    await page.locator(".alert-title").getByText("SIGNATURE_INVALID").waitFor({ timeout: waitMs });
+    assert.equal(
+      await page.getByRole("link", { name: "About SIGNATURE_INVALID" }).getAttribute("href"),
+      "/docs/errors/SIGNATURE_INVALID",
+    );
+    await bothSizes(page, "refused");
+  },
+  { path },
+);
+
+await scene(
+  "algorithms: a way of no return must be confirmed by name",
+  async ({ page, act }) => {
+    await act("irreversible");
+    await act("stage-now");
+    await unlock(page);
+    await page.getByRole("button", { name: "DEPLOY…" }).click();
+    await page.getByRole("button", { name: "DEPLOY NOW" }).click();
+    await page.getByText("Confirm that there is no way back.").waitFor({ timeout: waitMs });
+    await accessible(page, "no way back");
+    await page.screenshot({ path: join(folder, "algorithms-no-way-back.png") });
+    await page.getByLabel(/blake3_1.1.0 declares rollback_supported: false/).check();
+    await page.getByRole("button", { name: "DEPLOY NOW" }).click();
+    await page.getByText("MIGRATION_IN_PROGRESS").waitFor({ timeout: waitMs });
+  },
+  { path },
+);
+
+await scene(
+  "algorithms: the pool goes away: said, marked as old, and back by itself",
+  async ({ page, act, word }) => {
+    await act("stage-now");
+    await unlock(page);
+    await act("down");
+    await word("OFFLINE");
+    await page.locator('.card[data-freshness="stale"]').first().waitFor({ timeout: waitMs });
+    await bothSizes(page, "offline");
+    await act("up");
+    await word("CONNECTED");
+    await page.locator('.card[data-freshness="fresh"]').first().waitFor({ timeout: waitMs });
+  },
+  { path, browser: { ...phone, viewport: sizes.desktop, reducedMotion: "reduce" } },
+);

@@ -1,0 +1,75 @@
+import { type FormEvent, useId, useState } from "react";
+import type { Access } from "./access";
+import { FailureCard } from "./FailureCard";
+import type { Failure } from "./failure";
+
+interface AccessProps {
+  access: Access;
+  onUnlock: (token: string) => Promise<Failure | null>;
+  onLock: () => void;
+}
+
+/** Who is here, and where a token is entered. */
+export function AccessBar({ access, onUnlock, onLock }: AccessProps) {
+  if (access.may === "look") return <TokenForm why={access.why} onUnlock={onUnlock} />;
+  const who = [access.user, access.role].filter(Boolean).join(", ") || "operator token";
+  return (
+    <div className="access">
+      <span className={`tag ${access.may === "change" ? "tag-good" : "tag-blue"}`}>
+        {access.may === "change" ? "OPERATOR" : "READ_ONLY"}
+      </span>
+      <span className="access-text">
+        {access.may === "change"
+          ? `Signed in (${who}). What you do here is in the audit trail.`
+          : `Signed in (${who}). Staging and deploying need the operator role.`}
+      </span>
+      <button type="button" className="button button-small button-blue" onClick={onLock}>
+        FORGET TOKEN
+      </button>
+    </div>
+  );
+}
+
+function TokenForm({ why, onUnlock }: { why: "no-token" | "wrong-token"; onUnlock: AccessProps["onUnlock"] }) {
+  const id = useId();
+  const [token, setToken] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    if (token.trim() === "") return;
+    setBusy(true);
+    setFailure(await onUnlock(token.trim()));
+    setBusy(false);
+  };
+  return (
+    <div className="access access-locked">
+      <form className="access-form" onSubmit={submit}>
+        <span className="tag tag-warning">READ_ONLY</span>
+        <label className="access-text" htmlFor={id}>
+          {why === "wrong-token"
+            ? "The pool no longer takes the token. Enter a valid one to stage and deploy."
+            : "You see what is public. Enter the operator token to see reports and history, to stage and to deploy."}
+        </label>
+        <input
+          id={id}
+          className="input"
+          type="password"
+          autoComplete="off"
+          spellCheck={false}
+          placeholder="operator token"
+          value={token}
+          onChange={(event) => setToken(event.target.value)}
+        />
+        <button type="submit" className="button" disabled={busy || token.trim() === ""}>
+          {busy ? "CHECKING…" : "UNLOCK"}
+        </button>
+      </form>
+      <p className="access-hint">
+        The pool printed it at its start (or your configuration's <code>auth.admin_token</code>). It stays in this tab
+        only.
+      </p>
+      {failure && <FailureCard failure={failure} onDismiss={() => setFailure(null)} />}
+    </div>
+  );
+}

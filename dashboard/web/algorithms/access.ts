@@ -1,0 +1,46 @@
+/** Where the operator's token is kept: this tab only, gone when it is closed. */
+const key = "dagpool.token";
+
+type Storage = Pick<globalThis.Storage, "getItem" | "setItem" | "removeItem">;
+
+/** The token of this tab. A browser that forbids storage keeps it until the page is left. */
+export class TokenKeeper {
+  #token: string | null = null;
+  readonly #storage: () => Storage;
+
+  constructor(storage: () => Storage = () => window.sessionStorage) {
+    this.#storage = storage;
+    try {
+      this.#token = storage().getItem(key);
+    } catch {
+      // Forbidden: there is none.
+    }
+  }
+
+  readonly token = (): string | null => this.#token;
+
+  keep(token: string | null): void {
+    this.#token = token;
+    try {
+      if (token === null) this.#storage().removeItem(key);
+      else this.#storage().setItem(key, token);
+    } catch {
+      // Kept in memory alone.
+    }
+  }
+}
+
+/** What the viewer may do here. The pool decides; this only keeps buttons from promising what it would refuse. */
+export type Access =
+  | { may: "look"; why: "no-token" | "wrong-token" }
+  | { may: "read"; user: string | null; role: string }
+  | { may: "change"; user: string | null; role: string | null };
+
+const changing = new Set(["admin", "operator"]);
+
+/** `me` is null where the pool has no users: then there is one token, and it may do everything. */
+export function accessOf(me: { username: string | null; role: string | null } | null): Access {
+  if (me === null || me.role === null) return { may: "change", user: me?.username ?? null, role: null };
+  const { username: user, role } = me;
+  return changing.has(role) ? { may: "change", user, role } : { may: "read", user, role };
+}
