@@ -69,6 +69,8 @@ pub struct ShareWindow {
     retained: u128,
     /// The newest share that is no longer retained; 0 when none was dropped.
     dropped_through: ShareSeq,
+    /// Shares up to this one would not count even if they were retained.
+    begun_after: ShareSeq,
     slots: Vec<AccountSlot>,
     free: Vec<u32>,
     by_account: BTreeMap<Account, u32>,
@@ -131,6 +133,7 @@ impl ShareWindow {
             sum: 0,
             retained: 0,
             dropped_through: ShareSeq(0),
+            begun_after: ShareSeq(0),
             slots: Vec::new(),
             free: Vec::new(),
             by_account: BTreeMap::new(),
@@ -229,6 +232,12 @@ impl ShareWindow {
         while self.entries.front().is_some_and(|front| front.seq <= seq) {
             self.drop_oldest();
         }
+    }
+
+    /// Forgets all shares for good: a window that reaches further back than the next one ends there.
+    pub fn begin_anew(&mut self) {
+        self.prune_through(self.newest());
+        self.begun_after = self.dropped_through;
     }
 
     fn drop_oldest(&mut self) {
@@ -380,7 +389,7 @@ impl ShareWindow {
             Bound::Work(work) => (self.sum < work, self.sum.saturating_sub(work)),
             Bound::After(seq) => (self.dropped_through > seq, 0),
         };
-        if short && self.tail == 0 && self.dropped_through > ShareSeq(0) {
+        if short && self.tail == 0 && self.dropped_through > self.begun_after {
             return Err(WindowError::Truncated { winning, dropped_through: self.dropped_through });
         }
         let Some(edge) = self.entries.get(self.tail).copied().filter(|_| self.tail < self.head) else {

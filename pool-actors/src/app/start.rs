@@ -135,12 +135,18 @@ pub(super) fn start_ledger(
     reader: &JournalReader,
 ) -> Supervised<PayoutLedger> {
     let (reader, committed) = (reader.clone(), reader.clone());
+    let node_state = wiring.node_state.watched();
     let parts = payout_ledger::Parts {
         node: super::identity::node_name(config.pool.node_id),
         policy: reward_policy(&config.payout),
         store: Arc::clone(store),
         feed: Arc::new(move || Box::new(JournalFeed::new(reader.clone()))),
         committed: Arc::new(move || committed.committed()),
+        expected: Arc::new(move || {
+            let state = node_state.load();
+            let job = state.job.as_ref()?;
+            Some((AlgorithmName::new(&job.algorithm).ok()?, job.network_work))
+        }),
         clock: Arc::clone(&wiring.clock),
         events: wiring.events.clone(),
         unsettled: Arc::clone(&wiring.unsettled),

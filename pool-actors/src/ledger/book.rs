@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use pool_domain::{
-    ids::{BlockHash, ShareSeq},
+    ids::{AlgorithmName, BlockHash, ShareSeq},
     maturity::{BlockEvent, BlockLife, BlockStatus},
     units::{TimeMs, Work},
 };
@@ -167,6 +167,11 @@ impl Book {
         self.draft = draft;
         self.position.seq = batch.through;
         Ok(true)
+    }
+
+    /// The network work of the newest template of this function; windows are kept as long as a block of it may need.
+    pub fn expect(&mut self, algorithm: &AlgorithmName, network_work: Work) {
+        self.windows.expect(algorithm, network_work);
     }
 
     /// Something waits for a cut that people wait to see: blocks or money, not just shares.

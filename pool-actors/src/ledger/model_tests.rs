@@ -31,6 +31,7 @@ use crate::{
 };
 
 const SHARE_WAIT_MS: u64 = 10_000;
+const RETIRED_MS: u64 = 7 * 24 * 3_600 * 1_000;
 
 /// A record, with names in place of numbers.
 #[derive(Debug, Clone)]
@@ -182,6 +183,7 @@ enum Op {
     Verdict { which: usize, accepted: bool },
     Observe { which: usize, color: Color, reward: Option<i128>, income: Option<i128>, mature: bool },
     Pause(u64),
+    Expect { algorithm: usize, work: u128 },
     Crash,
     Restart,
     Take,
@@ -212,6 +214,8 @@ fn op() -> impl Strategy<Value = Op> {
             |(which, color, reward, income, mature)| Op::Observe { which, color, reward, income, mature }
         ),
         1 => (0_u64..15_000).prop_map(Op::Pause),
+        1 => (RETIRED_MS - 1_000..RETIRED_MS + 1_000).prop_map(Op::Pause),
+        1 => (0_usize..2, 1_u128..400).prop_map(|(algorithm, work)| Op::Expect { algorithm, work }),
         1 => Just(Op::Crash),
         2 => Just(Op::Restart),
         2 => Just(Op::Take),
@@ -384,6 +388,7 @@ impl World {
                 self.told.push(Told::Observed(seen, at));
             }
             Op::Pause(ms) => self.now += ms,
+            Op::Expect { algorithm: which, work } => self.book.expect(&algorithm(which), Work(work)),
             Op::Crash => {
                 self.deferred.clear();
                 self.append(RecordKind::Epoch);
@@ -431,7 +436,21 @@ struct Naive {
     color: Color,
 }
 
-type Shares = Vec<(AlgorithmName, Account, u128)>;
+type Shares = Vec<(AlgorithmName, Account, u128, TimeMs)>;
+
+/// Where the window of a share may begin at most: behind the last long time without a share of its function.
+fn begins(shares: &[(AlgorithmName, Account, u128, TimeMs)], algorithm: &AlgorithmName) -> usize {
+    let (mut begins, mut newest) = (0, None);
+    for (index, (of, _, _, at)) in shares.iter().enumerate() {
+        if of == algorithm {
+            if newest.is_some_and(|newest: TimeMs| at.since(newest) > RETIRED_MS) {
+                begins = index;
+            }
+            newest = newest.max(Some(*at));
+        }
+    }
+    begins
+}
 
 /// Walks back from share number `anchor` (an index), as money.md says it.
 fn naive_weights(
@@ -443,7 +462,8 @@ fn naive_weights(
     let mut weights = BTreeMap::<Account, u128>::new();
     let Scheme::Pplns { factor } = policy.scheme else { unreachable!("the model knows PPLNS") };
     let mut left = (block.network_work * u128::from(factor.0) / 10_000).max(1);
-    for (of, account, work) in shares[..anchor.map_or(0, |anchor| anchor + 1)].iter().rev() {
+    let through = &shares[..anchor.map_or(0, |anchor| anchor + 1)];
+    for (of, account, work, _) in through[begins(through, &block.algorithm)..].iter().rev() {
         if *of == block.algorithm && left > 0 {
             *weights.entry(account.clone()).or_default() += left.min(*work);
             left -= left.min(*work);
@@ -490,7 +510,7 @@ impl Recount {
     fn record(&mut self, line: &Line) {
         match &line.what {
             What::Share { worker, algorithm, work, at, candidate } => {
-                self.shares.push((algorithm.clone(), worker.account.clone(), work.0));
+                self.shares.push((algorithm.clone(), worker.account.clone(), work.0, *at));
                 let here = self.shares.len() - 1;
                 if let Some(candidate) = candidate {
                     let waiting =
@@ -632,4 +652,33 @@ proptest! {
         let credited: u64 = world.store.shares.values().map(|(count, _)| count).sum();
         prop_assert_eq!(credited, recount.shares.len() as u64);
     }
+}
+
+#[test]
+fn what_no_block_will_reach_keeps_nothing_of_the_journal() {
+    let policy = RewardPolicy { scheme: Scheme::Pplns { factor: BasisPoints(20_000) }, fee: BasisPoints(0) };
+    let mut world = World::new(policy);
+    for _ in 0..40 {
+        world.run(&Op::Share { who: 0, algorithm: 0, work: 10 });
+    }
+    world.run(&Op::Cut);
+    assert_eq!((world.book.sizes().0, world.book.journal_needed_after()), (40, ShareSeq(0)), "no block yet");
+    // The template says that a block takes 10 work: eight windows of 20 are kept.
+    world.run(&Op::Expect { algorithm: 0, work: 10 });
+    world.run(&Op::Share { who: 0, algorithm: 0, work: 10 });
+    world.run(&Op::Cut);
+    assert_eq!(world.book.sizes().0, 16);
+    assert!(world.book.journal_needed_after() > ShareSeq(0));
+    // Another function takes over, and after a week nothing of the first one is needed.
+    world.run(&Op::Share { who: 1, algorithm: 1, work: 10 });
+    world.run(&Op::Cut);
+    assert_eq!(world.book.sizes().0, 17);
+    world.run(&Op::Pause(RETIRED_MS));
+    world.run(&Op::Share { who: 1, algorithm: 1, work: 10 });
+    world.run(&Op::Cut);
+    assert_eq!(world.book.sizes().0, 1, "the second function had no share for a week, either");
+    let newest = world.book.position().seq;
+    assert!(world.book.journal_needed_after() < newest);
+    world.run(&Op::Restart);
+    assert_eq!(world.book.sizes().0, 1);
 }

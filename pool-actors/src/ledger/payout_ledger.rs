@@ -18,9 +18,9 @@ use actix::{
     Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, MessageResult, WrapFuture as _,
 };
 use pool_domain::{
-    ids::{BlockHash, ShareSeq},
+    ids::{AlgorithmName, BlockHash, ShareSeq},
     maturity::BlockStatus,
-    units::Amount,
+    units::{Amount, Work},
 };
 use serde::Serialize;
 
@@ -79,6 +79,9 @@ const DEPTHS_TOLD_MAX: usize = 20;
 /// The journal's records, opened by the ledger itself.
 pub type OpenFeed = Arc<dyn Fn() -> Box<dyn LedgerFeed> + Send + Sync>;
 
+/// What the next block is going to be measured by.
+pub type ExpectedWork = Arc<dyn Fn() -> Option<(AlgorithmName, Work)> + Send + Sync>;
+
 /// What a PayoutLedger works with.
 #[derive(Clone)]
 pub struct Parts {
@@ -92,6 +95,8 @@ pub struct Parts {
     pub feed: OpenFeed,
     /// The journal's last durable record, for the lag.
     pub committed: Arc<dyn Fn() -> ShareSeq + Send + Sync>,
+    /// Function and network work of the newest template, once there is one.
+    pub expected: ExpectedWork,
     /// Time of postings.
     pub clock: SharedClock,
     /// Who tells the world.
@@ -271,6 +276,9 @@ impl PayoutLedger {
         let Some(book) = &mut self.book else { return };
         if self.committing || (begun < self.cut_due && !book.is_urgent()) {
             return;
+        }
+        if let Some((algorithm, network_work)) = (self.parts.expected)() {
+            book.expect(&algorithm, network_work);
         }
         let Some(commit) = book.cut() else { return };
         let needed_after = book.journal_needed_after();

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use pool_domain::{
-    ids::{AlgorithmName, ShareSeq},
+    ids::{Account, AlgorithmName, ShareSeq},
     pplns::{AccountPlace, BlockFound, Scheme, ShareWindow, WindowError, WindowState, window_work},
-    units::{BasisPoints, Work},
+    units::{BasisPoints, TimeMs, Work},
 };
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,9 @@ use crate::ports::store::{Split, WindowMark};
 /// Shares are kept until they are worth this many windows of the newest block, window included: for siblings found
 /// late, and for a network difficulty that rises. A window that reaches further is rebuilt from the journal.
 const KEPT_WINDOWS: u128 = 8;
+/// A function without a share for so long, by the journal's own times, is retired: its window is empty, and keeps nothing
+/// of the journal. Should it come back, its window begins with its first new share.
+const RETIRED_MS: u64 = 7 * 24 * 3_600 * 1_000;
 /// Records read at a time while a window is rebuilt.
 const REBUILD_BATCH: usize = 8_192;
 
@@ -47,7 +50,40 @@ struct Tracked {
     before_previous: ShareSeq,
     /// Network work of the newest block.
     network_work: Work,
+    /// Network work of the newest template: what the first block is going to be measured by.
+    expected_work: Work,
+    /// When its newest share was received.
+    newest_at: TimeMs,
     changed: bool,
+}
+
+impl Tracked {
+    fn new(shares: ShareWindow) -> Self {
+        Self {
+            shares,
+            previous: ShareSeq(0),
+            before_previous: ShareSeq(0),
+            network_work: Work::ZERO,
+            expected_work: Work::ZERO,
+            newest_at: TimeMs(0),
+            changed: true,
+        }
+    }
+
+    #[inline]
+    fn push(
+        &mut self,
+        share: &ShareLine,
+        account: &Account,
+        place: &mut AccountPlace,
+    ) -> Result<(), FeedError> {
+        if share.at.since(self.newest_at) > RETIRED_MS && self.newest_at > TimeMs(0) {
+            self.shares.begin_anew();
+        }
+        self.newest_at = self.newest_at.max(share.at);
+        let pushed = self.shares.push_at(share.seq, account, share.work, place);
+        pushed.map_err(|error| FeedError(error.to_string()))
+    }
 }
 
 /// What is stored of a window beside its place.
@@ -66,6 +102,8 @@ pub struct Windows {
     by_algorithm: BTreeMap<AlgorithmName, usize>,
     tracked: Vec<Tracked>,
     places: Places,
+    /// When the newest share of all was received.
+    newest_at: TimeMs,
 }
 
 /// While windows are rebuilt: the function had none.
@@ -106,7 +144,13 @@ impl Windows {
     /// No shares yet.
     #[must_use]
     pub fn new(policy: RewardPolicy) -> Self {
-        Self { policy, by_algorithm: BTreeMap::new(), tracked: Vec::new(), places: Places::default() }
+        Self {
+            policy,
+            by_algorithm: BTreeMap::new(),
+            tracked: Vec::new(),
+            places: Places::default(),
+            newest_at: TimeMs(0),
+        }
     }
 
     /// Rebuilds the windows from their marks and the journal's records through `position`.
@@ -126,17 +170,19 @@ impl Windows {
                 FeedError(format!("the stored window of {} is damaged: {error}", mark.algorithm))
             })?;
             let tracked = Tracked {
-                shares: empty_after(ShareSeq(mark.oldest.0.saturating_sub(1))),
                 previous: state.previous,
                 before_previous: state.before_previous,
                 network_work: state.network_work,
                 changed: false,
+                ..Tracked::new(empty_after(ShareSeq(mark.oldest.0.saturating_sub(1))))
             };
             windows.by_algorithm.insert(mark.algorithm.clone(), windows.tracked.len());
             windows.tracked.push(tracked);
             stored.insert(mark.algorithm.clone(), (mark, state));
         }
-        let from = windows.tracked.iter().map(|tracked| tracked.shares.dropped_through()).min();
+        // What an empty window passed over is not looked at again.
+        let held = stored.values().filter(|(_, state)| state.shares > 0);
+        let from = held.map(|(mark, _)| ShareSeq(mark.oldest.0.saturating_sub(1))).min();
         let Some(from) = from else { return Ok(windows) };
         // A window that was rebuilt from all there was begins before what is kept.
         let from = from.max(feed.oldest()?);
@@ -177,6 +223,7 @@ impl Windows {
     pub fn push(&mut self, names: &FeedNames, share: &ShareLine) -> Result<(), FeedError> {
         let window = self.places.windows[usize::from(share.algorithm)];
         self.tracked[window].changed = true;
+        self.newest_at = self.newest_at.max(share.at);
         self.push_into(window, names, share)
     }
 
@@ -200,10 +247,7 @@ impl Windows {
             let window = window as u32;
             *place = WorkerPlace { window, account: AccountPlace::default() };
         }
-        self.tracked[window]
-            .shares
-            .push_at(share.seq, &names.workers[worker].account, share.work, &mut place.account)
-            .map_err(|error| FeedError(error.to_string()))
+        self.tracked[window].push(share, &names.workers[worker].account, &mut place.account)
     }
 
     fn tracked(&mut self, algorithm: &AlgorithmName) -> &mut Tracked {
@@ -213,6 +257,12 @@ impl Windows {
 
     fn get(&self, algorithm: &AlgorithmName) -> Option<&Tracked> {
         self.by_algorithm.get(algorithm).map(|index| &self.tracked[*index])
+    }
+
+    /// The network work that the next block of this function is going to be measured by, as far as is known: bounds a
+    /// window that has seen no block yet.
+    pub fn expect(&mut self, algorithm: &AlgorithmName, network_work: Work) {
+        self.tracked(algorithm).expected_work = network_work;
     }
 
     /// The newest share of this function; 0 when there was none.
@@ -241,9 +291,12 @@ impl Windows {
         tracked.changed = true;
         let found = BlockFound { winning: anchor, network_work, previous_winning: tracked.previous };
         let mut weighed = policy.scheme.weigh(&mut tracked.shares, &found);
-        let lost = matches!(weighed, Err(WindowError::UnknownShare(_)))
-            && anchor <= tracked.shares.dropped_through();
-        if lost || matches!(weighed, Err(WindowError::Truncated { .. })) {
+        if matches!(weighed, Err(WindowError::UnknownShare(_))) && anchor <= tracked.shares.dropped_through()
+        {
+            // Looked at by itself: what came since may have ended the window that it belongs to.
+            let mut older = rebuilt(algorithm, anchor, feed)?;
+            weighed = policy.scheme.weigh(&mut older, &found);
+        } else if matches!(weighed, Err(WindowError::Truncated { .. })) {
             tracked.shares = rebuilt(algorithm, position, feed)?;
             weighed = policy.scheme.weigh(&mut tracked.shares, &found);
         }
@@ -270,6 +323,10 @@ impl Windows {
         let mut marks = Vec::new();
         for (algorithm, index) in &self.by_algorithm {
             let tracked = &mut self.tracked[*index];
+            if self.newest_at.since(tracked.newest_at) > RETIRED_MS && !tracked.shares.is_empty() {
+                tracked.shares.begin_anew();
+                tracked.changed = true;
+            }
             if !std::mem::take(&mut tracked.changed) {
                 continue;
             }
@@ -293,7 +350,8 @@ impl Windows {
     /// The journal must keep the records after this one.
     #[must_use]
     pub fn needed_after(&self, position: ShareSeq) -> ShareSeq {
-        self.tracked.iter().map(|tracked| tracked.shares.dropped_through()).min().unwrap_or(position)
+        let held = self.tracked.iter().filter(|tracked| !tracked.shares.is_empty());
+        held.map(|tracked| tracked.shares.dropped_through()).min().unwrap_or(position)
     }
 
     /// Shares in memory.
@@ -305,14 +363,19 @@ impl Windows {
 
 impl Tracked {
     fn prune(&mut self, scheme: Scheme) {
+        // A network that grows easier does not shorten what siblings of its last block may need.
+        let network_work = self.network_work.max(self.expected_work);
         match scheme {
-            _ if self.network_work == Work::ZERO => {}
-            Scheme::Pplns { factor } => {
-                let window = window_work(factor, self.network_work);
-                self.shares.prune_to_work(Work(window.0.saturating_mul(KEPT_WINDOWS)));
-            }
-            Scheme::Prop | Scheme::Solo => self.shares.prune_through(self.before_previous),
+            Scheme::Prop => self.shares.prune_through(self.before_previous),
+            _ if network_work == Work::ZERO => {}
+            Scheme::Pplns { factor } => self.keep(window_work(factor, network_work)),
+            // A winning share is looked up once, soon.
+            Scheme::Solo => self.keep(network_work),
         }
+    }
+
+    fn keep(&mut self, window: Work) {
+        self.shares.prune_to_work(Work(window.0.saturating_mul(KEPT_WINDOWS)));
     }
 }
 
@@ -329,13 +392,7 @@ fn index_of(
     algorithm: &AlgorithmName,
 ) -> usize {
     *by_algorithm.entry(algorithm.clone()).or_insert_with(|| {
-        tracked.push(Tracked {
-            shares: ShareWindow::new(),
-            previous: ShareSeq(0),
-            before_previous: ShareSeq(0),
-            network_work: Work::ZERO,
-            changed: true,
-        });
+        tracked.push(Tracked::new(ShareWindow::new()));
         tracked.len() - 1
     })
 }
@@ -346,7 +403,7 @@ fn rebuilt(
     position: ShareSeq,
     feed: &mut dyn LedgerFeed,
 ) -> Result<ShareWindow, FeedError> {
-    let mut window = ShareWindow::new();
+    let mut window = Tracked::new(ShareWindow::new());
     let (mut numbering, mut places) = (0, Vec::new());
     let oldest = feed.oldest()?;
     each_batch(feed, oldest, position, |names, shares| {
@@ -354,17 +411,14 @@ fn rebuilt(
             (numbering, places) = (names.numbering, Vec::new());
         }
         places.resize(names.workers.len(), AccountPlace::default());
-        for share in
-            shares.iter().filter(|share| names.algorithms[usize::from(share.algorithm)] == *algorithm)
-        {
+        let of_it = |share: &&ShareLine| names.algorithms[usize::from(share.algorithm)] == *algorithm;
+        for share in shares.iter().filter(of_it) {
             let worker = share.worker as usize;
-            window
-                .push_at(share.seq, &names.workers[worker].account, share.work, &mut places[worker])
-                .map_err(|error| FeedError(error.to_string()))?;
+            window.push(share, &names.workers[worker].account, &mut places[worker])?;
         }
         Ok(())
     })?;
-    Ok(window)
+    Ok(window.shares)
 }
 
 /// Visits the shares after `from`, through `through`, in batches.

@@ -7,7 +7,7 @@ use pool_domain::{
     maturity::{BlockStatus, Color},
     units::{Amount, BasisPoints, TimeMs, Work},
 };
-use rusqlite::{Connection, OptionalExtension, Row, named_params, types::ToSql};
+use rusqlite::{Connection, OptionalExtension, Row, Statement, named_params, params, types::ToSql};
 
 use super::{limbs::Limbs, statements as sql, unavailable, weights};
 use crate::ports::store::{
@@ -164,8 +164,9 @@ pub(super) fn splits(
         if let Some((mut split, packed)) = split.into_iter().next() {
             let weights = weights::unpack(&packed)
                 .ok_or_else(|| corrupt(format!("the split of block {block} is damaged")))?;
+            let mut by_id = db.prepare_cached(sql::ACCOUNT_NAME).map_err(unavailable)?;
             for (id, work) in weights {
-                split.weights.push((account_name(db, id)?, work));
+                split.weights.push((account_name(&mut by_id, id)?, work));
             }
             split.weights.sort_unstable_by(|a, b| a.0.cmp(&b.0));
             found.insert(*block, split);
@@ -174,11 +175,17 @@ pub(super) fn splits(
     Ok(found)
 }
 
-fn account_name(db: &Connection, id: i64) -> Result<Account, StoreError> {
-    let found = rows(db, sql::ACCOUNT_NAME, named_params! { ":id": id }, |row| {
-        text(row, 0, |name| Account::new(name).ok())
-    })?;
-    found.into_iter().next().ok_or_else(|| corrupt(format!("account {id} of a split does not exist")))
+/// The keys of the newest accounts.
+pub(super) fn keys(db: &Connection, limit: i64) -> Result<Vec<(i64, Account)>, StoreError> {
+    rows(db, sql::ACCOUNTS_NEWEST, named_params! { ":limit": limit }, |row| {
+        Ok((column::<i64>(row, 0)?, text(row, 1, |name| Account::new(name).ok())?))
+    })
+}
+
+fn account_name(by_id: &mut Statement<'_>, id: i64) -> Result<Account, StoreError> {
+    let missing = || corrupt(format!("account {id} of a split does not exist"));
+    let name = by_id.query_row(params![id], |row| row.get::<_, String>(0)).optional().map_err(unavailable)?;
+    Account::new(&name.ok_or_else(missing)?).map_err(|_| missing())
 }
 
 pub(super) fn accounts(

@@ -6,7 +6,7 @@ use pool_domain::units::TimeMs;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, named_params};
 use sha2::{Digest, Sha256};
 
-use super::statements::{MIGRATION_ADD, MIGRATIONS, MIGRATIONS_ALL, MIGRATIONS_TABLE};
+use super::statements::{ENTRIES_STAGING, MIGRATION_ADD, MIGRATIONS, MIGRATIONS_ALL, MIGRATIONS_TABLE};
 use super::{read::signed, unavailable};
 use crate::ports::store::StoreError;
 
@@ -20,6 +20,7 @@ pub(super) fn open_writer(path: &Path, now: TimeMs) -> Result<Connection, StoreE
     let mut db = Connection::open(path).map_err(unavailable)?;
     prepare(&db)?;
     migrate(&mut db, now)?;
+    db.execute_batch(ENTRIES_STAGING).map_err(unavailable)?;
     Ok(db)
 }
 

@@ -20,6 +20,8 @@ use crate::ports::store::{BlockChange, LedgerCommit, Position, Posting, ShareDel
 
 /// Keys remembered; past it they are looked up again.
 const KEYS_KEPT: usize = 1_000_000;
+/// Accounts whose keys are read before the first commit: a block may pay all of them, and one by one that takes long.
+const KEYS_READ: i64 = 200_000;
 /// The account of the pool itself.
 const POOL: i64 = 0;
 
@@ -46,7 +48,20 @@ impl Writer {
         Self { db, keys: Keys::default() }
     }
 
+    /// Reads the keys of the newest accounts.
+    fn read_keys(&mut self) -> Result<(), StoreError> {
+        let newest = read::keys(&self.db, KEYS_READ)?;
+        self.keys.count += newest.len();
+        self.keys.accounts.extend(
+            newest.into_iter().map(|(id, account)| (account, AccountKeys { id, workers: BTreeMap::new() })),
+        );
+        Ok(())
+    }
+
     pub(super) fn commit(&mut self, commit: &LedgerCommit) -> Result<Position, StoreError> {
+        if self.keys.accounts.is_empty() {
+            self.read_keys()?;
+        }
         if self.keys.count > KEYS_KEPT {
             self.keys = Keys::default();
         }
@@ -327,8 +342,13 @@ impl Step<'_> {
         let next =
             key(self.tx, sql::TRANSACTION_NEXT_ID, &[])?.ok_or_else(|| corrupt("no next transaction"))?;
         let mut moved = Moved::new();
+        run(self.tx, sql::ENTRIES_STAGE_CLEAR, &[])?;
         for (id, posting) in (next..).zip(postings) {
-            self.post_one(id, posting, &mut moved)?;
+            self.stage(id, posting, &mut moved)?;
+        }
+        run(self.tx, sql::ENTRIES_PUT, &[])?;
+        for (id, posting) in (next..).zip(postings) {
+            self.seal(id, posting)?;
         }
         let mut add = self.tx.prepare_cached(sql::BALANCE_ADD).map_err(unavailable)?;
         for ((account_id, kind), amount) in moved {
@@ -338,8 +358,9 @@ impl Step<'_> {
         Ok(())
     }
 
-    fn post_one(&mut self, id: i64, posting: &Posting, moved: &mut Moved) -> Result<(), StoreError> {
-        let mut add = self.tx.prepare_cached(sql::ENTRY_ADD).map_err(unavailable)?;
+    /// Puts a posting's lines where they are taken over from, all of a commit at once.
+    fn stage(&mut self, id: i64, posting: &Posting, moved: &mut Moved) -> Result<(), StoreError> {
+        let mut add = self.tx.prepare_cached(sql::ENTRY_STAGE).map_err(unavailable)?;
         for (line, entry) in (0_i64..).zip(posting.transaction.entries()) {
             let account_id = match entry.account.owner() {
                 Some(account) => self.account(account)?,
@@ -353,7 +374,11 @@ impl Step<'_> {
                 .checked_add(entry.amount)
                 .ok_or_else(|| corrupt("the amounts of one commit are beyond 128 bits"))?;
         }
-        // Sealing comes last: the database refuses it unless the lines sum to zero.
+        Ok(())
+    }
+
+    /// Comes last: the database refuses it unless the lines sum to zero.
+    fn seal(&self, id: i64, posting: &Posting) -> Result<(), StoreError> {
         run(
             self.tx,
             sql::TRANSACTION_SEAL,

@@ -1,0 +1,1 @@
+DELETE FROM temp.entries_staged
