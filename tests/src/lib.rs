@@ -2,4 +2,5 @@
 
 pub mod kaspad;
 pub mod pool;
+pub mod postgres;
 pub mod solve;

@@ -174,6 +174,8 @@ fn what_has_one_home_stays_there() {
         ("thread::Builder", &["runtime/"]),
         ("SystemTime::now", &["adapters/"]),
         ("rusqlite", &["adapters/sqlite"]),
+        ("tokio_postgres", &["adapters/postgres"]),
+        ("bb8::", &["adapters/postgres"]),
         ("std::fs", &["adapters/", "config/", "app"]),
     ];
     for (needle, homes) in rules {

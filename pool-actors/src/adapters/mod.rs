@@ -7,5 +7,10 @@ pub mod node_bip22;
 mod node_dag_memory;
 mod node_endpoints;
 pub mod node_kaspa;
+pub mod postgres;
 pub mod sqlite;
 pub mod system_clock;
+mod weights;
+
+/// The body of a thread that works for a store; ends when the last handle of the store is dropped.
+pub type StoreThread = Box<dyn FnOnce() + Send>;

@@ -12,11 +12,7 @@ use pool_engine::Registry;
 
 use super::chain;
 use crate::{
-    adapters::{
-        disk_folder::FolderDisk,
-        sqlite::{SqliteStore, StoreThread},
-        system_clock::SystemClock,
-    },
+    adapters::{StoreThread, disk_folder::FolderDisk, sqlite::SqliteStore, system_clock::SystemClock},
     api::{Assets, Currency, MetricsHandle},
     config::Config,
     error::{Code, Failure},

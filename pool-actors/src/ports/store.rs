@@ -37,6 +37,14 @@ pub enum StoreError {
         /// Commits made according to the database.
         found: u64,
     },
+    /// Another process is the node's writer.
+    #[error("store: another pool process {what} as {node}; stop it, or give this pool its own pool.node_id")]
+    InUse {
+        /// Node name.
+        node: String,
+        /// What the other one does with the database.
+        what: String,
+    },
     /// The schema is not one that this program can work with.
     #[error("store: {what}")]
     Schema {

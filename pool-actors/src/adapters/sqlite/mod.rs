@@ -10,7 +10,6 @@ mod schema;
 mod statements;
 #[cfg(test)]
 mod tests;
-mod weights;
 mod write;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -23,6 +22,7 @@ use pool_domain::{
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
+use super::StoreThread;
 use crate::ports::store::{
     AccountRow, BlockQuery, BlockRow, BlockStep, Finding, LedgerCommit, LedgerState, Position, Split,
     StoreError, StorePort, Totals,
@@ -40,9 +40,6 @@ pub struct SqliteStore {
     reader: mpsc::Sender<Job<Connection>>,
     auditor: mpsc::Sender<Job<Connection>>,
 }
-
-/// The body of a thread that works for a [`SqliteStore`]; ends when the last handle is dropped.
-pub type StoreThread = Box<dyn FnOnce() + Send>;
 
 /// The threads of one [`SqliteStore`], by name.
 pub type StoreThreads = [(&'static str, StoreThread); 3];

@@ -9,7 +9,7 @@ use pool_domain::{
 };
 use rusqlite::{Connection, OptionalExtension, Row, Statement, named_params, params, types::ToSql};
 
-use super::{limbs::Limbs, statements as sql, unavailable, weights};
+use super::{super::weights, limbs::Limbs, statements as sql, unavailable};
 use crate::ports::store::{
     AccountRow, Anchor, Balance, BlockQuery, BlockRow, BlockStep, Finding, LedgerState, Position, Split,
     StoreError, Totals, WindowMark, WorkerShares,

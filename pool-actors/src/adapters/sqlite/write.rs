@@ -12,9 +12,10 @@ use rusqlite::{
 };
 
 use super::{
+    super::weights,
     limbs::Limbs,
     read::{self, corrupt, signed},
-    statements as sql, unavailable, weights,
+    statements as sql, unavailable,
 };
 use crate::ports::store::{BlockChange, LedgerCommit, Position, Posting, ShareDelta, Split, StoreError};
 

@@ -1,0 +1,381 @@
+//! Queries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pool_domain::{
+    ids::{Account, AlgorithmName, BlockHash, ShareSeq, WorkerName},
+    maturity::{BlockStatus, Color},
+    units::{Amount, BasisPoints, TimeMs, Work},
+};
+use tokio_postgres::{Row, types::FromSql};
+
+use super::{
+    super::weights,
+    codec::{Numeric, Stamp},
+    session::{Session, failure},
+    statements as sql,
+};
+use crate::ports::store::{
+    AccountRow, Anchor, Balance, BlockQuery, BlockRow, BlockStep, Finding, LedgerState, Position, Split,
+    StoreError, Totals, WindowMark, WorkerShares,
+};
+
+/// Something that is asked over one connection.
+pub(super) trait Question: Send + Sync + 'static {
+    type Answer: Send + 'static;
+
+    /// It may take as long as it takes, and leaves its connection unfit for others.
+    const LONG: bool = false;
+
+    fn ask(&self, session: &Session) -> impl Future<Output = Result<Self::Answer, StoreError>> + Send;
+}
+
+pub(super) fn corrupt(what: impl Into<String>) -> StoreError {
+    StoreError::Corrupt { what: what.into() }
+}
+
+/// A number as PostgreSQL keeps it.
+pub(super) fn signed(value: u64) -> Result<i64, StoreError> {
+    i64::try_from(value).map_err(|_| corrupt(format!("{value} does not fit the database's integers")))
+}
+
+fn unsigned(value: i64) -> Result<u64, StoreError> {
+    u64::try_from(value)
+        .map_err(|_| corrupt(format!("the database holds {value} where nothing negative belongs")))
+}
+
+pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, StoreError> {
+    row.try_get(index).map_err(|error| corrupt(format!("PostgreSQL, column {index}: {error}")))
+}
+
+fn count(row: &Row, index: usize) -> Result<u64, StoreError> {
+    unsigned(column(row, index)?)
+}
+
+fn seq(row: &Row, index: usize) -> Result<ShareSeq, StoreError> {
+    count(row, index).map(ShareSeq)
+}
+
+fn optional_count(row: &Row, index: usize) -> Result<Option<u64>, StoreError> {
+    column::<Option<i64>>(row, index)?.map(unsigned).transpose()
+}
+
+fn work(row: &Row, index: usize) -> Result<Work, StoreError> {
+    Work::try_from(column::<Numeric>(row, index)?).map_err(corrupt)
+}
+
+fn amount(row: &Row, index: usize) -> Result<Amount, StoreError> {
+    Amount::try_from(column::<Numeric>(row, index)?).map_err(corrupt)
+}
+
+fn time(row: &Row, index: usize) -> Result<TimeMs, StoreError> {
+    column::<Stamp>(row, index).map(|stamp| stamp.0)
+}
+
+pub(super) fn text<T>(row: &Row, index: usize, parse: impl Fn(&str) -> Option<T>) -> Result<T, StoreError> {
+    let stored: &str = column(row, index)?;
+    parse(stored).ok_or_else(|| corrupt(format!("the database holds \"{stored}\" in column {index}")))
+}
+
+fn address(row: &Row, index: usize) -> Result<Account, StoreError> {
+    text(row, index, |name| Account::new(name).ok())
+}
+
+fn algorithm(row: &Row, index: usize) -> Result<AlgorithmName, StoreError> {
+    text(row, index, |name| AlgorithmName::new(name).ok())
+}
+
+fn worker(row: &Row, index: usize) -> Result<WorkerName, StoreError> {
+    text(row, index, |name| WorkerName::new(name).ok())
+}
+
+pub(super) fn hash(bytes: &[u8]) -> Result<BlockHash, StoreError> {
+    bytes.try_into().map(BlockHash).map_err(|_| corrupt("a block hash in the database is not of 32 bytes"))
+}
+
+fn status(name: &str) -> Option<BlockStatus> {
+    use BlockStatus::{Accepted, Candidate, Matured, Paid, Rejected, Submitted, Void};
+    [Candidate, Submitted, Accepted, Rejected, Matured, Paid, Void]
+        .into_iter()
+        .find(|known| known.as_str() == name)
+}
+
+fn color(name: &str) -> Option<Color> {
+    [Color::Unknown, Color::Blue, Color::Red].into_iter().find(|known| known.as_str() == name)
+}
+
+fn limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+pub(super) async fn load(session: &Session, node: &str) -> Result<LedgerState, StoreError> {
+    let rows = session.query(sql::POSITION_GET, &[&node]).await?;
+    let position = rows.first().map_or(Ok(Position::default()), |row| {
+        Ok::<_, StoreError>(Position { seq: seq(row, 0)?, commits: count(row, 1)? })
+    })?;
+    let open = session.query(sql::BLOCKS_OPEN, &[&node]).await?;
+    let open_blocks = with_parents(session, &open).await?;
+    let windows = session.query(sql::WINDOWS_ALL, &[&node]).await?;
+    let windows = windows.iter().map(|row| {
+        Ok(WindowMark {
+            algorithm: algorithm(row, 0)?,
+            oldest: seq(row, 1)?,
+            newest: seq(row, 2)?,
+            state: column(row, 3)?,
+        })
+    });
+    let windows = windows.collect::<Result<_, StoreError>>()?;
+    let anchors = session.query(sql::ANCHORS_ALL, &[&node]).await?;
+    let anchors = anchors
+        .iter()
+        .map(|row| Ok(Anchor { candidate: column::<i64>(row, 0)?.cast_unsigned(), seq: seq(row, 1)? }));
+    let anchors = anchors.collect::<Result<_, StoreError>>()?;
+    Ok(LedgerState { position, open_blocks, windows, anchors })
+}
+
+fn block_row(row: &Row) -> Result<BlockRow, StoreError> {
+    Ok(BlockRow {
+        number: count(row, 0)?,
+        hash: hash(column(row, 1)?)?,
+        candidate: column::<i64>(row, 2)?.cast_unsigned(),
+        candidate_seq: seq(row, 3)?,
+        anchor: optional_count(row, 4)?.map(ShareSeq),
+        fallback: seq(row, 5)?,
+        algorithm: algorithm(row, 6)?,
+        network_work: work(row, 7)?,
+        height: optional_count(row, 8)?,
+        parents: Vec::new(),
+        account: address(row, 9)?,
+        worker: worker(row, 10)?,
+        found_at: time(row, 11)?,
+        life: text(row, 12, |stored| serde_json::from_str(stored).ok())?,
+        income: text(row, 13, |stored| serde_json::from_str(stored).ok())?,
+        confirmations: count(row, 14)?,
+        merging_block: column::<Option<&[u8]>>(row, 15)?.map(hash).transpose()?,
+        reason: column(row, 16)?,
+    })
+}
+
+async fn with_parents(session: &Session, rows: &[Row]) -> Result<Vec<BlockRow>, StoreError> {
+    let mut blocks = rows.iter().map(block_row).collect::<Result<Vec<_>, _>>()?;
+    if blocks.is_empty() {
+        return Ok(blocks);
+    }
+    let numbers = blocks.iter().map(|block| signed(block.number)).collect::<Result<Vec<_>, _>>()?;
+    let mut parents: BTreeMap<u64, Vec<BlockHash>> = BTreeMap::new();
+    for row in session.query(sql::BLOCK_PARENTS, &[&numbers]).await? {
+        parents.entry(count(&row, 0)?).or_default().push(hash(column(&row, 1)?)?);
+    }
+    for block in &mut blocks {
+        block.parents = parents.remove(&block.number).unwrap_or_default();
+    }
+    Ok(blocks)
+}
+
+/// Accounts with everything that is known of them, in the order given.
+async fn account_rows(session: &Session, page: Vec<(i64, Account)>) -> Result<Vec<AccountRow>, StoreError> {
+    let ids: Vec<i64> = page.iter().map(|(id, _)| *id).collect();
+    let mut workers: BTreeMap<i64, Vec<WorkerShares>> = BTreeMap::new();
+    for row in session.query(sql::ACCOUNT_SHARES, &[&ids]).await? {
+        workers.entry(column(&row, 0)?).or_default().push(WorkerShares {
+            worker: worker(&row, 1)?,
+            algorithm: algorithm(&row, 2)?,
+            accepted: count(&row, 3)?,
+            work: work(&row, 4)?,
+            last_share_at: time(&row, 5)?,
+        });
+    }
+    let mut balances: BTreeMap<i64, Balance> = BTreeMap::new();
+    for row in session.query(sql::ACCOUNT_BALANCES, &[&ids]).await? {
+        let balance = balances.entry(column(&row, 0)?).or_default();
+        match column::<&str>(&row, 1)? {
+            "miner_pending" => balance.pending = amount(&row, 2)?,
+            "miner_confirmed" => balance.confirmed = amount(&row, 2)?,
+            _ => {}
+        }
+    }
+    let rows = page.into_iter().map(|(id, account)| AccountRow {
+        account,
+        workers: workers.remove(&id).unwrap_or_default(),
+        balance: balances.remove(&id).unwrap_or_default(),
+    });
+    Ok(rows.collect())
+}
+
+fn named(rows: &[Row]) -> Result<Vec<(i64, Account)>, StoreError> {
+    rows.iter().map(|row| Ok((column(row, 0)?, address(row, 1)?))).collect()
+}
+
+/// Names of the nodes that feed this database.
+pub(super) struct Nodes;
+
+impl Question for Nodes {
+    type Answer = Vec<String>;
+
+    async fn ask(&self, session: &Session) -> Result<Self::Answer, StoreError> {
+        session.query(sql::POSITION_NODES, &[]).await?.iter().map(|row| column(row, 0)).collect()
+    }
+}
+
+/// Accounts in order of address.
+pub(super) struct Accounts {
+    pub(super) after: Option<Account>,
+    pub(super) limit: usize,
+}
+
+impl Question for Accounts {
+    type Answer = Vec<AccountRow>;
+
+    async fn ask(&self, session: &Session) -> Result<Self::Answer, StoreError> {
+        let after = self.after.as_ref().map_or("", Account::as_str);
+        let page = session.query(sql::ACCOUNTS_PAGE, &[&after, &limit(self.limit)]).await?;
+        account_rows(session, named(&page)?).await
+    }
+}
+
+/// One account.
+pub(super) struct OneAccount(pub(super) Account);
+
+impl Question for OneAccount {
+    type Answer = Option<AccountRow>;
+
+    async fn ask(&self, session: &Session) -> Result<Self::Answer, StoreError> {
+        let found = session.query(sql::ACCOUNT_IDS, &[&[self.0.as_str()].as_slice()]).await?;
+        Ok(account_rows(session, named(&found)?).await?.into_iter().next())
+    }
+}
+
+/// Blocks, newest first.
+pub(super) struct Blocks(pub(super) BlockQuery);
+
+impl Question for Blocks {
+    type Answer = Vec<BlockRow>;
+
+    async fn ask(&self, session: &Session) -> Result<Self::Answer, StoreError> {
+        let query = &self.0;
+        let before = query.before.map_or(Ok(i64::MAX), signed)?;
+        let status = query.status.map_or("", BlockStatus::as_str);
+        let color = query.color.map_or("", Color::as_str);
+        let account = query.account.as_ref().map_or("", Account::as_str);
+        let page = session
+            .query(sql::BLOCKS_PAGE, &[&before, &status, &color, &account, &limit(query.limit)])
+            .await?;
+        with_parents(session, &page).await
+    }
+}
+
+/// One block and its life so far.
+pub(super) struct OneBlock(pub(super) BlockHash);
+
+impl Question for OneBlock {
+    type Answer = Option<(BlockRow, Vec<BlockStep>)>;
+
+    async fn ask(&self, session: &Session) -> Result<Self::Answer, StoreError> {
+        let found = session.query(sql::BLOCK_BY_HASH, &[&self.0.0.as_slice()]).await?;
+        let Some(block) = with_parents(session, &found).await?.into_iter().next() else { return Ok(None) };
+        let steps = session.query(sql::BLOCK_HISTORY, &[&signed(block.number)?]).await?;
+        let steps = steps.iter().map(|row| {
+            Ok(BlockStep {
+                at: time(row, 0)?,
+                status: text(row, 1, status)?,
+                color: text(row, 2, color)?,
+                reason: column(row, 3)?,
+            })
+        });
+        let steps = steps.collect::<Result<_, StoreError>>()?;
+        Ok(Some((block, steps)))
+    }
+}
+
+/// The splits of these blocks, where known.
+pub(super) struct Splits(pub(super) Vec<BlockHash>);
+
+impl Question for Splits {
+    type Answer = BTreeMap<BlockHash, Split>;
+
+    async fn ask(&self, session: &Session) -> Result<Self::Answer, StoreError> {
+        let hashes: Vec<&[u8]> = self.0.iter().map(|hash| hash.0.as_slice()).collect();
+        let mut found = Vec::new();
+        let mut ids = BTreeSet::new();
+        for row in session.query(sql::SPLITS_GET, &[&hashes]).await? {
+            let block = hash(column(&row, 0)?)?;
+            let weights = weights::unpack(column(&row, 5)?)
+                .ok_or_else(|| corrupt(format!("the split of block {block} is damaged")))?;
+            ids.extend(weights.iter().map(|(id, _)| *id));
+            let fee = u32::try_from(column::<i32>(&row, 2)?).map_err(|_| corrupt("a fee is negative"))?;
+            let split = Split {
+                scheme: column(&row, 1)?,
+                fee: BasisPoints(fee),
+                first_seq: optional_count(&row, 3)?.map(ShareSeq),
+                last_seq: seq(&row, 4)?,
+                weights: Vec::new(),
+            };
+            found.push((block, split, weights));
+        }
+        let ids: Vec<i64> = ids.into_iter().collect();
+        let names: BTreeMap<i64, Account> =
+            named(&session.query(sql::ACCOUNT_NAMES, &[&ids]).await?)?.into_iter().collect();
+        let mut splits = BTreeMap::new();
+        for (block, mut split, weights) in found {
+            for (id, work) in weights {
+                let name = names
+                    .get(&id)
+                    .ok_or_else(|| corrupt(format!("account {id} of a split does not exist")))?;
+                split.weights.push((name.clone(), work));
+            }
+            split.weights.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+            splits.insert(block, split);
+        }
+        Ok(splits)
+    }
+}
+
+/// Sums over the whole ledger.
+pub(super) struct AllTotals;
+
+impl Question for AllTotals {
+    type Answer = Totals;
+
+    async fn ask(&self, session: &Session) -> Result<Self::Answer, StoreError> {
+        let counts = session.query(sql::COUNTS, &[]).await?;
+        let counts = counts.first().ok_or_else(|| corrupt("no row where one must be"))?;
+        let blocks = session.query(sql::BLOCK_COUNTS, &[]).await?;
+        let blocks = blocks
+            .iter()
+            .map(|row| Ok((text(row, 0, status)?, text(row, 1, color)?, count(row, 2)?)))
+            .collect::<Result<_, StoreError>>()?;
+        let balances = session.query(sql::BALANCE_TOTALS, &[]).await?;
+        let balances = balances
+            .iter()
+            .map(|row| Ok((column(row, 0)?, amount(row, 1)?)))
+            .collect::<Result<_, StoreError>>()?;
+        Ok(Totals {
+            accounts: count(counts, 0)?,
+            workers: count(counts, 1)?,
+            accepted: count(counts, 2)?,
+            blocks,
+            balances,
+        })
+    }
+}
+
+/// Every audit.
+pub(super) struct Check;
+
+impl Question for Check {
+    type Answer = Vec<Finding>;
+
+    const LONG: bool = true;
+
+    async fn ask(&self, session: &Session) -> Result<Self::Answer, StoreError> {
+        session.client.batch_execute(sql::AUDIT_BEGIN.text).await.map_err(failure)?;
+        let mut findings = Vec::new();
+        for (check, statement) in sql::CHECKS {
+            let rows = session.client.query(*statement, &[]).await.map_err(failure)?.len() as u64;
+            if rows > 0 {
+                findings.push(Finding { check, rows });
+            }
+        }
+        Ok(findings)
+    }
+}

@@ -1,0 +1,104 @@
+//! Where the database is and how long it may take.
+
+use std::{fmt, time::Duration};
+
+use tokio_postgres::config::{Config, Host, SslMode};
+
+/// A database that can be connected to.
+#[derive(Clone)]
+pub struct PostgresSettings {
+    pub(super) config: Config,
+    /// Connections for reading.
+    pub connections: u32,
+    /// Bound on the time until a connection is usable.
+    pub connect_timeout: Duration,
+    /// Bound on one statement. Audits take what they take.
+    pub statement_timeout: Duration,
+}
+
+impl PostgresSettings {
+    /// From `postgres://user:password@host:port/database` (several hosts are tried in turn), or the `key=value` form.
+    /// `password` stands in for one that the address should not show.
+    ///
+    /// # Errors
+    /// What is wrong with the address, without its password.
+    pub fn new(url: &str, password: Option<String>) -> Result<Self, String> {
+        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
+            // Its source names the key; the address itself may hold a password.
+            std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
+        })?;
+        if config.get_ssl_mode() == SslMode::Require {
+            return Err("sslmode=require: TLS is not built into this pool; use a Unix socket, a private \
+                        network or a tunnel, and sslmode=disable"
+                .into());
+        }
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err("no host is named".into());
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("dagpool");
+        }
+        if let Some(password) = password {
+            config.password(password);
+        }
+        // With several hosts, the one that takes writes; a replica is asked through its own address.
+        config.ssl_mode(SslMode::Disable);
+        Ok(Self {
+            config,
+            connections: 8,
+            connect_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(10),
+        })
+    }
+}
+
+/// Host, port and database; never the password.
+impl fmt::Display for PostgresSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hosts = self.config.get_hosts().iter().map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            #[cfg(unix)]
+            Host::Unix(path) => path.display().to_string(),
+        });
+        let hosts: Vec<_> =
+            hosts.chain(self.config.get_hostaddrs().iter().map(ToString::to_string)).collect();
+        let ports: Vec<_> = self.config.get_ports().iter().map(ToString::to_string).collect();
+        let port = if ports.is_empty() { "5432".to_owned() } else { ports.join(",") };
+        let database = self.config.get_dbname().or(self.config.get_user()).unwrap_or("?");
+        write!(f, "postgres://{}:{port}/{database}", hosts.join(","))
+    }
+}
+
+impl fmt::Debug for PostgresSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PostgresSettings({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_never_shows_its_password() {
+        let settings = PostgresSettings::new("postgres://pool:hush@db1:5433/money", None).unwrap();
+        assert_eq!(settings.to_string(), "postgres://db1:5433/money");
+        assert!(!format!("{settings:?}").contains("hush"));
+        let other = PostgresSettings::new("postgres://pool@db1,db2/money", Some("hush".into())).unwrap();
+        assert_eq!(other.to_string(), "postgres://db1,db2:5432/money");
+        assert_eq!(other.config.get_password(), Some(&b"hush"[..]));
+    }
+
+    #[test]
+    fn what_cannot_be_connected_to_is_refused() {
+        for (url, word) in [
+            ("postgres://", "no host"),
+            ("postgres://u:hush@h:port/db", "port"),
+            ("postgres://h/db?sslmode=require", "TLS"),
+            ("postgres://h/db?colour=red", "colour"),
+        ] {
+            let refused = PostgresSettings::new(url, None).unwrap_err();
+            assert!(refused.contains(word) && !refused.contains("hush"), "{url}: {refused}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The statements, by the names of their files below `sql/postgres/`.
+
+/// A statement with the name of its file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sql {
+    pub(super) name: &'static str,
+    pub(super) text: &'static str,
+}
+
+macro_rules! text {
+    ($folder:literal, $file:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/postgres/", $folder, "/", $file, ".sql"))
+    };
+}
+
+macro_rules! statements {
+    ($(#[$meta:meta])* $group:ident: $($name:ident = $file:literal),* $(,)?) => {
+        $(pub(super) const $name: Sql = Sql { name: $file, text: text!("statements", $file) };)*
+        $(#[$meta])*
+        pub(super) const $group: &[Sql] = &[$($name),*];
+    };
+}
+
+statements! {
+    /// Run as they are, before anything can be prepared.
+    #[cfg(test)]
+    PLAIN:
+    AUDIT_BEGIN = "audit_begin",
+    MIGRATION_ADD = "migration_add",
+    MIGRATIONS_ALL = "migrations_all",
+    MIGRATIONS_EXIST = "migrations_exist",
+    MIGRATIONS_LOCK = "migrations_lock",
+    MIGRATIONS_TABLE = "migrations_table",
+    SERVER_VERSION = "server_version",
+    SESSION = "session",
+    SESSION_TIMEOUT = "session_timeout",
+    STAGE = "stage",
+}
+
+statements! {
+    /// Prepared by every connection.
+    READING:
+    ACCOUNT_BALANCES = "account_balances",
+    ACCOUNT_IDS = "account_ids",
+    ACCOUNT_NAMES = "account_names",
+    ACCOUNT_SHARES = "account_shares",
+    ACCOUNTS_PAGE = "accounts_page",
+    ANCHORS_ALL = "anchors_all",
+    BALANCE_TOTALS = "balance_totals",
+    BLOCK_BY_HASH = "block_by_hash",
+    BLOCK_COUNTS = "block_counts",
+    BLOCK_HISTORY = "block_history",
+    BLOCK_PARENTS = "block_parents",
+    BLOCKS_OPEN = "blocks_open",
+    BLOCKS_PAGE = "blocks_page",
+    COUNTS = "counts",
+    POSITION_GET = "position_get",
+    POSITION_NODES = "position_nodes",
+    SPLITS_GET = "splits_get",
+    WINDOWS_ALL = "windows_all",
+}
+
+statements! {
+    /// Prepared by the connection that writes.
+    WRITING:
+    ACCOUNTS_CREATE = "accounts_create",
+    ANCHORS_PUT = "anchors_put",
+    ANCHORS_REMOVE = "anchors_remove",
+    BALANCES_COPY = "balances_copy",
+    BALANCES_MERGE = "balances_merge",
+    BLOCKS_COPY = "blocks_copy",
+    BLOCKS_LOCK = "blocks_lock",
+    BLOCKS_MERGE = "blocks_merge",
+    ENTRIES_COPY = "entries_copy",
+    HISTORY_COPY = "history_copy",
+    PARENTS_COPY = "parents_copy",
+    PARENTS_REMOVE = "parents_remove",
+    POSITION_ADVANCE = "position_advance",
+    POSITION_LOCK = "position_lock",
+    SHARES_COPY = "shares_copy",
+    SHARES_MERGE = "shares_merge",
+    SPLITS_COPY = "splits_copy",
+    TRANSACTIONS_ADD = "transactions_add",
+    WINDOW_PUT = "window_put",
+    WORKER_IDS = "worker_ids",
+    WORKERS_CREATE = "workers_create",
+    WRITER_EVICT = "writer_evict",
+    WRITER_LOCK = "writer_lock",
+    WRITER_TAKE = "writer_take",
+}
+
+/// Schema changes in order.
+pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "ledger", text!("migrations", "0001_ledger"))];
+
+/// Audits that return no rows when all is well.
+pub(super) const CHECKS: &[(&str, &str)] = &[
+    ("balances_match_entries", text!("checks", "balances_match_entries")),
+    ("settled_blocks_have_no_pending", text!("checks", "settled_blocks_have_no_pending")),
+    ("transactions_sum_to_zero", text!("checks", "transactions_sum_to_zero")),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_file_is_a_statement_of_its_own() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/postgres/statements");
+        let files: BTreeSet<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        let known: BTreeSet<String> =
+            [PLAIN, READING, WRITING].concat().iter().map(|statement| statement.name.to_owned()).collect();
+        assert_eq!(files, known);
+    }
+}

@@ -1,0 +1,1 @@
+SELECT id, address FROM accounts WHERE address = ANY ($1)

@@ -1,0 +1,1 @@
+SELECT id, address FROM accounts WHERE id = ANY ($1)

@@ -1,0 +1,1 @@
+SELECT candidate, seq FROM anchors WHERE node = $1 ORDER BY seq

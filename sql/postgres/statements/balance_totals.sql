@@ -1,0 +1,1 @@
+SELECT kind, sum(amount) FROM balances GROUP BY kind ORDER BY kind

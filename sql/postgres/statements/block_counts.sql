@@ -1,0 +1,1 @@
+SELECT status, color, count(*) FROM blocks GROUP BY status, color

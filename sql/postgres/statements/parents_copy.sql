@@ -1,0 +1,1 @@
+COPY block_parents (number, position, parent) FROM STDIN (FORMAT binary)

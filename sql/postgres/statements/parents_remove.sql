@@ -1,0 +1,1 @@
+DELETE FROM block_parents WHERE number = ANY ($1)

@@ -1,0 +1,1 @@
+SELECT seq, commits FROM positions WHERE node = $1

@@ -1,0 +1,1 @@
+SELECT node FROM positions ORDER BY node

@@ -1,0 +1,307 @@
+//! A private PostgreSQL: a server of the test's own, in a folder of its own, that is killed, paused and restarted as the
+//! test likes and ends with its handle. Tests fail, never skip, when it can't be had: `tests/tools/packages.sh` installs it.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, TcpListener},
+    os::unix::{fs::chown, process::CommandExt as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// How long the server may take to start or to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Owner of the pool's database; not a superuser, as in production.
+const OWNER: &str = "dagpool";
+
+/// A running (or killed) server and its data; both are gone when this is dropped.
+pub struct Postgres {
+    folder: TempDir,
+    address: Ipv4Addr,
+    port: u16,
+    child: Option<Child>,
+}
+
+/// Where the server's programs are: the newest version that is installed.
+fn programs() -> PathBuf {
+    let packaged = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = packaged
+        .map(|version| version.path().join("bin"))
+        .filter(|bin| bin.join("initdb").exists())
+        .collect();
+    found.sort();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let elsewhere = std::env::split_paths(&path).find(|folder| folder.join("initdb").exists());
+    found.pop().or(elsewhere).expect("PostgreSQL is installed: tests/tools/packages.sh does it")
+}
+
+/// The server refuses to run as root: then it runs as the package's own user.
+fn user() -> Option<(u32, u32)> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").expect("the list of users");
+    let line = users.lines().find(|line| line.starts_with("postgres:")).expect("the user postgres");
+    let mut numbers = line.split(':').skip(2).map(|number| number.parse().expect("a number"));
+    Some((numbers.next().expect("a user"), numbers.next().expect("a group")))
+}
+
+fn command(program: &str) -> Command {
+    let mut command = Command::new(programs().join(program));
+    command.stdin(Stdio::null()).env_remove("PGDATA").env("LC_ALL", "C.UTF-8").current_dir("/");
+    if let Some((user, group)) = user() {
+        command.uid(user).gid(group);
+    }
+    command
+}
+
+fn own(path: &Path) {
+    if let Some((user, group)) = user() {
+        chown(path, Some(user), Some(group)).expect("the folder can be given away");
+    }
+}
+
+fn run(mut command: Command) {
+    let done = command.output().expect("PostgreSQL's programs run");
+    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// A data folder as initdb makes it, with the pool's role and database: made once for this user and version, copied
+/// by each test.
+fn template() -> PathBuf {
+    let version = programs().parent().and_then(Path::file_name).expect("a version").to_owned();
+    let name = format!("dagpool-tests-postgres-{}-1", version.to_string_lossy());
+    let ready = std::env::temp_dir().join(name);
+    if !ready.exists() {
+        let making = tempfile::tempdir().expect("a temporary folder");
+        own(making.path());
+        let data = making.path().join("data");
+        let mut init = command("initdb");
+        init.arg("-D").arg(&data).args(["-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8"]);
+        run({
+            init.args(["--auth=trust", "--no-sync", "--no-instructions"]);
+            init
+        });
+        for statement in
+            [format!("CREATE ROLE {OWNER} LOGIN"), format!("CREATE DATABASE {OWNER} OWNER {OWNER}")]
+        {
+            let mut single = command("postgres");
+            let input = making.path().join("input.sql");
+            fs::write(&input, format!("{statement}\n")).expect("written");
+            single.args(["--single", "-j", "-D"]).arg(&data).arg("postgres");
+            single.stdin(fs::File::open(&input).expect("just written"));
+            run(single);
+        }
+        fs::write(
+            data.join("pg_hba.conf"),
+            "host all all 127.0.0.0/8 trust\nhost replication all 127.0.0.0/8 trust\n",
+        )
+        .expect("written");
+        // Whoever comes second finds it done.
+        let _ = fs::rename(&data, &ready);
+    }
+    ready
+}
+
+impl Postgres {
+    /// Starts a server on a fresh data folder and returns when it takes connections.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start() -> Self {
+        let folder = fresh_folder();
+        let mut copy = Command::new("cp");
+        copy.arg("-a").arg(template()).arg(folder.path().join("data"));
+        run(copy);
+        Self::on(folder)
+    }
+
+    fn on(folder: TempDir) -> Self {
+        let address = own_loopback();
+        let port = TcpListener::bind((address, 0)).and_then(|held| held.local_addr()).expect("a port").port();
+        let mut server = Self { folder, address, port, child: None };
+        server.restart();
+        server
+    }
+
+    /// A second server that follows this one and takes reads.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn replica(&self) -> Self {
+        let folder = fresh_folder();
+        let mut copy = command("pg_basebackup");
+        copy.args(["-U", "postgres", "-h", &self.address.to_string(), "-p", &self.port.to_string()]);
+        copy.args(["--checkpoint=fast", "--no-sync", "-R", "-D"]).arg(folder.path().join("data"));
+        run(copy);
+        Self::on(folder)
+    }
+
+    /// Makes a replica take writes.
+    ///
+    /// # Panics
+    /// When it refuses.
+    pub fn promote(&self) {
+        let mut promote = command("pg_ctl");
+        promote.args(["promote", "-w", "-D"]).arg(self.data());
+        run(promote);
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Address of the pool's database.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("postgres://{OWNER}@{}:{}/{OWNER}", self.address, self.port)
+    }
+
+    /// As [`Self::url`], as superuser.
+    #[must_use]
+    pub fn admin_url(&self) -> String {
+        format!("postgres://postgres@{}:{}/{OWNER}", self.address, self.port)
+    }
+
+    /// Runs SQL as the pool's own role; its output.
+    ///
+    /// # Errors
+    /// What the server says.
+    ///
+    /// # Panics
+    /// When psql is missing.
+    pub fn sql(&self, statement: &str) -> Result<String, String> {
+        let mut psql = command("psql");
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.url(), "-c", statement]);
+        let done = psql.output().expect("psql runs");
+        if done.status.success() {
+            Ok(String::from_utf8_lossy(&done.stdout).trim_end().to_owned())
+        } else {
+            Err(String::from_utf8_lossy(&done.stderr).into_owned())
+        }
+    }
+
+    /// Starts the server again (after [`Self::kill`]: with recovery), on the same port.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        // Processes of the killed server may still be at their end; until then the new one refuses to start.
+        while !self.try_start() {
+            assert!(Instant::now() < deadline, "PostgreSQL does not start:\n{}", self.log());
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+    }
+
+    fn try_start(&mut self) -> bool {
+        self.kill();
+        let log = fs::File::options().create(true).append(true).open(self.log_path()).expect("a log file");
+        let mut server = command("postgres");
+        server.arg("-D").arg(self.data()).args(["-p", &self.port.to_string(), "-k", "", "-h"]);
+        server.arg(self.address.to_string());
+        // As durable as in production, as small as a test.
+        for setting in ["fsync=on", "synchronous_commit=on", "shared_buffers=32MB", "max_connections=60"] {
+            server.args(["-c", setting]);
+        }
+        self.child = Some(server.stdout(Stdio::null()).stderr(log).spawn().expect("postgres starts"));
+        self.is_ready()
+    }
+
+    /// Waits until it takes connections; false when it ended instead.
+    fn is_ready(&mut self) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        let status = self.data().join("postmaster.pid");
+        loop {
+            let child = self.child.as_mut().expect("just started");
+            if child.try_wait().expect("its status can be asked").is_some() {
+                return false;
+            }
+            // The first line is its number, the last its state (src/include/utils/pidfile.h).
+            let text = fs::read_to_string(&status).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().map(str::trim).collect();
+            let ours = lines.first().is_some_and(|line| *line == child.id().to_string());
+            if ours && lines.last().is_some_and(|line| matches!(*line, "ready" | "standby")) {
+                return true;
+            }
+            assert!(Instant::now() < deadline, "PostgreSQL does not get ready:\n{}", self.log());
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+
+    /// The server and the processes it has started.
+    fn processes(&self) -> Vec<Pid> {
+        let Some(child) = &self.child else { return Vec::new() };
+        let all = fs::read_dir("/proc").expect("processes are listed").flatten();
+        let children = all.filter_map(|entry| {
+            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+            // The name, in brackets, may hold anything.
+            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()?;
+            let number = entry.file_name().to_str()?.parse().ok()?;
+            (parent == child.id()).then_some(Pid::from_raw(number)?)
+        });
+        let mut found: Vec<Pid> = children.collect();
+        found.push(Pid::from_child(child));
+        found
+    }
+
+    fn signal(&self, signal: Signal) {
+        for process in self.processes() {
+            // It may have ended by itself.
+            let _ = kill_process(process, signal);
+        }
+    }
+
+    /// `kill -9` of all its processes at once, as when the machine dies (but for what the system has in memory).
+    pub fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        if let Some(mut child) = self.child.take() {
+            let _ = child.wait();
+        }
+    }
+
+    /// Stops all its processes where they are: connections stay open, nothing answers.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets them go on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    /// What it has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn fresh_folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    own(folder.path());
+    folder
+}
+
+/// An address of this test's own: on 127.0.0.1, somebody's outgoing connection may take the port of a server that was
+/// killed, before it is started again.
+fn own_loopback() -> Ipv4Addr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    if cfg!(target_os = "linux") { Ipv4Addr::new(127, 1 | high, middle, low) } else { Ipv4Addr::LOCALHOST }
+}

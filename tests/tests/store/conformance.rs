@@ -1,0 +1,276 @@
+//! What every store must do, whatever database is behind it: atomic, idempotent, exact, and only ever forward.
+
+use std::sync::Arc;
+
+use pool_actors::ports::store::{
+    Anchor, BlockChange, BlockQuery, BlockRow, BlockStep, LedgerCommit, Position, Posting, ShareDelta,
+    SharedStore, Split, StoreError, WindowMark,
+};
+use pool_domain::{
+    accounting::{Cause, LedgerAccount, Transaction},
+    ids::{Account, AdjustmentId, AlgorithmName, BlockHash, ShareSeq, WorkerName},
+    maturity::{BlockEvent, BlockLife, BlockStatus, Color},
+    units::{Amount, BasisPoints, TimeMs, Work},
+};
+use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
+
+pub(crate) fn account(name: &str) -> Account {
+    Account::new(name).unwrap()
+}
+
+/// A correction with this number: what the chain gives (`None`) or a miner gets.
+pub(crate) fn posting(number: u64, entries: &[(LedgerAccount, i128)]) -> Posting {
+    let cause = Cause::Adjustment { id: AdjustmentId(number), author: "test".into(), reason: "test".into() };
+    let entries = entries.iter().map(|(account, amount)| (account.clone(), Amount(*amount)));
+    Posting { transaction: Transaction::new(cause, entries).unwrap(), block: None, at: TimeMs(5) }
+}
+
+pub(crate) fn balanced(number: u64) -> Posting {
+    posting(number, &[(LedgerAccount::ChainPending, -5), (LedgerAccount::FeePending, 5)])
+}
+
+pub(crate) fn commit(expected: Position, seq: u64) -> LedgerCommit {
+    LedgerCommit { node: "n1".into(), expected, seq: ShareSeq(seq), at: TimeMs(7), ..LedgerCommit::default() }
+}
+
+pub(crate) fn block(hash: u8) -> BlockRow {
+    BlockRow {
+        number: 0,
+        hash: BlockHash([hash; 32]),
+        candidate: u64::MAX - u64::from(hash),
+        candidate_seq: ShareSeq(u64::from(hash)),
+        anchor: None,
+        fallback: ShareSeq(5),
+        algorithm: AlgorithmName::new("blake2s").unwrap(),
+        network_work: Work(u128::MAX),
+        height: Some(9),
+        parents: vec![BlockHash([1; 32]), BlockHash([2; 32])],
+        account: account("alice"),
+        worker: WorkerName::new("rig").unwrap(),
+        found_at: TimeMs(3),
+        life: BlockLife::new(),
+        income: BlockLife::new(),
+        confirmations: 0,
+        merging_block: None,
+        reason: None,
+    }
+}
+
+pub(crate) fn change(row: BlockRow) -> BlockChange {
+    let step = BlockStep {
+        at: TimeMs(7),
+        status: row.life.stage(),
+        color: row.life.color(),
+        reason: row.reason.clone(),
+    };
+    BlockChange { row, split: None, steps: vec![step], parents_changed: true }
+}
+
+pub(crate) async fn a_commit_is_applied_once_and_as_a_whole(store: SharedStore) {
+    let mut first = commit(Position::default(), 10);
+    let delta = ShareDelta {
+        account: account("alice"),
+        worker: WorkerName::new("rig").unwrap(),
+        algorithm: AlgorithmName::new("blake2s").unwrap(),
+        accepted: 3,
+        work: Work(u128::MAX / 4),
+        last_share_at: TimeMs(4),
+    };
+    first.shares = vec![delta.clone(), ShareDelta { work: Work(1), ..delta.clone() }];
+    first.windows = vec![WindowMark {
+        algorithm: delta.algorithm.clone(),
+        oldest: ShareSeq(1),
+        newest: ShareSeq(10),
+        state: vec![1, 2],
+    }];
+    first.anchors_added = vec![Anchor { candidate: u64::MAX, seq: ShareSeq(10) }];
+    let split = Split {
+        scheme: "pplns".into(),
+        fee: BasisPoints(100),
+        first_seq: Some(ShareSeq(1)),
+        last_seq: ShareSeq(10),
+        weights: vec![(account("alice"), Work(u128::MAX)), (account("bob"), Work(1))],
+    };
+    first.blocks = vec![BlockChange { split: Some(split.clone()), ..change(block(7)) }];
+    first.postings = vec![posting(
+        1,
+        &[
+            (LedgerAccount::ChainPending, -1_000_000_000_000_000_000_000),
+            (LedgerAccount::MinerPending(account("alice")), 999_999_999_999_999_999_999),
+            (LedgerAccount::FeePending, 1),
+        ],
+    )];
+    let first = Arc::new(first);
+    let after = store.commit(Arc::clone(&first)).await.unwrap();
+    assert_eq!(after, Position { seq: ShareSeq(10), commits: 1 });
+    // Its answer got lost and it is sent again: nothing is counted twice.
+    assert_eq!(store.commit(Arc::clone(&first)).await.unwrap(), after);
+    let alice = store.account(account("alice")).await.unwrap().unwrap();
+    assert_eq!((alice.workers[0].accepted, alice.workers[0].work), (6, Work(u128::MAX / 4 + 1)));
+    assert_eq!(alice.balance.pending, Amount(999_999_999_999_999_999_999));
+
+    let state = store.load("n1").await.unwrap();
+    assert_eq!(state.position, after);
+    assert_eq!(state.windows, first.windows);
+    assert_eq!(state.anchors, first.anchors_added);
+    assert_eq!(state.open_blocks, vec![BlockRow { number: 1, ..block(7) }]);
+    let splits = store.splits(vec![BlockHash([7; 32]), BlockHash([8; 32])]).await.unwrap();
+    assert_eq!(splits.into_iter().collect::<Vec<_>>(), vec![(BlockHash([7; 32]), split)]);
+    assert_eq!(store.totals().await.unwrap().imbalance(), Amount::ZERO);
+    assert_eq!(store.check().await.unwrap(), vec![]);
+    assert_eq!(store.account(account("nobody")).await.unwrap(), None);
+
+    // Half of a commit that fails is not there.
+    let mut broken = commit(after, 20);
+    broken.shares = vec![delta];
+    broken.postings = vec![balanced(2), balanced(2)];
+    let refused = store.commit(Arc::new(broken)).await.unwrap_err();
+    assert!(
+        matches!(&refused, StoreError::Corrupt { what } if what.to_lowercase().contains("unique")),
+        "{refused}"
+    );
+    assert_eq!(store.load("n1").await.unwrap().position, after);
+    assert_eq!(store.account(account("alice")).await.unwrap().unwrap(), alice);
+}
+
+pub(crate) async fn a_second_writer_and_a_second_posting_are_refused(store: SharedStore) {
+    let mut first = commit(Position::default(), 1);
+    first.postings = vec![balanced(1)];
+    let after = store.commit(Arc::new(first)).await.unwrap();
+    let other = store.commit(Arc::new(commit(Position::default(), 2))).await.unwrap_err();
+    assert_eq!(other, StoreError::Conflict { node: "n1".into(), expected: 0, found: 1 });
+    let mut twice = commit(after, 2);
+    twice.postings = vec![balanced(1)];
+    assert!(matches!(store.commit(Arc::new(twice)).await, Err(StoreError::Corrupt { .. })));
+    let backwards = store.commit(Arc::new(commit(after, 0))).await;
+    assert!(matches!(backwards, Err(StoreError::Conflict { .. })), "the journal position never goes back");
+}
+
+pub(crate) async fn blocks_change_while_their_history_stays(store: SharedStore) {
+    let mut first = commit(Position::default(), 1);
+    first.blocks = vec![change(block(7)), change(block(8))];
+    let after = store.commit(Arc::new(first)).await.unwrap();
+    let mut second = commit(after, 1);
+    let mut life = BlockLife::new();
+    let red = BlockEvent::Colored { color: Color::Red, reward: None };
+    for event in [BlockEvent::Submitted, BlockEvent::Accepted, red, BlockEvent::Matured, BlockEvent::Closed] {
+        life.apply(event).unwrap();
+    }
+    let mut income = BlockLife::new();
+    let blue = BlockEvent::Colored { color: Color::Blue, reward: Some(Amount(i128::MAX)) };
+    for event in [BlockEvent::Submitted, BlockEvent::Accepted, blue] {
+        income.apply(event).unwrap();
+    }
+    let red = BlockRow {
+        life,
+        income,
+        merging_block: Some(BlockHash([4; 32])),
+        confirmations: 100,
+        reason: Some("red at maturity".into()),
+        ..block(7)
+    };
+    second.blocks = vec![change(red.clone())];
+    store.commit(Arc::new(second)).await.unwrap();
+    let (row, steps) = store.block(BlockHash([7; 32])).await.unwrap().unwrap();
+    assert_eq!(row, BlockRow { number: 1, ..red });
+    assert_eq!(
+        steps.iter().map(|step| step.status).collect::<Vec<_>>(),
+        [BlockStatus::Candidate, BlockStatus::Void]
+    );
+    let page = |query: BlockQuery| {
+        let store = Arc::clone(&store);
+        async move { store.blocks(query).await.unwrap().iter().map(|row| row.number).collect::<Vec<_>>() }
+    };
+    let all = BlockQuery { limit: 10, ..BlockQuery::default() };
+    assert_eq!(page(all.clone()).await, [2, 1]);
+    assert_eq!(page(BlockQuery { before: Some(2), ..all.clone() }).await, [1]);
+    assert_eq!(page(BlockQuery { limit: 1, ..all.clone() }).await, [2]);
+    assert_eq!(page(BlockQuery { color: Some(Color::Red), ..all.clone() }).await, [1]);
+    assert_eq!(page(BlockQuery { status: Some(BlockStatus::Paid), ..all.clone() }).await, [0_u64; 0]);
+    assert_eq!(page(BlockQuery { account: Some(account("alice")), ..all }).await, [2, 1]);
+    let open = store.load("n1").await.unwrap().open_blocks;
+    assert_eq!(open.iter().map(|row| row.number).collect::<Vec<_>>(), [2], "void is settled");
+    assert_eq!(store.accounts(None, 5).await.unwrap().len(), 1);
+    assert_eq!(store.accounts(Some(account("alice")), 5).await.unwrap(), vec![]);
+}
+
+/// Cached balances and audited sums are exact at 18 decimals and beyond 64 bits.
+pub(crate) async fn sums_are_exact(store: SharedStore) {
+    let mut random = SmallRng::seed_from_u64(7);
+    let names = ["a", "b", "c", "d"];
+    let (mut expected, mut position) = ([0_i128; 4], Position::default());
+    for number in 0..40 {
+        let mut next = commit(position, number);
+        for index in 0..random.random_range(1..8) {
+            let who = random.random_range(0..names.len());
+            let amount = random.random_range(-(1_i128 << 112)..(1_i128 << 112)) | 1;
+            expected[who] += amount;
+            let miner = LedgerAccount::MinerConfirmed(account(names[who]));
+            let entries = [(miner, amount), (LedgerAccount::Adjustments, -amount)];
+            next.postings.push(posting(number * 100 + index, &entries));
+        }
+        position = store.commit(Arc::new(next)).await.unwrap();
+    }
+    for (name, expected) in names.into_iter().zip(expected) {
+        let found = store.account(account(name)).await.unwrap().unwrap();
+        assert_eq!(found.balance.confirmed, Amount(expected), "{name}");
+    }
+    assert_eq!(store.check().await.unwrap(), vec![]);
+    assert_eq!(store.totals().await.unwrap().imbalance(), Amount::ZERO);
+}
+
+/// Two nodes of one pool, each with its own place, share accounts and blocks' numbers.
+pub(crate) async fn nodes_have_places_of_their_own(store: SharedStore) {
+    let mut first = commit(Position::default(), 5);
+    first.blocks = vec![change(block(7))];
+    let after = store.commit(Arc::new(first)).await.unwrap();
+    let mut other = LedgerCommit { node: "n2".into(), ..commit(Position::default(), 9) };
+    other.blocks = vec![change(BlockRow { parents: vec![], ..block(9) }), change(block(8))];
+    store.commit(Arc::new(other)).await.unwrap();
+    assert_eq!(store.nodes().await.unwrap(), ["n1", "n2"]);
+    assert_eq!(store.load("n1").await.unwrap().position, after);
+    assert_eq!(store.load("n2").await.unwrap().position, Position { seq: ShareSeq(9), commits: 1 });
+    assert_eq!(store.load("n3").await.unwrap().position, Position::default());
+    let open = store.load("n2").await.unwrap().open_blocks;
+    assert_eq!(open.iter().map(|row| (row.number, row.hash.0[0])).collect::<Vec<_>>(), [(2, 9), (3, 8)]);
+    assert_eq!(store.totals().await.unwrap().blocks, [(BlockStatus::Candidate, Color::Unknown, 3)]);
+}
+
+/// As many accounts and workers as a large pool has, in one commit and again in the next.
+pub(crate) async fn thousands_of_workers_in_one_commit(store: SharedStore) {
+    let delta = |n: u64| ShareDelta {
+        account: account(&format!("account{}", n / 2)),
+        worker: WorkerName::new(&format!("rig{n}")).unwrap(),
+        algorithm: AlgorithmName::new("blake2s").unwrap(),
+        accepted: n + 1,
+        work: Work(u128::from(n) << 64),
+        last_share_at: TimeMs(n),
+    };
+    let mut position = Position::default();
+    for round in 1..=2 {
+        let mut next = commit(position, round);
+        next.shares = (0..2_000).map(delta).collect();
+        let pay = |n: u64| (LedgerAccount::MinerPending(account(&format!("account{n}"))), 3);
+        let mut entries: Vec<_> = (0..1_000).map(pay).collect();
+        entries.push((LedgerAccount::ChainPending, -3_000));
+        next.postings = vec![posting(round, &entries)];
+        position = store.commit(Arc::new(next)).await.unwrap();
+    }
+    let totals = store.totals().await.unwrap();
+    assert_eq!((totals.accounts, totals.workers, totals.accepted), (1_000, 2_000, 2 * 2_001_000));
+    assert_eq!(totals.of("miner_pending"), Amount(6_000));
+    let mut page = store.accounts(None, 400).await.unwrap();
+    while let Some(last) = page.last().map(|row| row.account.clone()) {
+        let next = store.accounts(Some(last), 400).await.unwrap();
+        if next.is_empty() {
+            break;
+        }
+        page.extend(next);
+    }
+    assert_eq!(page.len(), 1_000);
+    assert!(page.is_sorted_by(|a, b| a.account < b.account));
+    assert!(page.iter().all(|row| row.workers.len() == 2 && row.balance.pending == Amount(6)));
+    let found = store.account(account("account999")).await.unwrap().unwrap();
+    assert_eq!((found.workers[1].accepted, found.workers[1].work), (4_000, Work(1_999 << 65)));
+    assert_eq!(store.check().await.unwrap(), vec![]);
+}

@@ -1,0 +1,222 @@
+//! What only a database server can do wrong: it is killed, paused, restarted, fails over, is shared by mistake, and is
+//! tampered with by people.
+
+use std::sync::Arc;
+
+use pool_actors::{
+    adapters::{
+        postgres::{PostgresSettings, PostgresStore},
+        system_clock::SystemClock,
+    },
+    ports::store::{LedgerCommit, Position, ShareDelta, StoreError, StorePort},
+};
+use pool_domain::{
+    ids::{AlgorithmName, ShareSeq, WorkerName},
+    units::{TimeMs, Work},
+};
+use pool_tests::postgres::Postgres;
+
+use crate::conformance::{account, balanced, block, change, commit};
+
+/// A store on this server.
+pub(crate) fn store(server: &Postgres) -> PostgresStore {
+    let settings = PostgresSettings::new(&server.url(), None).unwrap();
+    let (store, thread) = PostgresStore::open(settings, None, Arc::new(SystemClock)).unwrap();
+    crate::start(thread);
+    store
+}
+
+fn shares(expected: Position, accepted: u64) -> Arc<LedgerCommit> {
+    let mut next = commit(expected, expected.seq.0 + accepted);
+    next.shares = vec![ShareDelta {
+        account: account("alice"),
+        worker: WorkerName::new("rig").unwrap(),
+        algorithm: AlgorithmName::new("blake2s").unwrap(),
+        accepted,
+        work: Work(u128::from(accepted)),
+        last_share_at: TimeMs(expected.seq.0),
+    }];
+    Arc::new(next)
+}
+
+/// As the ledger does it: again and again, until there is another answer than "not available".
+async fn persist(store: &PostgresStore, commit: &Arc<LedgerCommit>) -> Result<Position, StoreError> {
+    loop {
+        match store.commit(Arc::clone(commit)).await {
+            Err(StoreError::Unavailable { .. }) => {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+async fn accepted(store: &PostgresStore) -> u64 {
+    loop {
+        match store.totals().await {
+            Ok(totals) => return totals.accepted,
+            Err(StoreError::Unavailable { .. }) => {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[actix_rt::test]
+async fn the_database_itself_refuses_to_forget() {
+    let server = Postgres::start();
+    let store = store(&server);
+    let mut first = commit(Position::default(), 1);
+    first.blocks = vec![change(block(7))];
+    first.postings = vec![balanced(1)];
+    store.commit(Arc::new(first)).await.unwrap();
+    let header = "INSERT INTO ledger_transactions (reference, kind, at) VALUES ('r', 'k', now())";
+    let entry = "INSERT INTO ledger_entries SELECT id, 9, 'fee_pending', 0, 1 FROM ledger_transactions";
+    for (tampering, words) in [
+        ("UPDATE ledger_entries SET amount = 9", "append-only"),
+        ("DELETE FROM ledger_entries", "append-only"),
+        ("TRUNCATE ledger_entries", "append-only"),
+        ("UPDATE ledger_transactions SET kind = 'x'", "append-only"),
+        ("DELETE FROM ledger_transactions", "append-only"),
+        ("TRUNCATE ledger_transactions", "append-only"),
+        ("DELETE FROM block_history", "append-only"),
+        ("UPDATE block_history SET at = now()", "append-only"),
+        ("UPDATE block_splits SET last_seq = 0", "append-only"),
+        ("DELETE FROM accounts", "append-only"),
+        (
+            "INSERT INTO ledger_entries VALUES (1, 8, 'fee_pending', 0, 1), (1, 9, 'fee_pending', 0, -1)",
+            "sealed",
+        ),
+        (
+            "INSERT INTO ledger_entries VALUES (7, 1, 'fee_pending', 0, 1), (7, 2, 'fee_pending', 0, -1)",
+            "does not exist",
+        ),
+        ("INSERT INTO ledger_entries VALUES (1, 9, 'fee_pending', 0, 1)", "sum to zero"),
+        (header, "sum to zero"),
+        (&format!("{header}; {entry}"), "sum to zero"),
+        (
+            &format!(
+                "{header}; INSERT INTO ledger_entries SELECT id, line, 'fee_pending', 99, line - 2 \
+                 FROM ledger_transactions, generate_series(1, 3) AS line WHERE reference = 'r'"
+            ),
+            "account 99 does not exist",
+        ),
+    ] {
+        let refused = server.sql(tampering).unwrap_err();
+        assert!(refused.contains(words), "{tampering}: {refused}");
+    }
+    assert_eq!(store.check().await.unwrap(), vec![]);
+    // What the triggers can't see, the audits do.
+    server.sql("UPDATE balances SET amount = amount + 1 WHERE kind = 'fee_pending'").unwrap();
+    let findings = store.check().await.unwrap();
+    assert_eq!(findings.iter().map(|finding| finding.check).collect::<Vec<_>>(), ["balances_match_entries"]);
+    assert_eq!(store.totals().await.unwrap().imbalance().0, 1);
+}
+
+#[actix_rt::test]
+async fn a_second_process_is_refused_and_the_next_one_goes_on() {
+    let server = Postgres::start();
+    let first = store(&server);
+    let after = first.commit(shares(Position::default(), 3)).await.unwrap();
+    let second = store(&server);
+    let refused = second.load("n1").await.unwrap_err();
+    assert!(matches!(&refused, StoreError::InUse { node, .. } if node == "n1"), "{refused}");
+    assert!(refused.to_string().contains("another pool process"), "{refused}");
+    // Another node of the same pool is welcome.
+    second.load("n2").await.unwrap();
+    // The first one is gone: its lock falls free by itself.
+    drop(first);
+    assert_eq!(second.load("n1").await.unwrap().position, after);
+    second.commit(shares(after, 4)).await.unwrap();
+    assert_eq!(server.sql("SELECT token FROM writers WHERE node = 'n1'").unwrap(), "2");
+    assert_eq!(accepted(&second).await, 7);
+}
+
+#[actix_rt::test]
+async fn a_process_that_was_fenced_off_writes_nothing_more() {
+    let server = Postgres::start();
+    let store = store(&server);
+    let after = store.commit(shares(Position::default(), 3)).await.unwrap();
+    // Somebody else took the node while this process was cut off: its connection is gone, and the token is newer.
+    server.sql("UPDATE writers SET token = token + 1").unwrap();
+    let refused = store.commit(shares(after, 4)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::InUse { .. }), "{refused}");
+    server
+        .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = current_user")
+        .unwrap();
+    let refused = persist(&store, &shares(after, 4)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::InUse { .. }), "{refused}");
+    assert_eq!(accepted(&store).await, 3);
+}
+
+#[actix_rt::test]
+async fn a_server_that_is_killed_and_restarted_has_every_commit_once() {
+    let mut server = Postgres::start();
+    let store = store(&server);
+    let mut position = store.load("n1").await.unwrap().position;
+    for round in 0..3 {
+        for _ in 0..5 {
+            position = persist(&store, &shares(position, 5)).await.unwrap();
+        }
+        let next = shares(position, 7);
+        let committing = actix_rt::spawn({
+            let (store, next) = (store.clone(), Arc::clone(&next));
+            async move { store.commit(next).await }
+        });
+        // At some moment of the commit: before, in the middle, after it, or after its answer.
+        for _ in 0..round * 40 {
+            tokio::task::yield_now().await;
+        }
+        server.kill();
+        let answer = committing.await.unwrap();
+        assert!(matches!(answer, Ok(_) | Err(StoreError::Unavailable { .. })), "{answer:?}");
+        let away = store.totals().await.unwrap_err();
+        assert!(matches!(away, StoreError::Unavailable { .. }), "{away}");
+        server.restart();
+        position = persist(&store, &next).await.unwrap();
+        assert_eq!(position.seq, ShareSeq((round + 1) * 32));
+        assert_eq!(accepted(&store).await, position.seq.0);
+    }
+    assert_eq!(store.check().await.unwrap(), vec![]);
+}
+
+#[actix_rt::test]
+async fn a_server_that_stands_still_is_given_up_on_and_comes_back() {
+    let server = Postgres::start();
+    let mut settings = PostgresSettings::new(&server.url(), None).unwrap();
+    settings.statement_timeout = std::time::Duration::from_millis(300);
+    settings.connect_timeout = std::time::Duration::from_millis(300);
+    let (store, thread) = PostgresStore::open(settings, None, Arc::new(SystemClock)).unwrap();
+    crate::start(thread);
+    let position = persist(&store, &shares(Position::default(), 5)).await.unwrap();
+    store.totals().await.unwrap();
+    server.pause();
+    let still = store.totals().await.unwrap_err();
+    assert!(matches!(still, StoreError::Unavailable { .. }), "{still}");
+    let still = store.commit(shares(position, 6)).await.unwrap_err();
+    assert!(matches!(still, StoreError::Unavailable { .. }), "{still}");
+    server.resume();
+    // What was under way when it stopped is a commit or nothing; either way it is there once.
+    let position = persist(&store, &shares(position, 6)).await.unwrap();
+    assert_eq!((position.seq, position.commits), (ShareSeq(11), 2));
+    assert_eq!(accepted(&store).await, 11);
+}
+
+#[actix_rt::test]
+async fn schemas_of_other_programs_and_refusals_are_said_in_one_sentence() {
+    let server = Postgres::start();
+    assert!(store(&server).probe().await.unwrap().contains("schema current"));
+    server.sql("UPDATE schema_migrations SET checksum = 'x'").unwrap();
+    let differs = store(&server).probe().await.unwrap_err();
+    assert!(matches!(&differs, StoreError::Schema { what } if what.contains("differs")), "{differs}");
+    server.sql("UPDATE schema_migrations SET version = 999").unwrap();
+    let newer = store(&server).load("n1").await.unwrap_err();
+    assert!(matches!(&newer, StoreError::Schema { what } if what.contains("newer pool")), "{newer}");
+    let nowhere = server.url().replace("/dagpool", "/nowhere");
+    let settings = PostgresSettings::new(&nowhere, None).unwrap();
+    let (nowhere, thread) = PostgresStore::open(settings, None, Arc::new(SystemClock)).unwrap();
+    crate::start(thread);
+    let refused = nowhere.load("n1").await.unwrap_err();
+    assert!(matches!(&refused, StoreError::Schema { what } if what.contains("does not exist")), "{refused}");
+}
