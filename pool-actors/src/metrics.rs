@@ -22,6 +22,8 @@ pub const PAID_CONVERSION_RATIO: &str = "dagpool_paid_conversion_ratio";
 pub const TEMPLATE_AGE_SECONDS: &str = "dagpool_template_age_seconds";
 /// From a template's arrival to the last session's notify, seconds.
 pub const JOB_BROADCAST_SECONDS: &str = "dagpool_job_broadcast_seconds";
+/// From a template's arrival until its job is queued to all sessions of an arbiter, seconds.
+pub const JOB_QUEUED_SECONDS: &str = "dagpool_job_queued_seconds";
 /// Calls to the chain's nodes, seconds, by `method`, `outcome`.
 pub const NODE_RPC_SECONDS: &str = "dagpool_node_rpc_seconds";
 /// 1 while the node can be mined on, else 0.
@@ -67,6 +69,11 @@ pub fn describe() {
     describe_gauge!(PAID_CONVERSION_RATIO, "Paid blocks per candidate");
     describe_gauge!(TEMPLATE_AGE_SECONDS, Unit::Seconds, "Age of the template that miners work on");
     describe_histogram!(JOB_BROADCAST_SECONDS, Unit::Seconds, "From a template's arrival to the last notify");
+    describe_histogram!(
+        JOB_QUEUED_SECONDS,
+        Unit::Seconds,
+        "From a template's arrival until queued to all sessions"
+    );
     describe_histogram!(NODE_RPC_SECONDS, Unit::Seconds, "Calls to the chain's nodes by method and outcome");
     describe_gauge!(NODE_READY, "1 while the node can be mined on");
     describe_counter!(DEPLOYMENTS_TOTAL, "Deployments of algorithms by outcome");

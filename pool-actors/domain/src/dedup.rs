@@ -86,23 +86,24 @@ impl FingerprintSet {
 
     fn insert(&mut self, fingerprint: u64, limit: u32) -> Seen {
         let fingerprint = fingerprint.max(1);
-        match self.find(fingerprint) {
+        let mut place = self.find(fingerprint);
+        match place {
             Some(at) if self.places[at] == fingerprint => return Seen::Duplicate,
             _ if self.count >= limit => return Seen::Full,
             _ => {}
         }
         if (self.count as usize + 1) * 4 > self.places.len() * 3 {
-            self.grow();
+            self.grow((self.places.len() * 2).max(Self::PLACES_MIN));
+            place = self.find(fingerprint);
         }
-        if let Some(at) = self.find(fingerprint) {
+        if let Some(at) = place {
             self.places[at] = fingerprint;
             self.count += 1;
         }
         Seen::New
     }
 
-    fn grow(&mut self) {
-        let length = (self.places.len() * 2).max(Self::PLACES_MIN);
+    fn grow(&mut self, length: usize) {
         let old = core::mem::replace(&mut self.places, alloc::vec![0; length].into_boxed_slice());
         for fingerprint in old.into_iter().filter(|fingerprint| *fingerprint != 0) {
             if let Some(at) = self.find(fingerprint) {
@@ -134,7 +135,13 @@ impl SeenShares {
     fn check_fingerprint(&mut self, space: HeaderSpace, fingerprint: u64) -> Seen {
         // Newest last, and shares are mostly for the newest job.
         let at = self.spaces.iter().rposition(|(known, _)| *known == space).unwrap_or_else(|| {
-            self.spaces.push((space, FingerprintSet::default()));
+            let mut set = FingerprintSet::default();
+            // A session that filled the last space will fill this one: growing step by step costs as much again.
+            let last = self.spaces.last().map_or(0, |(_, last)| last.count as usize);
+            if last > FingerprintSet::PLACES_MIN {
+                set.grow((last + last / 3).next_power_of_two());
+            }
+            self.spaces.push((space, set));
             self.spaces.len() - 1
         });
         self.spaces[at].1.insert(fingerprint, self.limit)

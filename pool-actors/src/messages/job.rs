@@ -26,6 +26,7 @@ pub const DIALECTS_MAX: usize = 8;
 
 /// Work as all sessions share it. Which (slot, generation) serves which session is pinned here, at issue: a swap never
 /// turns good work into a reject, since shares of an old job finish on the old generation.
+#[derive(Clone)]
 pub struct Job {
     /// Number of the job, rising; its wire form is the dialect's business.
     pub id: JobId,
@@ -63,11 +64,20 @@ impl Job {
     pub fn header(&self) -> &HeaderForm {
         &self.template.header
     }
+
+    /// A copy for the sessions of one arbiter: every share counts a reference to its job and to the algorithm's name, and
+    /// counters that several threads write cost more than a hash. Template and renderings stay shared.
+    #[must_use]
+    pub fn for_arbiter(&self) -> Arc<Self> {
+        let algorithm =
+            AlgorithmName::new(self.algorithm.as_str()).unwrap_or_else(|_| self.algorithm.clone());
+        Arc::new(Self { algorithm, ..self.clone() })
+    }
 }
 
 /// One rendering per dialect, each made at most once for all sessions of all arbiters.
-#[derive(Debug, Default)]
-pub struct RenderCache([OnceLock<Bytes>; DIALECTS_MAX]);
+#[derive(Debug, Clone, Default)]
+pub struct RenderCache(Arc<[OnceLock<Bytes>; DIALECTS_MAX]>);
 
 impl RenderCache {
     /// The rendering of dialect number `dialect`, made by `render` if nobody did yet.

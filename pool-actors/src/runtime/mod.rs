@@ -2,6 +2,7 @@
 //!
 //! * [`arbiters`], [`threads`]: the only places that make arbiters and OS threads.
 //! * [`ticket`]: proof that one share awaits its verdict; resolves exactly once, whatever dies on the way.
+//! * [`desk`]: how verdicts reach a session of the same arbiter without a message.
 //! * [`outbox`], [`critical`]: typed handles to a message type; the only places that send raw messages.
 //! * [`watch`]: the newest value of something, for whoever cares (routes, jobs, cursors).
 //! * [`deathwatch`], [`supervisor`]: how an actor's end is noticed, and what follows from it.
@@ -16,6 +17,7 @@ pub mod arbiters;
 pub mod control;
 pub mod critical;
 pub mod deathwatch;
+pub mod desk;
 pub mod observe;
 pub mod outbox;
 pub mod shutdown;

@@ -4,6 +4,8 @@
 //! stops reading its socket. The ticket travels inside the messages that carry the share (validator, journal) and
 //! resolves **exactly once**: by [`Ticket::resolve`], by [`resolve_all`], or, if whatever held it died, by being
 //! dropped, which tells the session that the share was lost. The credit comes back with the verdict.
+//!
+//! Verdicts reach the session by message, or at its [`desk`](super::desk) by a call.
 
 use std::{
     fmt,
@@ -11,11 +13,14 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    task::Waker,
 };
 
 use actix::{Message, Recipient};
 use pool_domain::share::{LostReason, Verdict};
 use smallvec::SmallVec;
+
+use super::desk::{Desk, OpenDesk};
 
 /// A verdict for the share that the session numbered `token`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +32,18 @@ pub struct Resolved {
 }
 
 /// Verdicts for a session, in the order the shares were judged. The tickets' credit is free again on receipt.
-#[derive(Debug, Clone, Message)]
+#[derive(Debug, Clone, Default, Message)]
 #[rtype(result = "()")]
 pub struct Verdicts(pub SmallVec<[Resolved; 4]>);
 
+/// How a session hears.
+enum Session {
+    Mailbox(Recipient<Verdicts>),
+    Desk(Desk),
+}
+
 struct Office {
-    session: Recipient<Verdicts>,
+    session: Session,
     outstanding: AtomicU32,
     credit_max: u32,
 }
@@ -48,7 +59,10 @@ impl Office {
         // Credit first: the session decides in its handler whether it reads on.
         self.outstanding.fetch_sub(count, Ordering::AcqRel);
         // A session that has gone needs no answer.
-        self.session.do_send(verdicts);
+        match &self.session {
+            Session::Mailbox(session) => session.do_send(verdicts),
+            Session::Desk(desk) => desk.tell(verdicts),
+        }
     }
 }
 
@@ -61,7 +75,33 @@ impl TicketOffice {
     /// An office that lets `credit_max` shares await their verdict at a time.
     #[must_use]
     pub fn new(session: Recipient<Verdicts>, credit_max: u32) -> Self {
+        Self::of(Session::Mailbox(session), credit_max)
+    }
+
+    /// The office of the session that sits at this desk.
+    #[must_use]
+    pub fn at(desk: &OpenDesk, credit_max: u32) -> Self {
+        Self::of(Session::Desk(desk.desk()), credit_max)
+    }
+
+    fn of(session: Session, credit_max: u32) -> Self {
         Self { office: Arc::new(Office { session, outstanding: AtomicU32::new(0), credit_max }) }
+    }
+
+    /// Verdicts that wait at the desk, because they came in the middle of a turn or from another thread.
+    #[must_use]
+    pub fn left(&self) -> Option<Verdicts> {
+        match &self.office.session {
+            Session::Mailbox(_) => None,
+            Session::Desk(desk) => desk.take(),
+        }
+    }
+
+    /// How the session at the desk is woken when verdicts wait there.
+    pub fn wake_by(&self, waker: &Waker) {
+        if let Session::Desk(desk) = &self.office.session {
+            desk.wake_by(waker);
+        }
     }
 
     /// A ticket, or `None` without credit: then stop reading until verdicts arrive.

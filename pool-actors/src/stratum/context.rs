@@ -2,9 +2,10 @@
 //! sessions, the tallies.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::HashMap,
-    rc::Rc,
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::{Rc, Weak},
     sync::Arc,
     task::Waker,
 };
@@ -16,7 +17,7 @@ use pool_domain::{
     units::{TimeMs, Work},
 };
 
-use super::{jobs::JobBook, settings::Shared};
+use super::{intake::Intake, jobs::JobBook, settings::Shared};
 use crate::messages::{
     event::MinerSeen,
     session::{SessionCommand, SessionView},
@@ -51,6 +52,8 @@ pub struct ArbiterContext {
     pub jobs: RefCell<JobBook>,
     /// Why there is no work just now.
     pub paused: RefCell<Option<Rc<str>>>,
+    /// Shares on their way to the validators.
+    pub intake: Intake,
     acknowledgements: Acknowledgements,
     sessions: RefCell<HashMap<SessionId, Rc<SessionCard>>>,
     news: RefCell<Vec<Rc<SessionCard>>>,
@@ -78,6 +81,7 @@ impl ArbiterContext {
     pub fn new(arbiter: usize, shared: Arc<Shared>) -> Rc<Self> {
         Rc::new(Self {
             arbiter,
+            intake: Intake::new(arbiter, shared.exits.routes.clone()),
             shared,
             jobs: RefCell::default(),
             paused: RefCell::default(),
@@ -108,12 +112,14 @@ impl ArbiterContext {
         self.note_turn(card, self.now());
     }
 
-    /// Tells every session that there is a newer job (or none any more). A flag and a wake-up each: some 50 ns; the
-    /// sessions render and write in turns of their own.
-    pub fn offer_job(&self, since: TimeMs) {
-        let sessions = self.sessions.borrow();
-        sessions.values().for_each(|card| card.offer_job());
-        self.broadcast.set(Broadcast { since, waiting: sessions.len() });
+    /// Flags every session for a newer job (or none any more), which queues it to all of them; returns whom to call.
+    pub fn offer_job(&self, since: TimeMs) -> Vec<Rc<SessionCard>> {
+        let cards = self.cards();
+        cards.iter().for_each(|card| card.offer_job());
+        self.broadcast.set(Broadcast { since, waiting: cards.len() });
+        let took = std::time::Duration::from_millis(self.now().since(since));
+        metrics::histogram!(crate::metrics::JOB_QUEUED_SECONDS).record(took.as_secs_f64());
+        cards
     }
 
     /// A session had its turn. After the last one the broadcast's time is recorded; a slow reader does not count as
@@ -243,8 +249,17 @@ struct Broadcast {
     waiting: usize,
 }
 
-/// What a session shows to its hub, and how the hub calls on it: a flag and a wake-up instead of a message, so that a
-/// thousand jobs wake a sleeping session once.
+/// A session that can be called by its hub: it looks at what the hub wants, and says what it has to say at once.
+pub trait Attend {
+    /// Has it look.
+    fn attend(&self);
+
+    /// It panicked meanwhile, and must end.
+    fn broken(&self);
+}
+
+/// What a session shows to its hub, and how the hub calls on it: a flag and a call or a wake-up instead of a message, so
+/// that a thousand jobs call a session that is behind once.
 pub struct SessionCard {
     /// Number.
     pub id: SessionId,
@@ -264,6 +279,7 @@ pub struct SessionCard {
     awaits_turn: Cell<bool>,
     commands: RefCell<Vec<SessionCommand>>,
     waker: RefCell<Option<Waker>>,
+    attendant: OnceCell<Weak<dyn Attend>>,
 }
 
 impl std::fmt::Debug for SessionCard {
@@ -288,14 +304,31 @@ impl SessionCard {
             awaits_turn: Cell::new(false),
             commands: RefCell::default(),
             waker: RefCell::default(),
+            attendant: OnceCell::new(),
         })
+    }
+
+    /// Who looks when the hub calls.
+    pub fn attended_by(&self, session: Weak<dyn Attend>) {
+        // Once, when the session opens.
+        let _ = self.attendant.set(session);
     }
 
     /// There is a newer job (or none any more): the session will look.
     fn offer_job(&self) {
         self.awaits_turn.set(true);
-        if !self.job_waits.replace(true) {
-            self.wake();
+        self.job_waits.set(true);
+    }
+
+    /// Has the session look, if it has not meanwhile. A panic of the session ends it, not its hub.
+    pub fn call(&self) {
+        if !self.job_waits.get() {
+            return;
+        }
+        if let Some(session) = self.attendant.get().and_then(Weak::upgrade)
+            && catch_unwind(AssertUnwindSafe(|| session.attend())).is_err()
+        {
+            session.broken();
         }
     }
 
@@ -329,12 +362,14 @@ impl SessionCard {
         }
     }
 
-    /// Notes how the pump is woken.
-    pub fn set_waker(&self, waker: &Waker) {
+    /// Notes how the pump is woken. Whether that is news.
+    pub fn set_waker(&self, waker: &Waker) -> bool {
         let mut known = self.waker.borrow_mut();
-        if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
+        let news = !known.as_ref().is_some_and(|known| known.will_wake(waker));
+        if news {
             *known = Some(waker.clone());
         }
+        news
     }
 
     /// The miner, for events.

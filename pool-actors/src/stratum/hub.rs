@@ -2,19 +2,26 @@
 //!
 //! * **receives** [`Incoming`] sockets from listeners; [`PublishJob`], [`WorkPaused`] (conflating: sessions look at the
 //!   newest when they get their turn); [`ListSessions`], [`CommandSessions`]; [`Observe`]
-//! * **sends** [`StatsTally`] once a second; wake-ups to its sessions
+//! * **sends** the shares of its sessions to validators (see [`Intake`](super::intake::Intake)); [`StatsTally`] once a
+//!   second; calls and wake-ups to its sessions
 //! * **supervised by** the server: rebuilt after a panic, with the newest job; the old hub's sessions are closed, and
 //!   their miners come back
-//! * **on overload** a wake-up is a flag: a thousand jobs wake a session that has not had its turn once
+//! * **on overload** a job is a flag: a session that is behind is called once for a thousand jobs, and gets the newest
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context as TaskContext, Poll},
+    time::Duration,
+};
 
-use actix::{Actor, AsyncContext as _, Context, Handler, Message, MessageResult};
+use actix::{Actor, AsyncContext as _, Context, Handler, Message, MessageResult, fut::ActorFuture};
 use pool_domain::ids::AlgorithmName;
 use serde::Serialize;
 
 use super::{
-    context::ArbiterContext,
+    context::{ArbiterContext, SessionCard},
     gate::{GateCounts, Permit},
     session::MinerSession,
     settings::Shared,
@@ -35,6 +42,8 @@ use crate::{
 const TICK: Duration = Duration::from_millis(500);
 /// Tallies are sent every so many ticks: figures are published once a second.
 const TALLY_TICKS: u64 = 2;
+/// Sessions that are called for a new job before others on the arbiter get their turn: some 2 ms.
+const CALLS_PER_TURN: usize = 256;
 
 /// A socket from a listener. It holds a permit of the gate, which bounds how many there are.
 #[derive(Debug, Message)]
@@ -56,6 +65,8 @@ impl Credited for Incoming {}
 #[derive(Debug)]
 pub struct SessionHub {
     context: Rc<ArbiterContext>,
+    /// To be called for the newest job.
+    to_call: Vec<Rc<SessionCard>>,
     sessions_opened: u64,
     jobs_published: u64,
     ticks: u64,
@@ -80,11 +91,11 @@ impl SessionHub {
     pub fn new(arbiter: usize, shared: Arc<Shared>) -> Self {
         let context = ArbiterContext::new(arbiter, shared);
         if let Some(job) = context.shared.newest_job.load_full() {
-            context.jobs.borrow_mut().publish(job, context.now(), context.shared.job_grace_ms);
+            context.jobs.borrow_mut().publish(&job, context.now(), context.shared.job_grace_ms);
         }
         *context.paused.borrow_mut() =
             context.shared.paused.load().as_ref().map(|reason| Rc::from(reason.as_str()));
-        Self { context, sessions_opened: 0, jobs_published: 0, ticks: 0 }
+        Self { context, to_call: Vec::new(), sessions_opened: 0, jobs_published: 0, ticks: 0 }
     }
 
     /// What its sessions share; for tests and for a world that brings its own streams.
@@ -134,11 +145,36 @@ impl Actor for SessionHub {
 
     fn started(&mut self, context: &mut Self::Context) {
         context.run_interval(TICK, |hub, _| hub.tick());
+        context.spawn(Errands);
+    }
+}
+
+/// What the hub does for its sessions between messages: hands their shares over, calls them for a new job.
+struct Errands;
+
+impl ActorFuture<SessionHub> for Errands {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        hub: &mut SessionHub,
+        _: &mut Context<SessionHub>,
+        task: &mut TaskContext<'_>,
+    ) -> Poll<()> {
+        hub.context.intake.served_by(task.waker());
+        hub.context.intake.hand_over();
+        let left = hub.to_call.len().saturating_sub(CALLS_PER_TURN);
+        hub.to_call.drain(left..).for_each(|card| card.call());
+        if left > 0 {
+            task.waker().wake_by_ref();
+        }
+        Poll::Pending
     }
 }
 
 impl Drop for SessionHub {
     fn drop(&mut self) {
+        self.context.intake.unserved();
         // Nobody would call on them any more.
         self.context.for_each(|card| card.command(SessionCommand::Close));
     }
@@ -168,13 +204,13 @@ impl Handler<PublishJob> for SessionHub {
             _ => Arc::clone(&job),
         });
         let since = job.template.received_at;
-        let newer = context.jobs.borrow_mut().publish(job, context.now(), context.shared.job_grace_ms);
+        let newer = context.jobs.borrow_mut().publish(&job, context.now(), context.shared.job_grace_ms);
         context.shared.paused.store(None);
         *context.paused.borrow_mut() = None;
         if newer {
             self.jobs_published += 1;
         }
-        context.offer_job(since);
+        self.to_call = context.offer_job(since);
     }
 }
 
@@ -192,7 +228,7 @@ impl Handler<WorkPaused> for SessionHub {
         context.shared.paused.store(paused.reason.clone().map(Arc::new));
         *context.paused.borrow_mut() = paused.reason.map(Rc::from);
         if resumed {
-            context.offer_job(context.now());
+            self.to_call = context.offer_job(context.now());
         }
     }
 }

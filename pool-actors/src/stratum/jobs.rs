@@ -74,8 +74,8 @@ pub fn layout(form: &HeaderForm) -> (HeaderLayout, HeaderSpace) {
 }
 
 impl JobBook {
-    /// Enters a newer job; an old one, or one that is known, changes nothing. Returns whether it was entered.
-    pub fn publish(&mut self, job: Arc<Job>, now: TimeMs, job_grace_ms: u64) -> bool {
+    /// Enters a copy of a newer job; an old one, or one that is known, changes nothing. Returns whether it was entered.
+    pub fn publish(&mut self, job: &Job, now: TimeMs, job_grace_ms: u64) -> bool {
         if self.entries.back().is_some_and(|newest| newest.job.id >= job.id) {
             return false;
         }
@@ -98,7 +98,7 @@ impl JobBook {
         let (layout, space) = layout(job.header());
         let scale = DifficultyScale::by_algorithm(&job.algorithm);
         self.entries.push_back(JobEntry {
-            job,
+            job: job.for_arbiter(),
             layout,
             space,
             scale,

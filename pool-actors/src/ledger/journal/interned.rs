@@ -1,6 +1,10 @@
 //! Names that a segment has given numbers to.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+    sync::Arc,
+};
 
 use pool_domain::ids::{Account, AlgorithmName, WorkerName};
 
@@ -11,23 +15,60 @@ use crate::messages::share::WorkerIdentity;
 #[derive(Debug, Default)]
 pub(super) struct Interner {
     workers: HashMap<Arc<WorkerIdentity>, u32>,
+    /// By address, which is found without reading and hashing the names of every share's worker. Each holds its identity,
+    /// so that no other one comes to lie there.
+    addresses: HashMap<usize, (Arc<WorkerIdentity>, u32), BuildHasherDefault<AddressHasher>>,
     algorithms: Vec<AlgorithmName>,
-    last: Option<(Arc<WorkerIdentity>, u32)>,
+    /// The address looked up last: shares come in runs of one session.
+    last: Option<(usize, u32)>,
 }
+
+/// Addresses are hashed by one multiplication: they are the allocator's choice, not a stranger's.
+#[derive(Debug, Default)]
+struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0 ^ u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        // An odd number without structure; the high bits, which depend on all, go to where the map looks first.
+        self.0 = value.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.write_u64(value as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Addresses remembered at most: sessions that come and go must not fill the memory within one segment.
+const ADDRESSES_MAX: usize = 1 << 17;
 
 impl Interner {
     pub(super) fn clear(&mut self) {
         self.workers.clear();
+        self.addresses.clear();
         self.algorithms.clear();
         self.last = None;
     }
 
     /// The worker's number, and whether it is new in this segment.
     pub(super) fn worker(&mut self, worker: &Arc<WorkerIdentity>) -> (u32, bool) {
-        // Shares come in runs of one session: most look-ups end here.
-        if let Some((last, ix)) = &self.last
-            && Arc::ptr_eq(last, worker)
+        let address = Arc::as_ptr(worker).addr();
+        if let Some((last, ix)) = self.last
+            && last == address
         {
+            return (ix, false);
+        }
+        if let Some((_, ix)) = self.addresses.get(&address) {
+            self.last = Some((address, *ix));
             return (*ix, false);
         }
         let known = self.workers.get(worker.as_ref()).copied();
@@ -36,7 +77,11 @@ impl Interner {
             self.workers.insert(Arc::clone(worker), ix);
             ix
         });
-        self.last = Some((Arc::clone(worker), ix));
+        if self.addresses.len() >= ADDRESSES_MAX {
+            self.addresses.clear();
+        }
+        self.addresses.insert(address, (Arc::clone(worker), ix));
+        self.last = Some((address, ix));
         (ix, known.is_none())
     }
 
@@ -83,6 +128,6 @@ impl Names {
     /// The same names for the writer, to go on in this segment.
     pub(super) fn into_interner(self) -> Interner {
         let numbered = self.workers.into_iter().zip(0..).collect();
-        Interner { workers: numbered, algorithms: self.algorithms, last: None }
+        Interner { workers: numbered, algorithms: self.algorithms, ..Interner::default() }
     }
 }

@@ -1,12 +1,15 @@
 //! MinerSession: one connection of one miner.
 //!
-//! * **receives** bytes of its socket; [`Verdicts`] of its shares; wake-ups of its hub (newer job, command, clock)
-//! * **sends** batches of shares to the validator of its arbiter, one per socket read and route; lines to its socket
+//! * **receives** bytes of its socket; [`Verdicts`] of its shares, at its desk; calls of its hub (newer job, command, clock)
+//! * **sends** shares to the validator of its arbiter, gathered by its arbiter's [`Intake`](super::intake::Intake); lines
+//!   to its socket
 //! * **supervised by** nobody: it dies with its socket, and a panic takes this one connection only
 //! * **on overload** no credit, unsent output or too many requests: its socket is not read, TCP pushes back; a reader
 //!   that is too slow skips to the newest job, and is closed when even replies don't fit
 //!
-//! The actor here moves bytes; what they mean is [`Session`]'s business, which does no I/O.
+//! The actor here moves bytes; what they mean is [`Session`]'s business, which does no I/O. Its turn (reading, and whatever
+//! could not be written at once) is an item of the actor's context. Verdicts and jobs come by plain calls from actors of
+//! the same arbiter, and are written there and then: see [`crate::runtime::desk`].
 
 pub mod pending;
 mod protocol;
@@ -15,25 +18,29 @@ mod shares;
 mod work;
 
 use std::{
-    cell::RefCell,
-    pin::Pin,
+    cell::{Cell, RefCell},
+    future::poll_fn,
+    pin::{Pin, pin},
     rc::Rc,
     task::{Context as TaskContext, Poll, Waker},
 };
 
-use actix::{Actor, ActorContext as _, AsyncContext as _, Context, Handler, fut::ActorFuture};
-use pool_domain::{ids::Route, units::TimeMs};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use actix::{Actor, ActorContext as _, AsyncContext as _, Context, fut::ActorFuture};
+use pool_domain::units::TimeMs;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    task::unconstrained,
+};
 
 pub use protocol::{End, Flow, Session};
 
 use super::{
-    context::{ArbiterContext, SessionCard},
+    context::{ArbiterContext, Attend, SessionCard},
     gate::Permit,
 };
-use crate::{
-    messages::share::Share,
-    runtime::ticket::{TicketOffice, Verdicts},
+use crate::runtime::{
+    desk::{OpenDesk, Receiver},
+    ticket::{TicketOffice, Verdicts},
 };
 
 /// Bytes taken from a socket at once.
@@ -41,26 +48,37 @@ const READ_BYTES: usize = 32 * 1024;
 /// Reads before other sessions get their turn.
 const READS_PER_TURN: usize = 4;
 
-/// Shares of one read, by route; almost always one.
-pub type Batches = Vec<(Route, Vec<Share>)>;
-
 /// Buffers of a thread: a session owns memory only for what is unfinished.
 struct Scratch {
     read: Box<[u8]>,
     out: Vec<u8>,
-    batches: Batches,
 }
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
         read: vec![0; READ_BYTES].into_boxed_slice(),
         out: Vec::with_capacity(READ_BYTES),
-        batches: Vec::new(),
     });
+    /// For what is said outside of a session's own turn; taken out while it is in use.
+    static REPLY: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// See the module's documentation.
 pub struct MinerSession<S> {
+    place: Rc<Place<S>>,
+    /// Closes before the place goes.
+    _desk: OpenDesk,
+}
+
+/// Where a session is found by those who call on it.
+struct Place<S> {
+    connection: RefCell<Connection<S>>,
+    card: Rc<SessionCard>,
+    broken: Cell<bool>,
+}
+
+/// A session and its socket.
+struct Connection<S> {
     stream: S,
     /// A partial line; while the session is stalled, also the complete lines that wait.
     inbound: Vec<u8>,
@@ -81,40 +99,119 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> MinerSession<S> {
         permit: Permit,
     ) -> Rc<SessionCard> {
         let card = SessionCard::new(hub.shared.next_session(), peer, listener, hub.now());
-        let (hub, shown) = (Rc::clone(hub), Rc::clone(&card));
-        Self::create(move |context| {
-            let office =
-                TicketOffice::new(context.address().recipient(), hub.shared.settings.shares_outstanding_max);
-            Self {
-                stream,
-                inbound: Vec::new(),
-                outbound: Vec::new(),
-                stalled: false,
-                ended: false,
-                session: Session::new(hub, card, permit, office),
-            }
+        let desk = OpenDesk::open();
+        let office = TicketOffice::at(&desk, hub.shared.settings.shares_outstanding_max);
+        let session = Session::new(Rc::clone(hub), Rc::clone(&card), permit, office);
+        let connection = Connection {
+            stream,
+            inbound: Vec::new(),
+            outbound: Vec::new(),
+            stalled: false,
+            ended: false,
+            session,
+        };
+        let place = Rc::new(Place {
+            connection: RefCell::new(connection),
+            card: Rc::clone(&card),
+            broken: Cell::new(false),
         });
-        shown
+        desk.occupy(place.clone());
+        let attendant: Rc<dyn Attend> = place.clone();
+        card.attended_by(Rc::downgrade(&attendant));
+        Self { place, _desk: desk }.start();
+        card
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Place<S> {
     /// One turn: what the hub wants, what the socket has, what it takes.
-    fn pump(&mut self, task: &mut TaskContext<'_>) -> Poll<()> {
-        if self.ended {
+    fn pump(&self, task: &mut TaskContext<'_>) -> Poll<()> {
+        let mut connection = self.connection.borrow_mut();
+        if connection.ended || self.broken.get() {
             return Poll::Ready(());
         }
-        self.session.card().set_waker(task.waker());
-        let end = SCRATCH.with_borrow_mut(|scratch| self.turn(task, scratch));
+        if self.card.set_waker(task.waker()) {
+            connection.session.wake_by(task.waker());
+        }
+        let end = SCRATCH.with_borrow_mut(|scratch| connection.turn(task, scratch));
         match end {
             Some(end) => {
-                self.end(end);
+                connection.end(end);
                 Poll::Ready(())
             }
             None => Poll::Pending,
         }
     }
 
+    /// Lets the session say something outside of its own turn; `false` if it is in the middle of one.
+    fn speak(&self, say: impl FnOnce(&mut Connection<S>, TimeMs, &mut Vec<u8>) -> Option<End>) -> bool {
+        let Ok(mut connection) = self.connection.try_borrow_mut() else { return false };
+        if connection.ended || self.broken.get() {
+            return true;
+        }
+        let mut out = REPLY.take();
+        out.clear();
+        let now = connection.session.now();
+        let end = say(&mut connection, now, &mut out);
+        // Whoever calls has spent his task's budget for I/O on other sessions, perhaps. The session's own turn registers
+        // a waker for what is left.
+        let sent = pin!(unconstrained(poll_fn(|task| Poll::Ready(connection.transmit(&out, task, now)))))
+            .poll(&mut TaskContext::from_waker(Waker::noop()));
+        REPLY.set(out);
+        let failed = match sent {
+            Poll::Ready(Err(failed)) => Some(failed),
+            _ => None,
+        };
+        let end = failed.or(end);
+        let turn_due = end.is_some() || connection.stalled || !connection.outbound.is_empty();
+        if let Some(end) = end {
+            connection.end(end);
+        }
+        if turn_due {
+            self.card.wake();
+        }
+        true
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Receiver for Place<S> {
+    fn receive(&self, verdicts: Verdicts) -> Result<(), Verdicts> {
+        let mut verdicts = Some(verdicts);
+        let spoke = self.speak(|connection, now, out| {
+            let caught_up = connection.outbound.is_empty();
+            connection.session.verdicts(verdicts.take().unwrap_or_default(), now, caught_up, out)
+        });
+        match verdicts {
+            Some(verdicts) if !spoke => Err(verdicts),
+            _ => Ok(()),
+        }
+    }
+
+    fn broken(&self) {
+        self.broken.set(true);
+        self.card.wake();
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Attend for Place<S> {
+    fn attend(&self) {
+        let spoke = self.speak(|connection, now, out| {
+            let caught_up = connection.outbound.is_empty();
+            connection.session.attend(now, caught_up, out)
+        });
+        if !spoke {
+            self.card.wake();
+        }
+    }
+
+    fn broken(&self) {
+        Receiver::broken(self);
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn turn(&mut self, task: &mut TaskContext<'_>, scratch: &mut Scratch) -> Option<End> {
-        let Scratch { read, out, batches } = scratch;
+        let Scratch { read, out } = scratch;
         out.clear();
         let now = self.session.now();
         if let Err(end) = self.flush(task) {
@@ -122,10 +219,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> MinerSession<S> {
         }
         // A reader that is behind gets the newest job once it has caught up.
         let mut end = self.session.attend(now, self.outbound.is_empty(), out);
+        if end.is_none()
+            && let Some(verdicts) = self.session.verdicts_left()
+        {
+            end = self.session.verdicts(verdicts, now, self.outbound.is_empty(), out);
+        }
         if end.is_none() && self.stalled {
             let waiting = std::mem::take(&mut self.inbound);
             self.stalled = false;
-            end = self.consume(&waiting, now, out, batches);
+            end = self.consume(&waiting, now, out);
         }
         let mut idle = false;
         for _ in 0..READS_PER_TURN {
@@ -141,15 +243,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> MinerSession<S> {
                 }
                 Poll::Ready(Err(_)) => end = Some(End::Disconnected),
                 Poll::Ready(Ok(())) if buffer.filled().is_empty() => end = Some(End::Disconnected),
-                Poll::Ready(Ok(())) => end = self.consume(buffer.filled(), now, out, batches),
+                Poll::Ready(Ok(())) => end = self.consume(buffer.filled(), now, out),
             }
-            self.session.dispatch(batches);
             if let Err(failed) = self.transmit(out, task, now) {
                 end = Some(failed);
             }
             out.clear();
         }
-        self.session.dispatch(batches);
         if let Err(failed) = self.transmit(out, task, now) {
             end = Some(failed);
         }
@@ -162,13 +262,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> MinerSession<S> {
     }
 
     /// Takes bytes apart into lines.
-    fn consume(
-        &mut self,
-        mut data: &[u8],
-        now: TimeMs,
-        out: &mut Vec<u8>,
-        batches: &mut Batches,
-    ) -> Option<End> {
+    fn consume(&mut self, mut data: &[u8], now: TimeMs, out: &mut Vec<u8>) -> Option<End> {
         let longest = self.session.line_bytes_max();
         if !self.inbound.is_empty() {
             let end = memchr::memchr(b'\n', data);
@@ -181,7 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> MinerSession<S> {
             };
             let mut line = std::mem::take(&mut self.inbound);
             line.extend_from_slice(&data[..end]);
-            match self.session.line(&line, now, out, batches) {
+            match self.session.line(&line, now, out) {
                 Flow::Next => data = &data[end + 1..],
                 Flow::Stall => {
                     line.extend_from_slice(&data[end..]);
@@ -195,7 +289,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> MinerSession<S> {
             if end > longest {
                 return Some(self.session.refuse_long_line(out));
             }
-            match self.session.line(&data[..end], now, out, batches) {
+            match self.session.line(&data[..end], now, out) {
                 Flow::Next => data = &data[end + 1..],
                 Flow::Stall => {
                     self.stall(data.to_vec());
@@ -280,31 +374,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Actor for MinerSession<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Handler<Verdicts> for MinerSession<S> {
-    type Result = ();
-
-    fn handle(&mut self, verdicts: Verdicts, context: &mut Self::Context) {
-        if self.ended {
-            return;
-        }
-        let end = SCRATCH.with_borrow_mut(|Scratch { out, batches, .. }| {
-            out.clear();
-            let now = self.session.now();
-            let end = self.session.verdicts(verdicts, now, self.outbound.is_empty(), out, batches);
-            self.session.dispatch(batches);
-            // The pump is polled right after this handler, and registers a real waker for what is left.
-            let sent = self.transmit(out, &mut TaskContext::from_waker(Waker::noop()), now);
-            out.clear();
-            sent.err().or(end)
-        });
-        if let Some(end) = end {
-            self.end(end);
-            context.stop();
-        }
-    }
-}
-
-/// The one item of a session's context: it is polled when the socket, the hub or the mailbox wakes the session.
+/// The one item of a session's context: it is polled when the socket, the hub or the desk wakes the session.
 struct Pump;
 
 impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ActorFuture<MinerSession<S>> for Pump {
@@ -316,7 +386,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ActorFuture<MinerSession<S>> f
         context: &mut Context<MinerSession<S>>,
         task: &mut TaskContext<'_>,
     ) -> Poll<()> {
-        let turn = session.pump(task);
+        let turn = session.place.pump(task);
         if turn.is_ready() {
             context.stop();
         }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use pool_domain::{ids::JobId, share::Solution, units::TimeMs};
+use smallvec::SmallVec;
 
 use crate::stratum::{context::Bound, wire::ReplyId};
 
@@ -35,33 +36,95 @@ pub struct Guess {
 }
 
 /// A table with tokens as indices; places are used again. Bounded by the session's credit, and next to nothing for a
-/// session that never sent a share.
+/// session that never sent a share. One allocation while one share is under way, which is the rule.
 #[derive(Debug, Default)]
 pub struct PendingTable(Option<Box<Places>>);
 
 #[derive(Debug, Default)]
 struct Places {
-    places: Vec<Option<Pending>>,
-    free: Vec<u32>,
+    /// The first free place; the number of places if there is none.
+    free: u32,
+    places: SmallVec<[Place; 1]>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Taken(Pending),
+    /// And the next free one.
+    Free(u32),
 }
 
 impl PendingTable {
     /// Keeps a share; the token finds it again.
     pub fn insert(&mut self, pending: Pending) -> u32 {
         let Places { places, free } = &mut **self.0.get_or_insert_default();
-        if let Some(token) = free.pop() {
-            places[token as usize] = Some(pending);
-            return token;
+        let token = *free;
+        match places.get_mut(token as usize) {
+            Some(place) => {
+                if let Place::Free(next) = *place {
+                    *free = next;
+                }
+                *place = Place::Taken(pending);
+            }
+            None => {
+                places.push(Place::Taken(pending));
+                *free = u32::try_from(places.len()).expect("credit bounds the table far below 2^32 places");
+            }
         }
-        places.push(Some(pending));
-        u32::try_from(places.len() - 1).expect("credit bounds the table far below 2^32 places")
+        token
     }
 
     /// Takes a share out.
     pub fn take(&mut self, token: u32) -> Option<Pending> {
         let Places { places, free } = &mut **self.0.as_mut()?;
-        let pending = places.get_mut(token as usize)?.take()?;
-        free.push(token);
-        Some(pending)
+        let place = places.get_mut(token as usize)?;
+        if matches!(place, Place::Free(_)) {
+            return None;
+        }
+        match std::mem::replace(place, Place::Free(*free)) {
+            Place::Taken(pending) => {
+                *free = token;
+                Some(pending)
+            }
+            Place::Free(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use pool_domain::{
+        difficulty::{Difficulty, DifficultyScale},
+        target::Target,
+        units::Work,
+    };
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pending(worker: u16) -> Pending {
+        let (difficulty, scale) = (Difficulty::MIN, DifficultyScale::SHA256D);
+        let bound = Rc::new(Bound { difficulty, scale, target: Target::MIN, work: Work(1) });
+        Pending { id: ReplyId::null(), bound, received_at: TimeMs(0), worker, guess: None }
+    }
+
+    proptest! {
+        #[test]
+        fn a_token_finds_its_share_once(steps in prop::collection::vec(0..6u32, 1..200)) {
+            let (mut table, mut model, mut number) = (PendingTable::default(), BTreeMap::new(), 0u16);
+            for step in steps {
+                if step < 3 {
+                    let token = table.insert(pending(number));
+                    prop_assert!(model.insert(token, number).is_none(), "the place was free");
+                    prop_assert!((token as usize) < model.len() + 6, "places are used again");
+                    number += 1;
+                } else {
+                    let found = table.take(step - 3).map(|pending| pending.worker);
+                    prop_assert_eq!(found, model.remove(&(step - 3)));
+                }
+            }
+        }
     }
 }

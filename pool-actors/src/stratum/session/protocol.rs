@@ -1,24 +1,18 @@
 //! What a session knows and how it reads lines; no I/O.
 
-use std::rc::Rc;
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc, task::Waker};
 
-use pool_domain::{dedup::SeenShares, extranonce::ExtranoncePrefix, ids::Route, units::TimeMs};
+use pool_domain::{dedup::SeenShares, extranonce::ExtranoncePrefix, units::TimeMs};
 
 use smallvec::SmallVec;
 
 use super::{
-    Batches,
     pending::PendingTable,
     work::{Pace, Terms},
 };
 use crate::{
-    messages::{
-        event::PoolEvent,
-        share::{Share, WorkerIdentity},
-        stats::SessionEnded,
-    },
-    runtime::ticket::TicketOffice,
+    messages::{event::PoolEvent, share::WorkerIdentity, stats::SessionEnded},
+    runtime::ticket::{TicketOffice, Verdicts},
     stratum::{
         context::{ArbiterContext, SessionCard},
         dialect::{Dialect, Variant},
@@ -239,7 +233,7 @@ impl Session {
     }
 
     /// Answers a line (without its newline).
-    pub fn line(&mut self, line: &[u8], now: TimeMs, out: &mut Vec<u8>, batches: &mut Batches) -> Flow {
+    pub fn line(&mut self, line: &[u8], now: TimeMs, out: &mut Vec<u8>) -> Flow {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
             return Flow::Next;
@@ -251,8 +245,8 @@ impl Session {
         self.first_line_at.get_or_insert(now);
         self.last_line_at = now;
         match parse_line(line, self.hub.shared.settings.json_depth_max) {
-            Ok(Line::Share { id, params }) => self.submit(&id, &params, now, out, batches),
-            Ok(Line::Request(request)) => self.request(&request, now, out, batches),
+            Ok(Line::Share { id, params }) => self.submit(&id, &params, now, out),
+            Ok(Line::Request(request)) => self.request(&request, now, out),
             Ok(Line::Response { result }) => {
                 self.response(result);
                 Flow::Next
@@ -261,15 +255,9 @@ impl Session {
         }
     }
 
-    fn request(
-        &mut self,
-        request: &Request<'_>,
-        now: TimeMs,
-        out: &mut Vec<u8>,
-        batches: &mut Batches,
-    ) -> Flow {
+    fn request(&mut self, request: &Request<'_>, now: TimeMs, out: &mut Vec<u8>) -> Flow {
         match &*request.method {
-            "mining.submit" => return self.submit_request(request, now, out, batches),
+            "mining.submit" => return self.submit_request(request, now, out),
             "mining.subscribe" => return self.subscribe(request, now, out),
             "mining.authorize" => return self.authorize(request, now, out),
             "mining.configure" => self.configure(request, now, out),
@@ -326,18 +314,15 @@ impl Session {
         End::Banned(reason)
     }
 
-    /// Hands the shares of this turn to their validators.
-    pub fn dispatch(&self, batches: &mut Batches) {
-        if batches.is_empty() {
-            return;
-        }
-        let routes = self.hub.shared.exits.routes.load();
-        for (route, shares) in batches.drain(..) {
-            match routes.validator(route, self.hub.arbiter) {
-                Some(door) => door.send(shares),
-                None => lose(route, shares),
-            }
-        }
+    /// Verdicts that could not be taken when they came.
+    #[must_use]
+    pub fn verdicts_left(&self) -> Option<Verdicts> {
+        self.office.left()
+    }
+
+    /// How the session's turn is brought about when verdicts wait.
+    pub fn wake_by(&self, waker: &Waker) {
+        self.office.wake_by(waker);
     }
 
     /// The clock: what is overdue.
@@ -366,14 +351,6 @@ impl Session {
         };
         // A throttled session may go on as soon as its bucket has something again.
         self.card.due_at.set(if std::mem::take(&mut self.throttled) { now } else { due });
-    }
-}
-
-/// The generation was retired while shares for it were still on their way.
-fn lose(route: Route, shares: Vec<Share>) {
-    tracing::warn!(%route, shares = shares.len(), "no validator serves this route any more");
-    for share in shares {
-        share.ticket.lost(pool_domain::share::LostReason::SlotGone);
     }
 }
 

@@ -10,7 +10,6 @@ use pool_domain::{
 };
 
 use super::{
-    Batches,
     pending::{Guess, Pending},
     protocol::{End, Flow, Session},
     work::{Pace, job_version_mask},
@@ -51,18 +50,12 @@ struct Candidate {
 
 impl Session {
     /// A share in an unusual form.
-    pub(super) fn submit_request(
-        &mut self,
-        request: &Request<'_>,
-        now: TimeMs,
-        out: &mut Vec<u8>,
-        batches: &mut Batches,
-    ) -> Flow {
+    pub(super) fn submit_request(&mut self, request: &Request<'_>, now: TimeMs, out: &mut Vec<u8>) -> Flow {
         let Some(params) = Params::parse(request.params) else {
             push_error(out, &request.id, CODE_BAD_PARAMS, "Invalid params: expected a list");
             return self.note_malformed(now).map_or(Flow::Next, Flow::End);
         };
-        self.submit(&request.id, &params, now, out, batches)
+        self.submit(&request.id, &params, now, out)
     }
 
     /// A share: refused at once, or on its way to its validator.
@@ -72,9 +65,8 @@ impl Session {
         params: &Params<'_>,
         now: TimeMs,
         out: &mut Vec<u8>,
-        batches: &mut Batches,
     ) -> Flow {
-        match self.try_submit(id, params, now, batches) {
+        match self.try_submit(id, params, now) {
             Ok(()) => Flow::Next,
             Err(Refused::Stall) => Flow::Stall,
             Err(Refused::Reason(reason)) => self.refuse(id, reason, reason.message(), now, out),
@@ -82,13 +74,7 @@ impl Session {
         }
     }
 
-    fn try_submit(
-        &mut self,
-        id: &ReplyId,
-        params: &Params<'_>,
-        now: TimeMs,
-        batches: &mut Batches,
-    ) -> Result<(), Refused> {
+    fn try_submit(&mut self, id: &ReplyId, params: &Params<'_>, now: TimeMs) -> Result<(), Refused> {
         if !self.subscribed {
             return Err(Refused::Reason(RejectReason::NotSubscribed));
         }
@@ -115,7 +101,7 @@ impl Session {
         });
         let bound = self.bound_for(number, entry).ok_or(Refused::Reason(RejectReason::StaleJob))?;
         let candidate = Candidate { id: id.clone(), worker, guess, solution, received_at: now };
-        self.forward(entry, bound, candidate, now, batches).map_err(|(refused, _)| refused)
+        self.forward(entry, bound, candidate, now).map_err(|(refused, _)| refused)
     }
 
     /// The job that a share names, with the number under which its terms are known. Firmware that names wrong jobs is
@@ -149,7 +135,6 @@ impl Session {
         bound: Rc<Bound>,
         candidate: Candidate,
         now: TimeMs,
-        batches: &mut Batches,
     ) -> Result<(), (Refused, ReplyId)> {
         if self.office.credit() == 0 {
             return Err((Refused::Stall, candidate.id));
@@ -182,11 +167,7 @@ impl Session {
             received_at,
             validations: 0,
         };
-        let route = entry.job.split.route(self.card.id);
-        match batches.iter_mut().find(|(known, _)| *known == route) {
-            Some((_, shares)) => shares.push(share),
-            None => batches.push((route, vec![share])),
-        }
+        self.hub.intake.put(entry.job.split.route(self.card.id), share);
         Ok(())
     }
 
@@ -197,7 +178,6 @@ impl Session {
         now: TimeMs,
         caught_up: bool,
         out: &mut Vec<u8>,
-        batches: &mut Batches,
     ) -> Option<End> {
         let mut retarget = false;
         let mut end = None;
@@ -211,7 +191,7 @@ impl Session {
                 }
                 Verdict::Rejected(RejectReason::LowDifficulty) if pending.guess.is_some() => {
                     let id = pending.id.clone();
-                    if let Err(reason) = self.guess_again(&mut pending, now, batches) {
+                    if let Err(reason) = self.guess_again(&mut pending, now) {
                         end = end.or(self.refuse_judged(&id, reason, now, out));
                     }
                 }
@@ -247,12 +227,7 @@ impl Session {
     }
 
     /// Tries the next recent job with the same nonce.
-    fn guess_again(
-        &mut self,
-        pending: &mut Pending,
-        now: TimeMs,
-        batches: &mut Batches,
-    ) -> Result<(), RejectReason> {
+    fn guess_again(&mut self, pending: &mut Pending, now: TimeMs) -> Result<(), RejectReason> {
         let hub = Rc::clone(&self.hub);
         let jobs = hub.jobs.borrow();
         let Some(mut guess) = pending.guess.take() else { return Err(RejectReason::LowDifficulty) };
@@ -276,7 +251,7 @@ impl Session {
             solution,
             received_at: pending.received_at,
         };
-        self.forward(entry, bound, candidate, now, batches).map_err(|(refused, _)| match refused {
+        self.forward(entry, bound, candidate, now).map_err(|(refused, _)| match refused {
             Refused::Reason(reason) => reason,
             Refused::Words(_) | Refused::Stall => RejectReason::LowDifficulty,
         })
