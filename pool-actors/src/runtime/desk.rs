@@ -132,7 +132,8 @@ pub(super) struct Desk {
 
 #[derive(Debug, Default)]
 struct Tray {
-    verdicts: Verdicts,
+    /// Nearly always nothing, and then it costs next to nothing: there is a tray for every session.
+    verdicts: Option<Box<Verdicts>>,
     waker: Option<Waker>,
 }
 
@@ -161,7 +162,7 @@ impl Desk {
 
     fn leave(&self, mut verdicts: Verdicts) {
         let mut tray = self.tray();
-        tray.verdicts.0.append(&mut verdicts.0);
+        tray.verdicts.get_or_insert_default().0.append(&mut verdicts.0);
         self.mail.store(true, Ordering::Release);
         let waker = tray.waker.clone();
         drop(tray);
@@ -177,7 +178,7 @@ impl Desk {
         }
         let mut tray = self.tray();
         self.mail.store(false, Ordering::Release);
-        Some(std::mem::take(&mut tray.verdicts))
+        tray.verdicts.take().map(|verdicts| *verdicts)
     }
 
     /// How the receiver is woken when something is left.

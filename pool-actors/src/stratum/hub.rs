@@ -167,6 +167,8 @@ impl ActorFuture<SessionHub> for Errands {
         hub.to_call.drain(left..).for_each(|card| card.call());
         if left > 0 {
             task.waker().wake_by_ref();
+        } else {
+            hub.to_call = Vec::new();
         }
         Poll::Pending
     }
