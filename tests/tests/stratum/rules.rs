@@ -318,7 +318,7 @@ async fn a_flood_of_invalid_shares_is_banned_and_stale_ones_are_not() {
     }
     assert_eq!(late.next().await, None);
     assert_eq!(rig.shared.gate.bans(rig.shared.clock.now()).len(), 1);
-    rig.pass(600).await;
+    rig.pass(1_100).await;
     let tallies = rig.tallies.get();
     let sum = tallies
         .iter()
@@ -462,7 +462,7 @@ async fn the_end_of_a_session_gives_everything_back() {
         miner.submit("account.rig", "100", nonce).await;
         assert_eq!(miner.line().await, accepted(nonce));
     }
-    rig.pass(600).await;
+    rig.pass(1_100).await;
     assert_eq!(rig.context.connections(), 0);
     assert_eq!(rig.shared.gate.counts().connections, 0);
     assert_eq!(rig.ended.get().len(), 3);
