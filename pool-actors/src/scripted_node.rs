@@ -49,6 +49,8 @@ pub(crate) struct ScriptedNode {
     pub(crate) template_delay: Mutex<Duration>,
     pub(crate) templates_asked: AtomicUsize,
     pub(crate) health: Mutex<Result<NodeHealth, NodeError>>,
+    /// How many calls to assemble panic.
+    pub(crate) assemble_panics: AtomicUsize,
     pub(crate) verdicts: Mutex<VecDeque<Result<SubmitVerdict, NodeError>>>,
     pub(crate) submitted: Mutex<Vec<AssembledBlock>>,
     pub(crate) observations: Mutex<Result<Vec<BlockObservation>, NodeError>>,
@@ -65,6 +67,7 @@ impl ScriptedNode {
             template_delay: Mutex::new(Duration::ZERO),
             templates_asked: AtomicUsize::new(0),
             health: Mutex::new(Ok(NodeHealth { ready: true, ..NodeHealth::default() })),
+            assemble_panics: AtomicUsize::new(0),
             verdicts: Mutex::default(),
             submitted: Mutex::default(),
             observations: Mutex::new(Ok(Vec::new())),
@@ -125,6 +128,9 @@ impl NodePort for ScriptedNode {
     }
 
     fn assemble(&self, template: &Template, solution: &Solution) -> Result<AssembledBlock, NodeError> {
+        let armed = |left: usize| left.checked_sub(1);
+        let panics = self.assemble_panics.fetch_update(Ordering::Relaxed, Ordering::Relaxed, armed).is_ok();
+        assert!(!panics, "the scripted node panics as told");
         let mut hash = template.parents[0];
         hash.0[31] = u8::try_from(solution.nonce).unwrap();
         Ok(AssembledBlock { hash, endpoint: template.endpoint, payload: vec![1] })

@@ -407,6 +407,7 @@ fn topic(event: &PoolEvent) -> &'static str {
         PoolEvent::Block(_) => "block",
         PoolEvent::NodeState { .. } => "node_state",
         PoolEvent::SecurityEvent { .. } => "security_event",
+        PoolEvent::Defect { .. } => "defect",
         PoolEvent::Stats(_) => "stats",
     }
 }
@@ -422,10 +423,12 @@ fn render(api: &Api, event: &Numbered, audience: Audience) -> Option<String> {
         PoolEvent::DifficultyAdjusted { session, account, worker, difficulty } if operator => {
             json!({ "session": session, "account": account, "worker": worker, "difficulty": difficulty })
         }
-        PoolEvent::SecurityEvent { code, message } if operator => {
+        PoolEvent::SecurityEvent { code, message } | PoolEvent::Defect { code, message } if operator => {
             json!({ "code": code, "message": message })
         }
-        PoolEvent::DifficultyAdjusted { .. } | PoolEvent::SecurityEvent { .. } => return None,
+        PoolEvent::DifficultyAdjusted { .. } | PoolEvent::SecurityEvent { .. } | PoolEvent::Defect { .. } => {
+            return None;
+        }
     };
     Some(envelope(topic(&event.event), event.seq, event.at, &data))
 }

@@ -43,6 +43,13 @@ pub enum PoolEvent {
         /// What happened.
         message: String,
     },
+    /// A defect of the pool that cost something, though it was contained.
+    Defect {
+        /// Stable code.
+        code: String,
+        /// What happened.
+        message: String,
+    },
     /// Once a second: the figures of [`PoolSnapshot`]. Not kept for those who come later: the next second brings newer.
     #[serde(skip)]
     Stats(Arc<PoolSnapshot>),

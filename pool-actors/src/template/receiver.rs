@@ -151,6 +151,7 @@ impl TemplateReceiver {
             arbiters: parts.runtime.arbiters.clone(),
             seat: parts.seat,
             submitter: parts.submitter.clone(),
+            events: parts.events.clone(),
         };
         let mut state = (*parts.state.get()).clone();
         parts.node.name().clone_into(&mut state.name);

@@ -205,17 +205,7 @@ async fn a_solution_of_an_old_job_still_becomes_a_block() {
     world.tell.send(NodeEvent::NewTemplate { clean: true }).unwrap();
     world.job().await;
     tokio::time::sleep(Duration::from_secs(600)).await;
-    let found = CandidateFound {
-        id: CandidateId(9),
-        solution: Solution { nonce: 5, ..Solution::default() },
-        finder: Arc::new(WorkerIdentity {
-            account: "alice".parse().unwrap(),
-            worker: "rig".parse().unwrap(),
-        }),
-        found_at: TimeMs(3),
-        job: Arc::clone(&old),
-    };
-    old.owner.post(found.clone()).unwrap();
+    old.owner.post(found_by_alice(&old)).unwrap();
     let SubmitBlock(record) = world.blocks.recv().await.unwrap();
     assert_eq!(record.parents, old.template.parents);
     assert_eq!((record.id, record.block.hash.0[31]), (CandidateId(9), 5));
@@ -227,4 +217,38 @@ async fn the_nodes_news_are_handed_on() {
     world.job().await;
     world.tell.send(NodeEvent::Reorganised).unwrap();
     assert!(matches!(world.news.recv().await.unwrap(), NodeTold(NodeEvent::Reorganised)));
+}
+
+fn found_by_alice(job: &Arc<Job>) -> CandidateFound {
+    CandidateFound {
+        id: CandidateId(9),
+        solution: Solution { nonce: 5, ..Solution::default() },
+        finder: Arc::new(WorkerIdentity {
+            account: "alice".parse().unwrap(),
+            worker: "rig".parse().unwrap(),
+        }),
+        found_at: TimeMs(3),
+        job: Arc::clone(job),
+    }
+}
+
+#[actix_rt::test]
+async fn a_block_whose_assembly_panics_is_tried_again_then_reported_and_its_template_serves_on() {
+    let mut world = world();
+    let job = world.job().await;
+    world.node.assemble_panics.store(2, Ordering::Relaxed);
+    job.owner.post(found_by_alice(&job)).unwrap();
+    assert_eq!(world.blocks.recv().await.unwrap().0.id, CandidateId(9), "at the third try");
+    world.node.assemble_panics.store(usize::MAX, Ordering::Relaxed);
+    job.owner.post(found_by_alice(&job)).unwrap();
+    let lost = loop {
+        if let PoolEvent::Defect { code, message } = world.events.recv().await.unwrap().event {
+            break (code, message);
+        }
+    };
+    assert_eq!(lost.0, "BLOCK_LOST");
+    assert!(lost.1.contains("alice") && lost.1.contains("the scripted node panics as told"), "{}", lost.1);
+    world.node.assemble_panics.store(0, Ordering::Relaxed);
+    job.owner.post(found_by_alice(&job)).unwrap();
+    assert_eq!(world.blocks.recv().await.unwrap().0.id, CandidateId(9), "the template serves on");
 }
