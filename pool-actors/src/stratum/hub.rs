@@ -11,7 +11,7 @@
 use std::{
     pin::Pin,
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context as TaskContext, Poll},
     time::Duration,
 };
@@ -45,10 +45,9 @@ const TALLY_TICKS: u64 = 2;
 /// Sessions that are called for a new job before others on the arbiter get their turn: some 2 ms.
 const CALLS_PER_TURN: usize = 256;
 
-/// A socket from a listener. It holds a permit of the gate, which bounds how many there are.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Incoming {
+/// A connection that a listener accepted. It holds a permit of the gate, which bounds how many there are.
+#[derive(Debug)]
+pub struct Accepted {
     /// The socket, non-blocking.
     pub stream: std::net::TcpStream,
     /// Where it came from.
@@ -57,6 +56,51 @@ pub struct Incoming {
     pub listener: usize,
     /// Its place.
     pub permit: Permit,
+}
+
+/// Connections that no hub took: each died, or was dead. Their listener looks here and hands them on.
+#[derive(Debug, Default)]
+pub struct Shelf(Mutex<Vec<Accepted>>);
+
+impl Shelf {
+    /// Keeps a connection.
+    pub fn put(&self, connection: Accepted) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    }
+
+    /// All that wait.
+    #[must_use]
+    pub fn take(&self) -> Vec<Accepted> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A connection on its way to a hub. If the hub dies first, it goes to the [`Shelf`] as this is dropped.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Incoming {
+    connection: Option<Accepted>,
+    shelf: Arc<Shelf>,
+}
+
+impl Incoming {
+    /// On its way; `shelf` keeps it if it does not arrive.
+    #[must_use]
+    pub fn new(connection: Accepted, shelf: Arc<Shelf>) -> Self {
+        Self { connection: Some(connection), shelf }
+    }
+
+    fn take(mut self) -> Option<Accepted> {
+        self.connection.take()
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.shelf.put(connection);
+        }
+    }
 }
 
 impl Credited for Incoming {}
@@ -186,6 +230,7 @@ impl Handler<Incoming> for SessionHub {
     type Result = ();
 
     fn handle(&mut self, incoming: Incoming, _: &mut Self::Context) {
+        let Some(incoming) = incoming.take() else { return };
         match tokio::net::TcpStream::from_std(incoming.stream) {
             Ok(stream) => {
                 self.sessions_opened += 1;

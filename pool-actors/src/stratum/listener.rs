@@ -2,7 +2,7 @@
 //!
 //! * **receives** connections; [`Observe`]
 //! * **sends** [`Incoming`] to session hubs
-//! * **supervised by** the server: rebuilt on the same socket
+//! * **supervised by** the server: rebuilt on the same socket; connections that no hub took wait on a shelf outside
 //! * **on overload** the gate refuses; out of file descriptors, it waits and leaves connections in the backlog
 
 use std::{
@@ -16,7 +16,11 @@ use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, fut
 use serde::Serialize;
 use tokio::net::TcpSocket;
 
-use super::{gate::Refusal, hub::Incoming, settings::Shared};
+use super::{
+    gate::Refusal,
+    hub::{Accepted, Incoming, Shelf},
+    settings::Shared,
+};
 use crate::{
     error::{Code, Failure},
     runtime::{
@@ -29,6 +33,8 @@ use crate::{
 const BACKLOG: u32 = 8_192;
 /// Connections accepted before others on the arbiter get their turn.
 const ACCEPTS_PER_TURN: usize = 64;
+/// How often connections that no hub took are handed on.
+const SHELF_INTERVAL: Duration = Duration::from_millis(100);
 /// Pause when the system refuses another socket.
 const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 
@@ -74,6 +80,7 @@ pub struct StratumListener {
     number: usize,
     socket: Option<TcpListener>,
     hubs: Vec<Outbox<Incoming>>,
+    shelf: Arc<Shelf>,
     shared: Arc<Shared>,
     next_hub: usize,
     counts: Counts,
@@ -97,9 +104,10 @@ impl StratumListener {
         number: usize,
         socket: Option<TcpListener>,
         hubs: Vec<Outbox<Incoming>>,
+        shelf: Arc<Shelf>,
         shared: Arc<Shared>,
     ) -> Self {
-        Self { number, socket, hubs, shared, next_hub: 0, counts: Counts::default() }
+        Self { number, socket, hubs, shelf, shared, next_hub: 0, counts: Counts::default() }
     }
 
     fn admit(&mut self, stream: tokio::net::TcpStream, peer: SocketAddr) {
@@ -123,12 +131,20 @@ impl StratumListener {
             self.counts.errors += 1;
             return;
         };
-        let hub = self.next_hub % self.hubs.len().max(1);
-        self.next_hub = hub + 1;
         self.counts.accepted += 1;
+        self.hand_over(Accepted { stream, peer, listener: self.number, permit });
+    }
+
+    /// To the next hub that lives; while all are being rebuilt, the connection waits for one.
+    fn hand_over(&mut self, connection: Accepted) {
+        let hubs = self.hubs.len().max(1);
+        let next = (0..hubs).map(|skipped| (self.next_hub + skipped) % hubs);
+        let alive = next.clone().find(|hub| self.hubs.get(*hub).is_some_and(Outbox::alive));
+        let hub = alive.unwrap_or(self.next_hub % hubs);
+        self.next_hub = hub + 1;
         if let Some(hub) = self.hubs.get(hub) {
-            // A hub that is being rebuilt takes nothing: the miner tries again.
-            let _ = hub.post(Incoming { stream, peer, listener: self.number, permit });
+            // Refused, it goes to the shelf.
+            let _ = hub.post(Incoming::new(connection, Arc::clone(&self.shelf)));
         }
     }
 }
@@ -181,6 +197,11 @@ impl Actor for StratumListener {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
+        context.run_interval(SHELF_INTERVAL, |listener, _| {
+            for connection in listener.shelf.take() {
+                listener.hand_over(connection);
+            }
+        });
         match self.socket.take().map(tokio::net::TcpListener::from_std) {
             Some(Ok(socket)) => next_turn(socket, context),
             Some(Err(error)) => {

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use super::{
     gate::SharedGate,
-    hub::SessionHub,
+    hub::{SessionHub, Shelf},
     listener::{StratumListener, bind},
     settings::{Parts, Shared},
 };
@@ -64,10 +64,11 @@ pub fn start(runtime: &Runtime, parts: Parts) -> Result<StratumServer, Failure> 
         .into_iter()
         .enumerate()
         .map(|(number, socket)| {
-            let (shared, hubs) = (Arc::clone(&shared), incoming.clone());
+            let (shared, hubs, shelf) = (Arc::clone(&shared), incoming.clone(), Arc::new(Shelf::default()));
             let spec = spec(format!("stratum-listener-{number}"), "StratumListener", number);
             supervise(runtime, spec, move |_| {
-                StratumListener::new(number, socket.try_clone().ok(), hubs.clone(), Arc::clone(&shared))
+                let socket = socket.try_clone().ok();
+                StratumListener::new(number, socket, hubs.clone(), Arc::clone(&shelf), Arc::clone(&shared))
             })
             .observable()
         })
