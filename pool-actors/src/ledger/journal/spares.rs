@@ -22,9 +22,21 @@ pub(super) struct Spares {
 }
 
 struct Background {
-    ask: Sender<u64>,
+    /// Some until this is dropped.
+    ask: Option<Sender<u64>>,
     made: Receiver<Made>,
     awaited: Option<u64>,
+    thread: Option<Thread>,
+}
+
+impl Drop for Background {
+    /// The thread holds the folder: whoever drops the journal must find it free.
+    fn drop(&mut self) {
+        self.ask = None;
+        if let Some(Err(panic)) = self.thread.take().map(Thread::join) {
+            tracing::error!(panic, "the thread that makes journal segments had panicked");
+        }
+    }
 }
 
 impl Spares {
@@ -37,14 +49,14 @@ impl Spares {
         let (ask, asked) = channel::<u64>();
         let (tell, made) = channel();
         let (disk, bytes) = (self.disk.clone(), self.bytes);
-        Thread::spawn("journal-prealloc", move || {
+        let thread = Thread::spawn("journal-prealloc", move || {
             for index in asked {
                 if tell.send((index, disk.create(&file_name(index), bytes))).is_err() {
                     return;
                 }
             }
         })?;
-        self.background = Some(Background { ask, made, awaited: None });
+        self.background = Some(Background { ask: Some(ask), made, awaited: None, thread: Some(thread) });
         Ok(())
     }
 
@@ -59,7 +71,7 @@ impl Spares {
         if let Some(background) = &mut self.background
             && self.ready.is_none()
             && background.awaited.is_none()
-            && background.ask.send(index).is_ok()
+            && background.ask.as_ref().is_some_and(|ask| ask.send(index).is_ok())
         {
             background.awaited = Some(index);
         }
