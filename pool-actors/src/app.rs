@@ -205,7 +205,7 @@ impl Pool {
                 metrics: parts.metrics,
                 admin_token: parts.admin_token,
                 assets: parts.assets,
-                feeds_max: config.http.feeds_max,
+                http: config.http.clone(),
             },
             config.http.address,
         )?;

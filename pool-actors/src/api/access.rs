@@ -18,8 +18,9 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Api,
     errors::{ApiError, ErrorCode},
+    limits,
 };
-use crate::metrics::AUTH_FAILURES_TOTAL;
+use crate::metrics::{AUTH_FAILURES_TOTAL, HTTP_LIMITED_TOTAL};
 
 /// The token for routes that change something. Only its digest is kept.
 pub(super) struct AdminToken([u8; 32]);
@@ -123,7 +124,9 @@ pub(super) async fn guard(
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
     };
     let refused = role(request.method(), &path) == Role::Admin && !is_admin(&api, request.headers());
-    let mut response = if refused {
+    let mut response = if let Err(error) = within_rate(&request, &path, &api) {
+        request.into_response(error.error_response())
+    } else if refused {
         let reason = if bearer(request.headers()).is_some() { "wrong_token" } else { "no_token" };
         metrics::counter!(AUTH_FAILURES_TOTAL, "reason" => reason).increment(1);
         let error = ApiError::new(ErrorCode::Unauthorized, format!("{path} needs the admin token"));
@@ -146,6 +149,22 @@ pub(super) async fn guard(
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }
     Ok(response)
+}
+
+/// Whether the address may ask by now. Looked at before the token, so that tokens can't be guessed at any speed.
+fn within_rate(request: &ServiceRequest, path: &str, api: &Api) -> Result<(), ApiError> {
+    if path != "/api" && !path.starts_with("/api/") {
+        return Ok(());
+    }
+    let Some(client) = limits::client(request, api.http.behind_proxy) else { return Ok(()) };
+    if api.http.rate_limit_exempt_loopback && client.is_loopback() {
+        return Ok(());
+    }
+    api.limits.take(client, api.clock.now()).map_err(|wait| {
+        metrics::counter!(HTTP_LIMITED_TOTAL).increment(1);
+        ApiError::new(ErrorCode::RateLimited, format!("{client} asks too often: try again in {wait} s"))
+            .with(serde_json::json!({ "retry_after_s": wait }))
+    })
 }
 
 fn with_body(response: ServiceResponse, api: &Api, id: &str, path: &str) -> ServiceResponse {

@@ -67,6 +67,11 @@ catalogue! {
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", PAYLOAD_TOO_LARGE, "warning",
         "The body of the request is larger than the route takes.",
         [("Send less at once", None, "medium")];
+    RateLimited = "RATE_LIMITED", TOO_MANY_REQUESTS, "warning",
+        "The address has made more requests to the API than the pool allows for a time.",
+        [("Wait as long as Retry-After says; the live feed brings the same figures without asking", None, "medium"),
+         ("Raise http.rate_limit_per_second, or set http.behind_proxy if all come through a proxy of yours",
+          Some("grep -A1 rate_limit pool.toml"), "low")];
     FeedsExhausted = "FEEDS_EXHAUSTED", SERVICE_UNAVAILABLE, "warning",
         "As many live feeds are open as the pool allows.",
         [("Try again later, or raise http.feeds_max", Some("grep feeds_max pool.toml"), "medium")];
@@ -152,6 +157,10 @@ impl ResponseError for ApiError {
         match self.code {
             ErrorCode::Unauthorized => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"pool\""));
+            }
+            ErrorCode::RateLimited => {
+                let wait = self.details["retry_after_s"].as_u64().unwrap_or(1);
+                response.insert_header((header::RETRY_AFTER, wait));
             }
             ErrorCode::FeedsExhausted | ErrorCode::StoreUnavailable => {
                 response.insert_header((header::RETRY_AFTER, "5"));

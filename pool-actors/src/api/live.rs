@@ -78,7 +78,7 @@ struct Place(Arc<AtomicUsize>);
 impl Place {
     fn take(api: &Api) -> Option<Self> {
         let taken = api.feeds.fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| {
-            (open < api.feeds_max).then_some(open + 1)
+            (open < api.http.feeds_max).then_some(open + 1)
         });
         taken.ok()?;
         metrics::gauge!(WS_CLIENTS).increment(1.0);
@@ -102,7 +102,7 @@ pub(super) async fn open(
 ) -> Result<HttpResponse, actix_web::Error> {
     let place = Place::take(&api).ok_or_else(|| {
         ApiError::new(ErrorCode::FeedsExhausted, "as many live feeds are open as the pool allows")
-            .with(json!({ "feeds_max": api.feeds_max }))
+            .with(json!({ "feeds_max": api.http.feeds_max }))
     })?;
     let audience =
         if access::is_admin(&api, request.headers()) { Audience::Operator } else { Audience::Public };

@@ -221,7 +221,7 @@ async fn an_operator_sees_addresses_and_security_events() {
 #[actix_rt::test]
 async fn feeds_are_limited_and_places_come_back() {
     let mut rig = Rig::new().await;
-    rig.feeds_max = 1;
+    rig.http.feeds_max = 1;
     let server = serve(&rig);
     let mut first = Feed::open(&server, "").await;
     first.next().await;

@@ -8,6 +8,7 @@
 //! | `pool` | `/api/stats`, `/api/miners`, `/api/blocks` |
 //! | `admin` | `/api/admin/...` |
 //! | `health` | `/health/...`, `/metrics` |
+//! | `limits` | how often one address may ask |
 //! | `live` | `/api/live`: a `DashboardFeed` actor per client |
 //! | `views` | shapes on the wire |
 //!
@@ -19,12 +20,15 @@ mod assets;
 mod effort;
 mod errors;
 mod health;
+pub(crate) mod limits;
 mod live;
 mod pool;
 mod server;
 mod views;
 mod wire;
 
+#[cfg(test)]
+mod limits_tests;
 #[cfg(test)]
 mod live_tests;
 #[cfg(test)]
@@ -39,7 +43,10 @@ use std::{
 use actix_web::web;
 use async_trait::async_trait;
 
+use limits::RateLimits;
+
 use crate::{
+    config::Http,
     error::Failure,
     messages::{
         job::NodeState,
@@ -104,8 +111,8 @@ pub struct Context {
     pub admin_token: String,
     /// The dashboard's files.
     pub assets: Assets,
-    /// Most live feeds at once.
-    pub feeds_max: usize,
+    /// Limits: live feeds, requests of one address.
+    pub http: Http,
 }
 
 impl fmt::Debug for Context {
@@ -120,16 +127,19 @@ struct Api {
     admin_token: access::AdminToken,
     feeds: Arc<AtomicUsize>,
     effort: effort::Effort,
+    limits: Arc<RateLimits>,
 }
 
 impl Api {
     fn new(context: Context) -> web::Data<Self> {
         let admin_token = access::AdminToken::new(&context.admin_token);
+        let limits = Arc::new(RateLimits::new(&context.http));
         web::Data::new(Self {
             context,
             admin_token,
             feeds: Arc::new(AtomicUsize::new(0)),
             effort: effort::Effort::default(),
+            limits,
         })
     }
 }

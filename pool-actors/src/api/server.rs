@@ -62,7 +62,7 @@ pub(super) fn serve(api: web::Data<Api>, address: SocketAddr) -> Result<ServerHa
     let listener = TcpListener::bind(address).map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     // Feeds and requests share the limit; each feed is a connection.
-    let connections_max = api.feeds_max.saturating_add(1_000);
+    let connections_max = api.http.feeds_max.saturating_add(1_000);
     let served = api.clone();
     let server = HttpServer::new(move || {
         App::new()

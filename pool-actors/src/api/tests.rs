@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     adapters::sqlite::SqliteStore,
+    config::Http,
     messages::{
         event::MinerSeen,
         job::{CurrentJob, NodeState},
@@ -109,7 +110,7 @@ impl SessionDesk for Desk {
 pub(super) struct Rig {
     pub(super) events: Events,
     pub(super) snapshot: Publisher<PoolSnapshot>,
-    pub(super) feeds_max: usize,
+    pub(super) http: Http,
     node: Publisher<NodeState>,
     ledger: Publisher<LedgerSummary>,
     store: SharedStore,
@@ -140,7 +141,7 @@ impl Rig {
         Self {
             events,
             snapshot: watched(snapshot()).0,
-            feeds_max: 10,
+            http: Http { feeds_max: 10, ..Http::default() },
             node: watched(node()).0,
             ledger: watched(LedgerSummary { ready: true, ..LedgerSummary::default() }).0,
             store: Arc::new(store),
@@ -167,7 +168,7 @@ impl Rig {
             metrics: MetricsHandle::install(),
             admin_token: TOKEN.into(),
             assets: Assets::new(asset),
-            feeds_max: self.feeds_max,
+            http: self.http.clone(),
         }
     }
 

@@ -134,7 +134,11 @@ section! {
         /// Unsent bytes of one session; past it, the slow reader is closed.
         unsent_bytes_max: usize = 65_536,
         /// Time for which a released extranonce prefix is not given to another session, milliseconds.
-        extranonce_quarantine_ms: u64 = 600_000,
+        /// 0 = `chain.job_grace_ms` and a minute more.
+        extranonce_quarantine_ms: u64 = 0,
+        /// Part of a dialect's extranonce prefixes that one address may hold (in use or resting), basis points. Matters
+        /// where prefixes are short: of the 16,384 of the dialect "kaspa", 2500 is 4,096 sessions.
+        extranonce_part_per_ip_basis_points: u32 = 2_500,
         /// The listeners.
         listener: Vec<Listener> = vec![Listener::default()],
     }
@@ -264,6 +268,15 @@ section! {
         address: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
         /// Live feeds (`/api/live`) at once.
         feeds_max: usize = 5_000,
+        /// Requests a second of one address to `/api`, sustained; 0 = no limit. Health and metrics are free of it.
+        rate_limit_per_second: u32 = 50,
+        /// Requests that one address may make at once before that.
+        rate_limit_burst: u32 = 500,
+        /// Requests of this machine itself are free of the limit.
+        rate_limit_exempt_loopback: bool = false,
+        /// A proxy of yours is in front: an address is what it adds to X-Forwarded-For. Never without one, since anybody
+        /// could write anything there.
+        behind_proxy: bool = false,
     }
 }
 

@@ -108,7 +108,7 @@ pub struct Gate {
 }
 
 /// IPv6 hosts own a /64 and can change the rest at will.
-fn key(ip: IpAddr) -> IpAddr {
+pub(super) fn key(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V4(ip) => IpAddr::V4(ip),
         IpAddr::V6(ip) => {

@@ -20,6 +20,7 @@ pub mod intake;
 pub mod jobs;
 pub mod listener;
 pub mod plain;
+pub mod prefixes;
 pub mod server;
 pub mod session;
 pub mod settings;

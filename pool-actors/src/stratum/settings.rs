@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
+    net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -12,7 +13,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use pool_domain::{
     difficulty::Difficulty,
-    extranonce::{ExtranonceAllocator, ExtranonceError, ExtranonceLayout, ExtranoncePrefix},
+    extranonce::{ExtranonceError, ExtranonceLayout, ExtranoncePrefix},
     ids::{Account, SessionId, WorkerName},
     units::{BasisPoints, TimeMs},
     vardiff::VardiffSettings,
@@ -21,6 +22,7 @@ use pool_domain::{
 use super::{
     dialect::Dialect,
     gate::{GateLimits, SharedGate},
+    prefixes::{NoPrefix, Prefixes},
 };
 use crate::{
     config::{Banning, Listener, Stratum, Vardiff},
@@ -34,6 +36,9 @@ use crate::{
     ports::clock::SharedClock,
     runtime::{outbox::Outbox, watch::Watched},
 };
+
+/// A prefix rests for the jobs' grace, past which its old owner's shares are refused anyway, and so much more.
+const REST_BEYOND_GRACE_MS: u64 = 60_000;
 
 /// Reads `account.worker`: the chain's address check and the canonical form. The error is told to the miner.
 pub type AccountCheck = Arc<dyn Fn(&str) -> Result<(Account, WorkerName), String> + Send + Sync>;
@@ -105,7 +110,7 @@ pub struct Shared {
     /// Why there is no work just now, if so: a restarted hub must not hand out the newest job then.
     pub paused: ArcSwapOption<String>,
     /// By length of the prefix.
-    extranonces: BTreeMap<usize, Mutex<ExtranonceAllocator>>,
+    extranonces: BTreeMap<usize, Mutex<Prefixes>>,
     sessions: AtomicU64,
 }
 
@@ -146,6 +151,10 @@ impl Shared {
             .iter()
             .map(|listener| profile(listener, &vardiff))
             .collect::<Result<Vec<_>, _>>()?;
+        let quarantine_ms = match settings.extranonce_quarantine_ms {
+            0 => job_grace_ms.saturating_add(REST_BEYOND_GRACE_MS),
+            given => given,
+        };
         let mut extranonces = BTreeMap::new();
         for bytes in listeners.iter().map(|listener| listener.dialect.prefix_bytes) {
             let layout = u8::try_from(bytes).map_err(|_| ExtranonceError::Exhausted(0)).and_then(|bytes| {
@@ -160,10 +169,11 @@ impl Shared {
                 )
             })?;
             extranonces.entry(bytes).or_insert_with(|| {
-                Mutex::new(ExtranonceAllocator::new(
+                Mutex::new(Prefixes::new(
                     layout,
                     extranonce_epoch,
-                    settings.extranonce_quarantine_ms,
+                    quarantine_ms,
+                    settings.extranonce_part_per_ip_basis_points,
                 ))
             });
         }
@@ -197,19 +207,26 @@ impl Shared {
         SessionId(self.sessions.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A prefix of that length which nobody else has.
+    /// A prefix of that length which nobody else has, for a session of this address.
     ///
     /// # Errors
-    /// When all are in use or in quarantine.
-    pub fn allocate_prefix(&self, bytes: usize, now: TimeMs) -> Result<ExtranoncePrefix, ExtranonceError> {
-        let pool = self.extranonces.get(&bytes).ok_or(ExtranonceError::Exhausted(0))?;
-        pool.lock().unwrap_or_else(PoisonError::into_inner).allocate(now)
+    /// When all are in use or at rest, or the address has too many.
+    pub fn allocate_prefix(
+        &self,
+        bytes: usize,
+        ip: IpAddr,
+        now: TimeMs,
+    ) -> Result<ExtranoncePrefix, NoPrefix> {
+        let pool = self.extranonces.get(&bytes).ok_or(NoPrefix::Exhausted)?;
+        pool.lock().unwrap_or_else(PoisonError::into_inner).allocate(ip, now)
     }
 
-    /// Takes a prefix back; it rests before somebody else gets it.
-    pub fn release_prefix(&self, prefix: ExtranoncePrefix, now: TimeMs) {
+    /// Takes a prefix of a session of this address back; one that was searched rests before somebody else gets it.
+    pub fn release_prefix(&self, prefix: ExtranoncePrefix, ip: IpAddr, searched: bool) {
         if let Some(pool) = self.extranonces.get(&prefix.as_slice().len()) {
-            let released = pool.lock().unwrap_or_else(PoisonError::into_inner).release(prefix, now);
+            let now = self.clock.now();
+            let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
+            let released = pool.release(prefix, ip, searched, now);
             debug_assert!(released, "a session holds its prefix until it gives it back, once");
         }
     }

@@ -359,10 +359,8 @@ impl Drop for Session {
         let shared = &self.hub.shared;
         self.hub.leave(&self.card);
         if let Some(prefix) = self.prefix {
-            // Without a job nothing was searched with it, and it need not rest: whoever connects, subscribes and goes must
-            // not use up all prefixes.
-            let released_at = if self.last_sent.is_some() { shared.clock.now() } else { TimeMs(0) };
-            shared.release_prefix(prefix, released_at);
+            // Without a job nothing was searched with it.
+            shared.release_prefix(prefix, self.card.peer.ip(), self.last_sent.is_some());
         }
         if self.authorised() {
             shared.exits.ended.offer(SessionEnded(self.card.id));

@@ -19,6 +19,7 @@ use crate::{
     messages::{event::PoolEvent, share::WorkerIdentity},
     stratum::{
         dialect::SubscribeReply,
+        prefixes::NoPrefix,
         wire::{
             CODE_BAD_PARAMS, Params, ReplyId, Request, push_display, push_error, push_hex, push_result,
             push_string, text_of,
@@ -44,16 +45,18 @@ impl Session {
             self.note_agent(params.text(0).as_deref());
         }
         if self.prefix.is_none() {
-            match self.hub.shared.allocate_prefix(self.dialect.prefix_bytes, now) {
+            match self.hub.shared.allocate_prefix(self.dialect.prefix_bytes, self.card.peer.ip(), now) {
                 Ok(prefix) => self.prefix = Some(prefix),
                 Err(error) => {
-                    tracing::error!(%error, "a miner was turned away");
-                    push_error(
-                        out,
-                        &request.id,
-                        RejectReason::Other.code(),
-                        "The pool is full: try again later",
-                    );
+                    // One address that wants too many is its own business; a pool without any concerns the operator.
+                    match error {
+                        NoPrefix::PerAddress { .. } => tracing::debug!(peer = %self.card.peer, "{error}"),
+                        NoPrefix::Exhausted => tracing::error!(
+                            peer = %self.card.peer,
+                            "a miner was turned away, no extranonce prefix is free: add a listener of a dialect with longer ones"
+                        ),
+                    }
+                    push_error(out, &request.id, RejectReason::Other.code(), &error.to_string());
                     return Flow::End(End::Closed);
                 }
             }

@@ -141,10 +141,11 @@ impl Session {
 
     fn renew_extranonce(&mut self, now: TimeMs, out: &mut Vec<u8>) {
         let shared = &self.hub.shared;
-        let Ok(fresh) = shared.allocate_prefix(self.dialect.prefix_bytes, now) else { return };
+        let ip = self.card.peer.ip();
+        let Ok(fresh) = shared.allocate_prefix(self.dialect.prefix_bytes, ip, now) else { return };
         if let Some(old) = self.prefix.replace(fresh) {
             // It rests, so that shares of jobs sent with it stay this session's own.
-            shared.release_prefix(old, now);
+            shared.release_prefix(old, ip, true);
         }
         if self.last_sent.is_some() {
             self.push_extranonce(out);

@@ -1,0 +1,152 @@
+//! How often one address may ask: a bucket of requests for each, which fills at a steady rate. Plain rules that are told
+//! the time.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use actix_web::{dev::ServiceRequest, http::header::HeaderName};
+use pool_domain::units::TimeMs;
+
+use crate::config::Http;
+
+/// Addresses that are remembered at once; past it all are forgotten, and begin with full buckets.
+const ADDRESSES_MAX: usize = 65_536;
+/// A request in the buckets' unit, so that a rate per second times milliseconds is exact.
+const REQUEST: u64 = 1_000;
+
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    left: u64,
+    filled_at: TimeMs,
+}
+
+/// See the module's documentation. The figures may change while the server runs.
+#[derive(Debug)]
+pub(crate) struct RateLimits {
+    /// Requests a second; 0 = no limit.
+    rate: AtomicU64,
+    /// Requests at once.
+    burst: AtomicU64,
+    buckets: Mutex<HashMap<IpAddr, Bucket>>,
+}
+
+impl RateLimits {
+    pub(crate) fn new(http: &Http) -> Self {
+        let limits = Self { rate: AtomicU64::new(0), burst: AtomicU64::new(0), buckets: Mutex::default() };
+        limits.set(http);
+        limits
+    }
+
+    /// Other figures from now on.
+    pub(crate) fn set(&self, http: &Http) {
+        self.rate.store(u64::from(http.rate_limit_per_second), Ordering::Relaxed);
+        self.burst.store(u64::from(http.rate_limit_burst.max(1)), Ordering::Relaxed);
+    }
+
+    /// Takes a request of this address.
+    ///
+    /// # Errors
+    /// The seconds after which the next one will pass.
+    pub(super) fn take(&self, ip: IpAddr, now: TimeMs) -> Result<(), u64> {
+        let rate = self.rate.load(Ordering::Relaxed);
+        if rate == 0 {
+            return Ok(());
+        }
+        let full = self.burst.load(Ordering::Relaxed).saturating_mul(REQUEST);
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if buckets.len() >= ADDRESSES_MAX && !buckets.contains_key(&ip) {
+            let filled = |bucket: &Bucket| {
+                bucket.left.saturating_add(rate.saturating_mul(now.since(bucket.filled_at))) >= full
+            };
+            buckets.retain(|_, bucket| !filled(bucket));
+            if buckets.len() >= ADDRESSES_MAX {
+                buckets.clear();
+            }
+        }
+        let bucket = buckets.entry(ip).or_insert(Bucket { left: full, filled_at: now });
+        let refill = rate.saturating_mul(now.since(bucket.filled_at));
+        bucket.left = bucket.left.saturating_add(refill).min(full);
+        bucket.filled_at = now;
+        match bucket.left.checked_sub(REQUEST) {
+            Some(left) => {
+                bucket.left = left;
+                Ok(())
+            }
+            None => Err((REQUEST - bucket.left).div_ceil(rate).div_ceil(1_000).max(1)),
+        }
+    }
+}
+
+/// Who asks: the peer, or whom a proxy in front of the pool names last. IPv6 hosts count by their network.
+pub(super) fn client(request: &ServiceRequest, behind_proxy: bool) -> Option<IpAddr> {
+    let forwarded = || {
+        let named = request.headers().get(HeaderName::from_static("x-forwarded-for"))?.to_str().ok()?;
+        named.rsplit(',').next()?.trim().parse().ok()
+    };
+    let named = if behind_proxy { forwarded() } else { None };
+    named.or_else(|| request.peer_addr().map(|peer| peer.ip())).map(network)
+}
+
+fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::from((u128::from(ip) & !u128::from(u64::MAX)).to_be_bytes()),
+        ip => ip,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(rate: u32, burst: u32) -> RateLimits {
+        RateLimits::new(&Http { rate_limit_per_second: rate, rate_limit_burst: burst, ..Http::default() })
+    }
+
+    #[test]
+    fn a_burst_passes_then_the_steady_rate_and_each_address_has_its_own() {
+        let (limits, ip) = (limits(2, 3), |last| IpAddr::from([10, 0, 0, last]));
+        let passed = |last, at| limits.take(ip(last), TimeMs(at));
+        assert_eq!(
+            [passed(1, 0), passed(1, 0), passed(1, 0), passed(1, 0)],
+            [Ok(()), Ok(()), Ok(()), Err(1)]
+        );
+        assert_eq!(passed(2, 0), Ok(()));
+        assert_eq!([passed(1, 499), passed(1, 500), passed(1, 501)], [Err(1), Ok(()), Err(1)]);
+        assert_eq!(
+            (0..9).filter(|_| passed(1, 60_000).is_ok()).count(),
+            3,
+            "no more than a burst is saved up"
+        );
+    }
+
+    #[test]
+    fn no_rate_is_no_limit_and_figures_can_change() {
+        let limits = limits(0, 1);
+        let ip = IpAddr::from([10, 0, 0, 1]);
+        assert!((0..99).all(|_| limits.take(ip, TimeMs(0)).is_ok()));
+        limits.set(&Http { rate_limit_per_second: 1, rate_limit_burst: 1, ..Http::default() });
+        assert_eq!([limits.take(ip, TimeMs(0)), limits.take(ip, TimeMs(0))], [Ok(()), Err(1)]);
+    }
+
+    #[test]
+    fn the_table_is_bounded() {
+        let limits = limits(1, 10);
+        for host in 0..=u32::try_from(ADDRESSES_MAX).unwrap() + 5 {
+            limits.take(IpAddr::from(host.to_be_bytes()), TimeMs(0)).unwrap();
+        }
+        assert!(limits.buckets.lock().unwrap().len() <= ADDRESSES_MAX);
+    }
+
+    #[test]
+    fn an_ipv6_network_counts_as_one_address() {
+        let host = |last| network(IpAddr::from([0x2001, 0xdb8, 0, 1, 9, 9, 9, last]));
+        assert_eq!(host(1), host(2));
+        assert_eq!(network("::ffff:10.0.0.9".parse().unwrap()), IpAddr::from([10, 0, 0, 9]));
+    }
+}

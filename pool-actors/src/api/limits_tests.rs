@@ -1,0 +1,78 @@
+//! One address that asks too often is told so; nobody else notices.
+
+use actix_web::{
+    App,
+    http::{StatusCode, header},
+    middleware::from_fn,
+    test::{TestRequest, call_service, init_service, read_body},
+};
+use serde_json::Value;
+
+use super::{Api, access, server, tests::Rig};
+use crate::config::Http;
+
+#[actix_rt::test]
+async fn an_address_that_asks_too_often_is_told_when_to_come_back() {
+    let mut rig = Rig::new().await;
+    rig.http = Http { rate_limit_per_second: 1, rate_limit_burst: 3, ..Http::default() };
+    let app = init_service(
+        App::new()
+            .app_data(Api::new(rig.context()))
+            .wrap(from_fn(access::guard))
+            .configure(server::configure),
+    )
+    .await;
+    let ask = |uri: &str, from: &str| {
+        let request = TestRequest::get().uri(uri).peer_addr(from.parse().unwrap());
+        call_service(&app, request.to_request())
+    };
+    for _ in 0..3 {
+        assert_eq!(ask("/api/stats", "127.0.0.1:1000").await.status(), StatusCode::OK);
+    }
+    // Neither another port nor another route, nor one that needs a token, is another bucket.
+    for uri in ["/api/stats", "/api/blocks", "/api/admin/system"] {
+        let refused = ask(uri, "127.0.0.1:2000").await;
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS, "{uri}");
+        assert_eq!(refused.headers().get(header::RETRY_AFTER).unwrap(), "1");
+        let body: Value = serde_json::from_slice(&read_body(refused).await).unwrap();
+        assert_eq!(body["error"]["code"], "RATE_LIMITED", "{body}");
+        assert_eq!(body["error"]["details"]["retry_after_s"], 1, "{body}");
+    }
+    assert_eq!(ask("/api/stats", "192.0.2.7:1").await.status(), StatusCode::OK, "others have their own");
+    for uri in ["/health/live", "/metrics", "/docs/errors/RATE_LIMITED", "/"] {
+        assert_eq!(ask(uri, "127.0.0.1:1000").await.status(), StatusCode::OK, "{uri} is free");
+    }
+}
+
+#[actix_rt::test]
+async fn loopback_is_exempt_and_a_proxy_is_believed_only_where_configured() {
+    let mut rig = Rig::new().await;
+    let mut statuses = async |http: Http, forwarded: [&'static str; 2]| {
+        rig.http = Http { rate_limit_per_second: 1, rate_limit_burst: 1, ..http };
+        let app = init_service(
+            App::new()
+                .app_data(Api::new(rig.context()))
+                .wrap(from_fn(access::guard))
+                .configure(server::configure),
+        )
+        .await;
+        let mut statuses = Vec::new();
+        for client in forwarded {
+            let request = TestRequest::get().uri("/api/stats").peer_addr("127.0.0.1:9".parse().unwrap());
+            let request = request.insert_header(("x-forwarded-for", client));
+            statuses.push(call_service(&app, request.to_request()).await.status().as_u16());
+        }
+        statuses
+    };
+    let strangers = ["192.0.2.1", "10.9.9.9, 192.0.2.2"];
+    assert_eq!(statuses(Http::default(), strangers).await, [200, 429], "anybody can write a header");
+    let proxy = Http { behind_proxy: true, ..Http::default() };
+    assert_eq!(statuses(proxy.clone(), strangers).await, [200, 200]);
+    assert_eq!(
+        statuses(proxy, ["192.0.2.1", "spoofed, 192.0.2.1"]).await,
+        [200, 429],
+        "its word is the last"
+    );
+    let exempt = Http { rate_limit_exempt_loopback: true, ..Http::default() };
+    assert_eq!(statuses(exempt, strangers).await, [200, 200]);
+}
