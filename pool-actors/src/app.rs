@@ -28,7 +28,7 @@ use crate::{
         slot::{Place, SlotHandle},
     },
     api::{self, ServerHandle},
-    config::{self, Config},
+    config::{self, Change, Config},
     error::{Code, Failure},
     ledger::{journal::JournalShard, maturity_tracker::MaturityTracker, payout_ledger::PayoutLedger},
     messages::{
@@ -66,10 +66,11 @@ const FIRST_ROUTE: Route = Route { slot: SlotId(0), generation: Generation(1) };
 
 /// A running pool.
 pub struct Pool {
+    /// As it runs: reloaded keys are those of the last reload.
+    config: Config,
     runtime: Runtime,
     http: ServerHandle,
     stratum: StratumServer,
-    dialects: Vec<String>,
     receiver: Supervised<TemplateReceiver>,
     submitter: Supervised<BlockSubmitter>,
     tracker: Supervised<MaturityTracker>,
@@ -214,7 +215,7 @@ impl Pool {
         Ok(Self {
             runtime: runtime.clone(),
             http,
-            dialects: config.stratum.listener.iter().map(|listener| listener.dialect.clone()).collect(),
+            config,
             stratum,
             receiver,
             submitter,
@@ -240,7 +241,18 @@ impl Pool {
     /// Where miners connect, with the dialect spoken there.
     #[must_use]
     pub fn stratum_addresses(&self) -> Vec<(SocketAddr, String)> {
-        self.stratum.addresses().iter().copied().zip(self.dialects.iter().cloned()).collect()
+        let dialects = self.config.stratum.listener.iter().map(|listener| listener.dialect.clone());
+        self.stratum.addresses().iter().copied().zip(dialects).collect()
+    }
+
+    /// Takes over what of a newer configuration can change while the pool runs, except the log's level, which is the
+    /// process's. Returns every key that differs; those that are not live wait for a restart.
+    pub fn reload(&mut self, wanted: &Config) -> Vec<Change> {
+        let changes = config::changes(&self.config, wanted);
+        self.config.adopt(wanted);
+        self.stratum.reload(&self.config);
+        self.http.set_rate_limits(&self.config.http);
+        changes
     }
 
     /// How the pool is asked to stop, and how its own end is noticed.

@@ -52,6 +52,9 @@ pub const ALERTS_FIRING: &str = "dagpool_alerts_firing";
 pub const BANS_TOTAL: &str = "dagpool_bans_total";
 /// Refused log-ins by `reason`.
 pub const AUTH_FAILURES_TOTAL: &str = "dagpool_auth_failures_total";
+/// Messages `to` an actor that were given up (`cause` given_up: its mailbox was full or it was down; lossy ones only), or
+/// handed back to their sender (`cause` dead: it was down).
+pub const MESSAGES_UNDELIVERED_TOTAL: &str = "dagpool_messages_undelivered_total";
 /// Requests to the API that were refused because their address asks too often.
 pub const HTTP_LIMITED_TOTAL: &str = "dagpool_http_limited_total";
 /// The pool's hash rate, hashes per second, by `algorithm`.
@@ -93,6 +96,10 @@ pub fn describe() {
     describe_gauge!(ALERTS_FIRING, "Alerts that fire now");
     describe_counter!(BANS_TOTAL, "Bans by reason");
     describe_counter!(AUTH_FAILURES_TOTAL, "Refused log-ins by reason");
+    describe_counter!(
+        MESSAGES_UNDELIVERED_TOTAL,
+        "Messages to an actor that were given up (given_up), or handed back because it was down (dead)"
+    );
     describe_counter!(HTTP_LIMITED_TOTAL, "Requests refused because their address asks too often");
     describe_gauge!(HASHRATE, "The pool's hash rate in hashes per second, by algorithm");
     describe_gauge!(NETWORK_DIFFICULTY, "The network's difficulty in expected hashes, by algorithm");

@@ -169,8 +169,7 @@ impl PoolProcess {
     /// When it does not start; with what it said.
     pub fn restart(&mut self) {
         self.kill();
-        let config = self.folder.path().join("pool.toml");
-        std::fs::write(&config, self.setup.toml(self.stratum, self.http, &self.data())).expect("writes");
+        let config = self.write_config();
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -190,6 +189,16 @@ impl PoolProcess {
         let addresses = announced(BufReader::new(stdout));
         let Some((http, stratum)) = addresses else { panic!("the pool did not start:\n{}", self.log()) };
         (self.http, self.stratum) = (http, stratum);
+    }
+
+    /// Writes its configuration file, as a restart does; returns where that is.
+    ///
+    /// # Panics
+    /// When it can't be written.
+    pub fn write_config(&self) -> PathBuf {
+        let config = self.folder.path().join("pool.toml");
+        std::fs::write(&config, self.setup.toml(self.stratum, self.http, &self.data())).expect("writes");
+        config
     }
 
     /// `kill -9`, and waits until it is gone.

@@ -16,3 +16,5 @@ mod kill;
 mod mining;
 #[path = "pool/poison.rs"]
 mod poison;
+#[path = "pool/reload.rs"]
+mod reload;

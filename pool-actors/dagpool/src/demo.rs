@@ -51,7 +51,7 @@ pub(crate) async fn demo(args: Demo) -> Outcome {
     println!("miners     {} virtual miners of {}; stop with Ctrl-C", args.miners, args.algorithm);
 
     let miners = if args.miners == 0 { None } else { Some(start_miners(&args, &pool)?) };
-    let code = run::until_stopped(pool).await;
+    let code = run::until_stopped(pool, None::<fn(&mut pool_actors::app::Pool)>).await;
     drop(miners);
     node.stop();
     drop(temporary);

@@ -18,7 +18,6 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Api,
     errors::{ApiError, ErrorCode},
-    limits,
 };
 use crate::metrics::{AUTH_FAILURES_TOTAL, HTTP_LIMITED_TOTAL};
 
@@ -156,10 +155,7 @@ fn within_rate(request: &ServiceRequest, path: &str, api: &Api) -> Result<(), Ap
     if path != "/api" && !path.starts_with("/api/") {
         return Ok(());
     }
-    let Some(client) = limits::client(request, api.http.behind_proxy) else { return Ok(()) };
-    if api.http.rate_limit_exempt_loopback && client.is_loopback() {
-        return Ok(());
-    }
+    let Some(client) = api.limits.client(request) else { return Ok(()) };
     api.limits.take(client, api.clock.now()).map_err(|wait| {
         metrics::counter!(HTTP_LIMITED_TOTAL).increment(1);
         ApiError::new(ErrorCode::RateLimited, format!("{client} asks too often: try again in {wait} s"))

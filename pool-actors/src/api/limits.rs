@@ -6,7 +6,7 @@ use std::{
     net::IpAddr,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -33,12 +33,20 @@ pub(crate) struct RateLimits {
     rate: AtomicU64,
     /// Requests at once.
     burst: AtomicU64,
+    exempt_loopback: AtomicBool,
+    behind_proxy: AtomicBool,
     buckets: Mutex<HashMap<IpAddr, Bucket>>,
 }
 
 impl RateLimits {
     pub(crate) fn new(http: &Http) -> Self {
-        let limits = Self { rate: AtomicU64::new(0), burst: AtomicU64::new(0), buckets: Mutex::default() };
+        let limits = Self {
+            rate: AtomicU64::new(0),
+            burst: AtomicU64::new(0),
+            exempt_loopback: AtomicBool::new(false),
+            behind_proxy: AtomicBool::new(false),
+            buckets: Mutex::default(),
+        };
         limits.set(http);
         limits
     }
@@ -47,6 +55,21 @@ impl RateLimits {
     pub(crate) fn set(&self, http: &Http) {
         self.rate.store(u64::from(http.rate_limit_per_second), Ordering::Relaxed);
         self.burst.store(u64::from(http.rate_limit_burst.max(1)), Ordering::Relaxed);
+        self.exempt_loopback.store(http.rate_limit_exempt_loopback, Ordering::Relaxed);
+        self.behind_proxy.store(http.behind_proxy, Ordering::Relaxed);
+    }
+
+    /// Who asks, if a limit holds for it: the peer, or whom a proxy in front of the pool names last. IPv6 hosts count by
+    /// their network.
+    pub(super) fn client(&self, request: &ServiceRequest) -> Option<IpAddr> {
+        let forwarded = || {
+            let named = request.headers().get(HeaderName::from_static("x-forwarded-for"))?.to_str().ok()?;
+            named.rsplit(',').next()?.trim().parse().ok()
+        };
+        let named = if self.behind_proxy.load(Ordering::Relaxed) { forwarded() } else { None };
+        let client = named.or_else(|| request.peer_addr().map(|peer| peer.ip())).map(network)?;
+        let exempt = self.exempt_loopback.load(Ordering::Relaxed) && client.is_loopback();
+        (!exempt).then_some(client)
     }
 
     /// Takes a request of this address.
@@ -83,19 +106,11 @@ impl RateLimits {
     }
 }
 
-/// Who asks: the peer, or whom a proxy in front of the pool names last. IPv6 hosts count by their network.
-pub(super) fn client(request: &ServiceRequest, behind_proxy: bool) -> Option<IpAddr> {
-    let forwarded = || {
-        let named = request.headers().get(HeaderName::from_static("x-forwarded-for"))?.to_str().ok()?;
-        named.rsplit(',').next()?.trim().parse().ok()
-    };
-    let named = if behind_proxy { forwarded() } else { None };
-    named.or_else(|| request.peer_addr().map(|peer| peer.ip())).map(network)
-}
-
 fn network(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
-        IpAddr::V6(ip) => IpAddr::from((u128::from(ip) & !u128::from(u64::MAX)).to_be_bytes()),
+        IpAddr::V6(ip) if !ip.is_loopback() => {
+            IpAddr::from((u128::from(ip) & !u128::from(u64::MAX)).to_be_bytes())
+        }
         ip => ip,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,8 +12,9 @@ use actix_web::{
     web,
 };
 
-use super::{Api, access, admin, assets, errors, health, live, pool};
+use super::{Api, access, admin, assets, errors, health, limits::RateLimits, live, pool};
 use crate::{
+    config::Http,
     error::{Code, Failure},
     messages::event::PoolEvent,
     metrics::NETWORK_DIFFICULTY,
@@ -33,6 +35,7 @@ pub struct ServerHandle {
     address: SocketAddr,
     handle: actix_web::dev::ServerHandle,
     tasks: [actix_rt::task::JoinHandle<()>; 3],
+    limits: Arc<RateLimits>,
 }
 
 impl ServerHandle {
@@ -40,6 +43,11 @@ impl ServerHandle {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Other limits of requests from now on.
+    pub fn set_rate_limits(&self, http: &Http) {
+        self.limits.set(http);
     }
 
     /// Stops: no new connections, requests under way may end, live feeds are closed.
@@ -92,8 +100,9 @@ pub(super) fn serve(api: web::Data<Api>, address: SocketAddr) -> Result<ServerHa
             metrics.upkeep();
         }
     });
+    let limits = Arc::clone(&api.limits);
     let figures = actix_rt::spawn(publish_figures(api));
-    Ok(ServerHandle { address, handle, tasks: [serving, upkeep, figures] })
+    Ok(ServerHandle { address, handle, tasks: [serving, upkeep, figures], limits })
 }
 
 /// Makes an event of each second's figures, so that they have their place in the numbering.

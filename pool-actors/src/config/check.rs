@@ -22,6 +22,16 @@ pub fn check(config: &Config) -> Result<(), Failure> {
         ),
         (config.chain.rpc_timeout_ms > 0, "chain.rpc_timeout_ms is 0", "use 5000"),
         (config.chain.poll_interval_ms >= 50, "chain.poll_interval_ms is below 50", "use 500"),
+        (
+            !config.chain.allow_unsynced || config.chain.profile == Profile::Kaspa,
+            "chain.allow_unsynced has no effect with chain.profile = \"simulated\", whose nodes hand out no work before they are ready",
+            "remove it",
+        ),
+        (
+            (1..=10_000).contains(&config.stratum.extranonce_part_per_ip_basis_points),
+            "stratum.extranonce_part_per_ip_basis_points is not between 1 and 10000",
+            "use 2500 for a quarter",
+        ),
         (!config.stratum.listener.is_empty(), "stratum has no listener", "add a [[stratum.listener]]"),
         (config.stratum.line_bytes_max >= 512, "stratum.line_bytes_max is below 512", "use 4096"),
         (config.stratum.shares_outstanding_max > 0, "stratum.shares_outstanding_max is 0", "use 64"),
@@ -124,6 +134,8 @@ mod tests {
             |c| c.payout.fee_basis_points = 10_001,
             |c| c.store.url = "mysql://".into(),
             |c| c.chain.job_interval_ms_min = 100,
+            |c| c.chain.allow_unsynced = true,
+            |c| c.stratum.extranonce_part_per_ip_basis_points = 0,
         ];
         for breakage in broken {
             let mut config = usable();

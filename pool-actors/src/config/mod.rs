@@ -3,6 +3,7 @@
 //! [`load`] reads a file with overrides from the environment, [`example`] writes the commented example, [`check`] says
 //! what can't work before anything is started.
 
+mod changes;
 mod check;
 mod example;
 mod load;
@@ -14,6 +15,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use pool_domain::difficulty::Difficulty;
 use section::section;
 
+pub use changes::{Change, changes};
 pub use check::check;
 pub use example::example;
 pub use load::{load, parse};
@@ -90,7 +92,8 @@ section! {
         job_grace_ms: u64 = 30_000,
         /// Confirmations after which a block's colour and reward are final. 0 = the profile's own rule.
         maturity: u64 = 0,
-        /// Mine although the node says that it is not synchronised: only for a network of one's own.
+        /// Mine although the node says that it is not synchronised: only for a network of one's own. Profile "kaspa" only;
+        /// a node of "simulated" hands out no work before it is ready, so there the key is refused.
         allow_unsynced: bool = false,
     }
 }

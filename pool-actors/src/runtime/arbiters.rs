@@ -2,10 +2,7 @@
 
 use std::{
     fmt, io,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use actix::{
@@ -26,7 +23,6 @@ struct Inner {
     home: ArbiterHandle,
     seats: Vec<ArbiterHandle>,
     threads: Mutex<Vec<Arbiter>>,
-    next: AtomicUsize,
 }
 
 /// The arbiter has ended, so nothing can be started on it.
@@ -54,7 +50,7 @@ impl Arbiters {
             0 => vec![home.clone()],
             _ => threads.iter().map(Arbiter::handle).collect(),
         };
-        let inner = Inner { home, seats, threads: Mutex::new(threads), next: AtomicUsize::new(0) };
+        let inner = Inner { home, seats, threads: Mutex::new(threads) };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -62,12 +58,6 @@ impl Arbiters {
     #[must_use]
     pub fn seats(&self) -> usize {
         self.inner.seats.len()
-    }
-
-    /// The next seat in turn.
-    #[must_use]
-    pub fn next_seat(&self) -> usize {
-        self.inner.next.fetch_add(1, Ordering::Relaxed) % self.seats()
     }
 
     /// Runs `f` on a seat's thread, inside its event loop. Seats count modulo [`Self::seats`].

@@ -24,6 +24,7 @@ use actix::{
 use tokio::sync::oneshot;
 
 use super::watch::{Watched, watched};
+use crate::metrics::MESSAGES_UNDELIVERED_TOTAL;
 
 /// A message that holds at least one credit (a [`super::ticket::Ticket`], or a place in a bounded set) for as long as
 /// it exists, so that queues of it are bounded by construction.
@@ -167,6 +168,7 @@ where
         let queued = self.try_post(message).is_ok();
         if !queued {
             self.inner.shed.fetch_add(1, Ordering::Relaxed);
+            self.count("given_up");
         }
         queued
     }
@@ -194,8 +196,13 @@ where
         rx.await.unwrap_or(Err(Unanswered::Died))
     }
 
+    fn count(&self, cause: &'static str) {
+        metrics::counter!(MESSAGES_UNDELIVERED_TOTAL, "to" => self.inner.to, "cause" => cause).increment(1);
+    }
+
     fn dead(&self, message: M) -> Refused<M> {
         self.inner.refused_dead.fetch_add(1, Ordering::Relaxed);
+        self.count("dead");
         Refused::Dead(message)
     }
 }

@@ -362,10 +362,9 @@ async fn work_is_spread_over_the_arbiters_and_refused_when_they_have_ended() {
     let runtime = Runtime::start(2).unwrap();
     assert_eq!(runtime.arbiters.seats(), 2);
     let (tx, mut rx) = mpsc::unbounded_channel();
-    for _ in 0..4 {
+    for turn in 0..4 {
         let tx = tx.clone();
-        let seat = runtime.arbiters.next_seat();
-        runtime.arbiters.spawn_on(seat, move || tx.send(std::thread::current().id()).unwrap()).unwrap();
+        runtime.arbiters.spawn_on(turn, move || tx.send(std::thread::current().id()).unwrap()).unwrap();
     }
     let mut threads = std::collections::HashMap::new();
     for _ in 0..4 {

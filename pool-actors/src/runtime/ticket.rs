@@ -151,15 +151,6 @@ impl Ticket {
         self.token
     }
 
-    /// Whether both tickets are of the same session.
-    #[must_use]
-    pub fn same_session(&self, other: &Self) -> bool {
-        match (&self.office, &other.office) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-            _ => false,
-        }
-    }
-
     fn settle(&mut self, verdict: Verdict) {
         if let Some(office) = self.office.take() {
             let resolved = Resolved { token: self.token, verdict };

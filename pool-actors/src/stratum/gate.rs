@@ -264,6 +264,11 @@ impl SharedGate {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Other limits from now on; who is in stays.
+    pub fn set_limits(&self, limits: GateLimits) {
+        self.with(|gate| gate.limits = limits);
+    }
+
     /// Lets a connection in for as long as the permit lives.
     ///
     /// # Errors

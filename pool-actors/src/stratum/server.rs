@@ -9,6 +9,7 @@ use super::{
     settings::{Parts, Shared},
 };
 use crate::{
+    config::Config,
     error::{Code, Failure},
     messages::{
         job::{PublishJob, WorkPaused},
@@ -107,6 +108,11 @@ impl StratumServer {
             command: self.hubs.iter().map(Supervised::outbox).collect(),
             gate: self.shared.gate.clone(),
         }
+    }
+
+    /// See [`Shared::reload`].
+    pub fn reload(&self, config: &Config) {
+        self.shared.reload(&config.stratum, &config.vardiff, &config.banning);
     }
 
     /// Stops accepting, then closes all sessions.

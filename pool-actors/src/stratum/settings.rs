@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use pool_domain::{
     difficulty::Difficulty,
     extranonce::{ExtranonceError, ExtranonceLayout, ExtranoncePrefix},
@@ -77,22 +77,28 @@ pub struct Parts {
 }
 
 /// A listener as its sessions see it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct ListenerProfile {
     /// What its miners speak.
     pub dialect: &'static Dialect,
-    /// Limits and start of the difficulty.
-    pub vardiff: VardiffSettings,
+    vardiff: ArcSwap<VardiffSettings>,
     /// No vardiff.
     pub fixed: bool,
+}
+
+impl ListenerProfile {
+    /// Limits and start of the difficulty, for sessions that begin now.
+    #[must_use]
+    pub fn vardiff(&self) -> VardiffSettings {
+        **self.vardiff.load()
+    }
 }
 
 /// See the module's documentation.
 pub struct Shared {
     /// `[stratum]`.
     pub settings: Stratum,
-    /// `[banning]`.
-    pub banning: Banning,
+    banning: ArcSwap<Banning>,
     /// By number.
     pub listeners: Vec<ListenerProfile>,
     /// See [`Parts::job_grace_ms`].
@@ -135,10 +141,41 @@ fn profile(listener: &Listener, vardiff: &Vardiff) -> Result<ListenerProfile, Fa
         minimum: listener.difficulty_min,
         maximum: listener.difficulty_max.max(listener.difficulty_min),
     };
-    Ok(ListenerProfile { dialect, vardiff, fixed: listener.fixed })
+    Ok(ListenerProfile { dialect, vardiff: ArcSwap::from_pointee(vardiff), fixed: listener.fixed })
+}
+
+fn gate_limits(settings: &Stratum, banning: &Banning) -> GateLimits {
+    GateLimits {
+        connections_max: settings.connections_max,
+        connections_per_ip_max: settings.connections_per_ip_max,
+        connect_rate_per_ip_max: settings.connect_rate_per_ip_max,
+        handshakes_max: settings.handshakes_max,
+        ban_ms: if banning.enabled { banning.duration_s.saturating_mul(1_000) } else { 0 },
+        bans_max: banning.entries_max,
+    }
 }
 
 impl Shared {
+    /// Takes over what can change while miners are connected: limits of connections, bans, and the pace of sessions that
+    /// begin from now on.
+    pub fn reload(&self, settings: &Stratum, vardiff: &Vardiff, banning: &Banning) {
+        self.gate.set_limits(gate_limits(settings, banning));
+        self.banning.store(Arc::new(banning.clone()));
+        for listener in &self.listeners {
+            listener.vardiff.store(Arc::new(VardiffSettings {
+                target_interval_ms: vardiff.target_interval_ms,
+                deadband: BasisPoints(vardiff.deadband_basis_points),
+                ..listener.vardiff()
+            }));
+        }
+    }
+
+    /// `[banning]`, as it is now.
+    #[must_use]
+    pub fn banning(&self) -> arc_swap::Guard<Arc<Banning>> {
+        self.banning.load()
+    }
+
     /// Checks and prepares.
     ///
     /// # Errors
@@ -177,17 +214,10 @@ impl Shared {
                 ))
             });
         }
-        let gate = SharedGate::new(GateLimits {
-            connections_max: settings.connections_max,
-            connections_per_ip_max: settings.connections_per_ip_max,
-            connect_rate_per_ip_max: settings.connect_rate_per_ip_max,
-            handshakes_max: settings.handshakes_max,
-            ban_ms: if banning.enabled { banning.duration_s.saturating_mul(1_000) } else { 0 },
-            bans_max: banning.entries_max,
-        });
+        let gate = SharedGate::new(gate_limits(&settings, &banning));
         Ok(Self {
             settings,
-            banning,
+            banning: ArcSwap::from_pointee(banning),
             listeners,
             job_grace_ms,
             clock,
@@ -239,7 +269,7 @@ impl Shared {
     /// A difficulty that a miner asks for, as the wire and the listener's limits allow it.
     #[must_use]
     pub fn admissible(&self, listener: usize, wanted: Difficulty) -> Difficulty {
-        let limits = &self.listeners[listener].vardiff;
+        let limits = self.listeners[listener].vardiff();
         wanted.clamp(limits.minimum, limits.maximum).quantise()
     }
 }

@@ -287,7 +287,8 @@ impl Session {
     /// Counts something that no correct miner sends.
     pub(super) fn note_malformed(&mut self, now: TimeMs) -> Option<End> {
         self.malformed += 1;
-        (self.malformed >= self.hub.shared.banning.malformed_max).then(|| self.ban(BanReason::Malformed, now))
+        (self.malformed >= self.hub.shared.banning().malformed_max)
+            .then(|| self.ban(BanReason::Malformed, now))
     }
 
     /// Answers a line that is longer than allowed, whether it ends or not.
@@ -307,7 +308,7 @@ impl Session {
             message: format!(
                 "{} is banned for {} s: {}",
                 self.card.peer.ip(),
-                self.hub.shared.banning.duration_s,
+                self.hub.shared.banning().duration_s,
                 reason.label()
             ),
         });

@@ -289,7 +289,7 @@ impl Session {
         }
         self.judged += 1;
         self.invalid += 1;
-        let banning = &self.hub.shared.banning;
+        let banning = self.hub.shared.banning();
         let guilty = self.judged >= banning.invalid_min.max(1)
             && u64::from(self.invalid) * 10_000
                 > u64::from(self.judged) * u64::from(banning.invalid_basis_points_max);
@@ -304,7 +304,7 @@ impl Session {
             code: "POISONOUS_SHARE".to_owned(),
             message: format!("{}: the algorithm panicked on a share, number {strikes}", self.card.peer.ip()),
         });
-        if strikes >= self.hub.shared.banning.poisonous_max {
+        if strikes >= self.hub.shared.banning().poisonous_max {
             return self.ban(BanReason::PoisonousShares, now);
         }
         End::Poison
@@ -312,7 +312,7 @@ impl Session {
 
     /// The rule looks at windows, not at all of a session's life.
     fn forgive(&mut self) {
-        if self.judged >= self.hub.shared.banning.invalid_min.max(1) {
+        if self.judged >= self.hub.shared.banning().invalid_min.max(1) {
             (self.judged, self.invalid) = (0, 0);
         }
     }

@@ -98,7 +98,7 @@ impl Session {
             {
                 SEARCH_TICK_MS
             }
-            Pace::Vardiff(_) => self.listener().vardiff.target_interval_ms.max(SEARCH_TICK_MS),
+            Pace::Vardiff(_) => self.listener().vardiff().target_interval_ms.max(SEARCH_TICK_MS),
             _ => KEEPALIVE_MS,
         }
     }
@@ -184,7 +184,7 @@ impl Session {
 
     fn first_pace(&self, start: Option<Difficulty>, minimum: Option<Difficulty>, now: TimeMs) -> Pace {
         let listener = self.listener();
-        let mut settings = listener.vardiff;
+        let mut settings = listener.vardiff();
         if let Some(minimum) = minimum {
             settings.minimum = settings.minimum.max(minimum).min(settings.maximum);
         }
@@ -263,7 +263,7 @@ impl Session {
                 vardiff.current()
             }
             Pace::Fixed(difficulty) => (*difficulty).min(network).quantise(),
-            Pace::Wanted { .. } => self.listener().vardiff.initial.min(network).quantise(),
+            Pace::Wanted { .. } => self.listener().vardiff().initial.min(network).quantise(),
         }
     }
 
