@@ -3,6 +3,7 @@
 //! Order of start: what is written to comes before what writes (journal, events, statistics, ledger, submitter), and
 //! miners come last. Order of stop is the reverse: sessions first, the journal last, so that what was taken is committed.
 
+mod algorithms;
 mod chain;
 mod identity;
 mod journal;
@@ -14,18 +15,20 @@ mod start;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use actix::{Actor, Context, Handler};
+use algorithms::{Algorithms, Kept};
 pub use chain::account_check;
 pub use parts::Parts;
-use pool_domain::ids::{AlgorithmName, Generation, Route, SlotId};
+use pool_domain::ids::AlgorithmName;
 use start::{
-    Wiring, enter, refused, start_events, start_ledger, start_receiver, start_router, start_stats,
-    start_submitter, start_tracker,
+    Wiring, refused, start_events, start_ledger, start_receiver, start_router, start_stats, start_submitter,
+    start_tracker,
 };
 
 use crate::{
     algorithm::{
+        self,
         router::{Routes, TrafficRouter},
-        slot::{Place, SlotHandle},
+        slot::Place,
     },
     api::{self, ServerHandle},
     config::{self, Change, Config},
@@ -33,12 +36,14 @@ use crate::{
     ledger::{journal::JournalShard, maturity_tracker::MaturityTracker, payout_ledger::PayoutLedger},
     messages::{
         block::ResumeBlock,
+        deployment::AlgorithmDoors,
         job::NodeState,
         journal::AppendShares,
         ledger::LedgerSummary,
         live::{Events, PoolSnapshot},
         stats::{SessionEnded, StatsTally},
     },
+    ports::packages::Package,
     runtime::{
         Runtime,
         critical::CriticalOutbox,
@@ -61,8 +66,6 @@ use crate::{
 const DRAIN_MAX: Duration = Duration::from_secs(2);
 /// How often it is asked.
 const DRAIN_POLL: Duration = Duration::from_millis(5);
-/// The one slot in service until packages and hot-swap bring more.
-const FIRST_ROUTE: Route = Route { slot: SlotId(0), generation: Generation(1) };
 
 /// A running pool.
 pub struct Pool {
@@ -75,7 +78,7 @@ pub struct Pool {
     submitter: Supervised<BlockSubmitter>,
     tracker: Supervised<MaturityTracker>,
     ledger: Supervised<PayoutLedger>,
-    slot: SlotHandle,
+    algorithms: Algorithms,
     router: Supervised<TrafficRouter>,
     stats: Supervised<StatsAggregator>,
     events: Supervised<EventPublisher>,
@@ -150,9 +153,6 @@ impl Pool {
             journal: lanes,
             unsent: Arc::default(),
         };
-        let slot = SlotHandle::start(&place, FIRST_ROUTE, &parts.algorithm);
-        enter(&router, &slot).await?;
-
         let wiring = Wiring {
             runtime: runtime.clone(),
             clock: Arc::clone(&clock),
@@ -162,6 +162,14 @@ impl Pool {
             summary: Arc::new(watched(LedgerSummary::default()).0),
             node_state: Arc::new(watched(NodeState::default()).0),
         };
+        let kept = Kept {
+            store: Arc::clone(&parts.deployments),
+            shelf: parts.shelf.clone(),
+            configured: Package::linked_in(Arc::clone(&parts.algorithm)),
+        };
+        let algorithms =
+            algorithms::start(&wiring, place, &kept, (&routes, &router), &algorithm, &config.algorithms)
+                .await?;
         let ledger = start_ledger(&books, &wiring, &config, &parts.store, &journal.reader);
         let tracker = start_tracker(&wiring, &ledger);
         let submitter = start_submitter(&wiring, &journal.shards[0], &tracker);
@@ -188,7 +196,7 @@ impl Pool {
             },
         )?;
 
-        let receiver = start_receiver(&wiring, &config.chain, &algorithm, &stratum, &submitter, &tracker);
+        let receiver = start_receiver(&wiring, &config.chain, &routes, &stratum, &submitter, &tracker);
         journal::keep_retention(runtime, &journal.reader, &wiring.summary, &clock, &config.journal);
         let http = api::serve(
             api::Context {
@@ -202,6 +210,11 @@ impl Pool {
                 journal: journal::trouble(&journal.reader),
                 events: events_hub,
                 sessions: Arc::new(api_sessions(&stratum)),
+                algorithms: algorithms.doors.clone(),
+                deployments: Arc::clone(&parts.deployments),
+                row_view: Arc::new(|row| algorithm::deployment::view(row, None)),
+                deploy_defaults: algorithms::defaults(&config.algorithms),
+                shelf: parts.shelf,
                 registry: runtime.registry.clone(),
                 metrics: parts.metrics,
                 admin_token: parts.admin_token,
@@ -221,7 +234,7 @@ impl Pool {
             submitter,
             tracker,
             ledger,
-            slot,
+            algorithms,
             router,
             stats,
             events,
@@ -267,17 +280,28 @@ impl Pool {
         &self.runtime
     }
 
+    /// What hashes, and how to change it.
+    #[must_use]
+    pub fn algorithms(&self) -> AlgorithmDoors {
+        self.algorithms.doors.clone()
+    }
+
     /// Stops in order: no new work, no new shares, then everything that was taken is committed.
     pub async fn stop(self) {
         self.runtime.shutdown.stop(StopReason::requested("the pool was stopped"));
         self.receiver.stop().await;
         self.stratum.stop().await;
-        self.slot.drained().await;
+        let slots = self.algorithms.stop().await;
+        for slot in &slots {
+            slot.drained().await;
+        }
         idle(&self.submitter, |state| state["open"].as_array().is_none_or(Vec::is_empty)).await;
         for shard in &self.shards {
             idle(shard, |state| state["forming"] == 0 && state["in_flight"] == false).await;
         }
-        self.slot.stop().await;
+        for slot in slots {
+            slot.stop().await;
+        }
         self.router.stop().await;
         self.submitter.stop().await;
         self.tracker.stop().await;

@@ -18,3 +18,5 @@ mod mining;
 mod poison;
 #[path = "pool/reload.rs"]
 mod reload;
+#[path = "pool/swap.rs"]
+mod swap;

@@ -114,10 +114,10 @@ impl Plan {
 }
 
 impl Default for Plan {
-    /// Shadow on 10%, then 5, 10, 25, 50, 75, 100%.
+    /// Shadow on 1%, then 5, 10, 25, 50, 75, 100%.
     fn default() -> Self {
         let steps = [5, 10, 25, 50, 75, 100].map(BasisPoints::percent).to_vec();
-        Self { shadow_share: BasisPoints::percent(10), steps }
+        Self { shadow_share: BasisPoints::percent(1), steps }
     }
 }
 

@@ -76,7 +76,7 @@ fn operators_may_shorten_waits_but_not_proofs() {
     assert_eq!(rollout.apply(Event::Advance(Stage::Staged)), Err(RolloutError::NeedsEvidence(Stage::Staged)));
     rollout.apply(Event::Passed(Stage::Staged)).unwrap();
     rollout.apply(Event::Passed(Stage::Warm)).unwrap();
-    assert_eq!(rollout.shadow_share(), BasisPoints::percent(10));
+    assert_eq!(rollout.shadow_share(), BasisPoints::percent(1));
     rollout.apply(Event::Advance(Stage::Shadow)).unwrap();
     assert_eq!(rollout.stage(), Stage::Canary(0));
     assert_eq!(rollout.shadow_share(), BasisPoints::ZERO);

@@ -1,5 +1,6 @@
 //! Algorithm slots: who validates shares, and which generation serves which route.
 //!
+//! * [`supervisor`]: the AlgorithmSupervisor drives roll-outs and owns the generations; [`deployment`] is one roll-out.
 //! * [`router`]: the TrafficRouter owns the watched route table.
 //! * [`slot`]: an AlgorithmSlot per generation, with one supervised validator (or trial worker) per arbiter.
 //! * [`validator`]: the ShareValidator hashes batches of a proven generation.
@@ -8,12 +9,15 @@
 //! * `judge`: what follows from a hash.
 
 mod contained;
+pub mod deployment;
 mod judge;
 pub mod router;
 pub mod shadow;
 pub mod slot;
+pub mod supervisor;
 pub mod trial;
 pub mod validator;
+mod warm_up;
 
 #[cfg(test)]
 mod tests;

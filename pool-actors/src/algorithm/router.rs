@@ -1,53 +1,48 @@
-//! TrafficRouter: owns the route table that every session reads.
+//! TrafficRouter: owns the route table that every session reads, and the split that jobs are issued with.
 //!
-//! * **receives** [`EnterRoute`], [`LeaveRoute`], [`Observe`]
-//! * **sends** nothing: the table is watched
+//! * **receives** [`SetRoutes`], [`Observe`]
+//! * **sends** nothing: the table, and what jobs are issued for, are watched
 //! * **supervised by** the supervisor it is started under; the table lives outside, so a restart changes nothing
 //! * **on overload** does not arise: routes change when an operator acts
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use actix::{Actor, Context, Handler, Message, MessageResult};
 use pool_domain::ids::Route;
 
 use crate::{
-    messages::route::{RouteTable, ValidatorDoor},
+    messages::route::{InService, RouteTable, ValidatorDoor},
     runtime::{
         observe::{Observation, Observe},
         watch::{Publisher, Watched, watched},
     },
 };
 
-/// A generation is in service from now on.
-#[derive(Debug, Message)]
+/// The generations in service, and whose shares go where, from now on: all of it, so that saying it twice does no harm.
+#[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
-pub struct EnterRoute {
-    /// Slot and generation.
-    pub route: Route,
-    /// A door per arbiter.
-    pub doors: Vec<ValidatorDoor>,
+pub struct SetRoutes {
+    /// Each generation in service, with a door per arbiter. Shares of routes that are not in it are lost with a reason.
+    pub doors: Vec<(Route, Vec<ValidatorDoor>)>,
+    /// The algorithms that jobs are issued for.
+    pub in_service: Vec<InService>,
 }
-
-/// A generation is drained and gone: shares for it are answered "Job not found".
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct LeaveRoute(pub Route);
-
-/// Each generation in service, with a door per arbiter.
-type Doors = Vec<(Route, Vec<ValidatorDoor>)>;
 
 /// The table itself, which outlives the actor.
 #[derive(Clone)]
 pub struct Routes {
-    doors: Arc<Mutex<Doors>>,
     table: Arc<Publisher<RouteTable>>,
+    in_service: Arc<Publisher<Vec<InService>>>,
 }
 
 impl Routes {
     /// No route yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { doors: Arc::default(), table: Arc::new(watched(RouteTable::default()).0) }
+        Self {
+            table: Arc::new(watched(RouteTable::default()).0),
+            in_service: Arc::new(watched(Vec::new()).0),
+        }
     }
 
     /// What sessions read.
@@ -56,10 +51,18 @@ impl Routes {
         self.table.watched()
     }
 
-    fn change(&self, change: impl FnOnce(&mut Doors)) {
-        let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut doors);
-        self.table.set(RouteTable::new(doors.clone()));
+    /// What jobs are issued for.
+    #[must_use]
+    pub fn in_service(&self) -> Watched<Vec<InService>> {
+        self.in_service.watched()
+    }
+
+    /// Publishes routes; doors before jobs, so that no job is issued for a route without a door.
+    pub fn set(&self, routes: SetRoutes) {
+        self.table.set(RouteTable::new(routes.doors));
+        if *self.in_service.get() != routes.in_service {
+            self.in_service.set(routes.in_service);
+        }
     }
 }
 
@@ -86,22 +89,11 @@ impl Actor for TrafficRouter {
     type Context = Context<Self>;
 }
 
-impl Handler<EnterRoute> for TrafficRouter {
+impl Handler<SetRoutes> for TrafficRouter {
     type Result = ();
 
-    fn handle(&mut self, entering: EnterRoute, _: &mut Self::Context) {
-        self.routes.change(|doors| {
-            doors.retain(|(route, _)| *route != entering.route);
-            doors.push((entering.route, entering.doors));
-        });
-    }
-}
-
-impl Handler<LeaveRoute> for TrafficRouter {
-    type Result = ();
-
-    fn handle(&mut self, LeaveRoute(leaving): LeaveRoute, _: &mut Self::Context) {
-        self.routes.change(|doors| doors.retain(|(route, _)| *route != leaving));
+    fn handle(&mut self, routes: SetRoutes, _: &mut Self::Context) {
+        self.routes.set(routes);
     }
 }
 

@@ -68,6 +68,21 @@ pub enum Life {
     Retired,
 }
 
+impl Life {
+    /// Its name in lower case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Loading => "loading",
+            Self::Warm => "warm",
+            Self::Shadow => "shadow",
+            Self::Serving => "serving",
+            Self::Draining => "draining",
+            Self::Retired => "retired",
+        }
+    }
+}
+
 /// What a validator did since its last report.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
@@ -167,6 +182,7 @@ pub struct SlotHandle {
     counts: Watched<SlotCounts>,
     slot: Supervised<AlgorithmSlot>,
     service: Service,
+    doors: Vec<ValidatorDoor>,
     tap: Arc<Publisher<Option<ShadowTap>>>,
 }
 
@@ -230,7 +246,8 @@ impl SlotHandle {
         tap: Arc<Publisher<Option<ShadowTap>>>,
     ) -> Self {
         let counts = board.counts.watched();
-        Self { route, algorithm: Arc::clone(algorithm), board, counts, slot, service, tap }
+        let doors = service.doors();
+        Self { route, algorithm: Arc::clone(algorithm), board, counts, slot, service, doors, tap }
     }
 
     /// The hash function.
@@ -265,16 +282,7 @@ impl SlotHandle {
     /// The doors of this generation, one per arbiter.
     #[must_use]
     pub fn doors(&self) -> Vec<ValidatorDoor> {
-        match &self.service {
-            Service::Proven { validators, rescues } => (validators.iter().zip(rescues))
-                .map(|(validator, rescue)| {
-                    ValidatorDoor::new(validator.outbox::<ValidateBatch>(), Arc::clone(rescue))
-                })
-                .collect(),
-            Service::Trial { workers, lanes, .. } => (workers.iter().zip(lanes))
-                .map(|(worker, lane)| ValidatorDoor::to_lane(Arc::clone(lane), worker.outbox::<LaneWork>()))
-                .collect(),
-        }
+        self.doors.clone()
     }
 
     /// Lets a generation on trial hash a part of this one's shares, for comparison; `None` ends that.
@@ -317,6 +325,7 @@ impl SlotHandle {
     pub fn promote(&mut self, place: &Place) -> impl Future<Output = ()> + use<> {
         let proven = start_validators(place, self.route, &self.algorithm, &self.slot, &self.tap);
         let trial = std::mem::replace(&mut self.service, proven);
+        self.doors = self.service.doors();
         trial.end(Some(self.doors()))
     }
 
@@ -357,6 +366,19 @@ impl SlotHandle {
 }
 
 impl Service {
+    fn doors(&self) -> Vec<ValidatorDoor> {
+        match self {
+            Self::Proven { validators, rescues } => (validators.iter().zip(rescues))
+                .map(|(validator, rescue)| {
+                    ValidatorDoor::new(validator.outbox::<ValidateBatch>(), Arc::clone(rescue))
+                })
+                .collect(),
+            Self::Trial { workers, lanes, .. } => (workers.iter().zip(lanes))
+                .map(|(worker, lane)| ValidatorDoor::to_lane(Arc::clone(lane), worker.outbox::<LaneWork>()))
+                .collect(),
+        }
+    }
+
     /// Ends who hashes; what they had goes behind `doors`, or is lost with a reason.
     async fn end(self, doors: Option<Vec<ValidatorDoor>>) {
         let door = |seat: usize| {

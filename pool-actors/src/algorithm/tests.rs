@@ -41,6 +41,7 @@ use crate::{
 };
 
 mod dying;
+mod rollout;
 mod trial;
 
 const ROUTE: Route = Route { slot: SlotId(1), generation: Generation(7) };

@@ -20,6 +20,7 @@ use pool_domain::{ids::Route, units::BasisPoints};
 use tokio::time::Instant;
 
 use super::{
+    contained::{Hashed, hash_all},
     judge::{Judge, Unsent},
     shadow::{Sampler, ShadowBatch},
     slot::SlotReport,
@@ -32,7 +33,6 @@ use crate::{
     },
     metrics::SHARE_VALIDATION_SECONDS,
     runtime::{
-        deathwatch::panic_message,
         observe::{Observation, Observe},
         outbox::Outbox,
     },
@@ -87,6 +87,7 @@ pub(super) struct TrialWorker {
     parts: Parts,
     judge: Judge,
     sampler: Sampler,
+    room: Vec<[u8; 32]>,
     seconds: metrics::Histogram,
 }
 
@@ -96,7 +97,7 @@ impl TrialWorker {
         let seconds = metrics::histogram!(SHARE_VALIDATION_SECONDS, "algorithm" => algorithm, "slot" => slot);
         let judge =
             Judge::new(parts.route, parts.journal.clone(), parts.slot.clone(), Arc::clone(&parts.unsent));
-        Self { parts, judge, sampler: Sampler::default(), seconds }
+        Self { parts, judge, sampler: Sampler::default(), room: Vec::new(), seconds }
     }
 
     /// One batch; true if there may be more.
@@ -119,30 +120,20 @@ impl TrialWorker {
         self.judge.note_time(each, count);
     }
 
-    /// The hashes of the generation on trial; `None` where it gave none.
+    /// The hashes of the generation on trial; `None` where it gave none. A panic is told, unless the last good generation
+    /// panics on the same header: then that header is poison, and a miner must not be able to stop an upgrade with it.
     fn hash(&mut self, headers: &[[u8; 80]]) -> Vec<Option<[u8; 32]>> {
-        let mut hashes = vec![[0; 32]; headers.len()];
-        let algorithm = Arc::clone(&self.parts.algorithm);
-        match self.guarded(|| algorithm.hash_batch(headers, &mut hashes).is_ok()) {
-            Some(true) => hashes.into_iter().map(Some).collect(),
-            // One header that has no hash must not spoil the batch.
-            _ => {
-                headers.iter().map(|header| self.guarded(|| algorithm.hash(header).ok()).flatten()).collect()
-            }
-        }
-    }
-
-    /// Calls foreign code; a panic is told, and is `None`.
-    fn guarded<R>(&mut self, call: impl FnOnce() -> R) -> Option<R> {
-        match catch_unwind(AssertUnwindSafe(call)) {
-            Ok(result) => Some(result),
-            Err(panic) => {
+        let Hashed { hashes, fatal } = hash_all(&*self.parts.algorithm, headers, &mut self.room);
+        for (at, message) in fatal {
+            let poison = |reference: &Arc<dyn PowAlgorithm>| {
+                catch_unwind(AssertUnwindSafe(|| reference.hash(&headers[at]))).is_err()
+            };
+            if !self.parts.reference.as_ref().is_some_and(poison) {
                 self.judge.counts().traps += 1;
-                let message = panic_message(panic.as_ref());
                 self.parts.alarms.offer(SlotAlarm::Panicked { route: self.parts.route, message });
-                None
             }
         }
+        hashes
     }
 
     /// Lets the last good generation have the last word where it matters.

@@ -78,6 +78,31 @@ catalogue! {
     StoreUnavailable = "STORE_UNAVAILABLE", SERVICE_UNAVAILABLE, "error",
         "The database does not answer. Shares are still accepted and durable; the ledger catches up by itself.",
         [("Bring the database back", Some("dagpool check --config pool.toml"), "high")];
+    NoStagedAlgorithm = "NO_STAGED_ALGORITHM", CONFLICT, "warning",
+        "Nothing is staged: there is no checked package that could be deployed.",
+        [("Stage a package", Some("dagpool algorithm stage PACKAGE.zip --url URL --token TOKEN"), "high")];
+    DeploymentInProgress = "DEPLOYMENT_IN_PROGRESS", CONFLICT, "warning",
+        "Another deployment is under way; there is one at a time.",
+        [("Watch it until it ends", Some("dagpool algorithm status --url URL"), "medium"),
+         ("Or roll it back", Some("dagpool algorithm rollback --url URL --token TOKEN"), "medium")];
+    DeploymentNotUnderWay = "DEPLOYMENT_NOT_UNDER_WAY", CONFLICT, "info",
+        "The deployment is over, or there never was one of that number.",
+        [("See what is under way", Some("dagpool algorithm status --url URL"), "low")];
+    DeploymentStepRefused = "DEPLOYMENT_STEP_REFUSED", CONFLICT, "info",
+        "The deployment can't take that step from where it is.",
+        [("See where it is", Some("dagpool algorithm status --url URL"), "low")];
+    DeploymentConfigInvalid = "DEPLOYMENT_CONFIG_INVALID", BAD_REQUEST, "warning",
+        "The deployment's configuration can't be carried out.",
+        [("Correct what the message names; leave a value out for the configured one", None, "medium")];
+    ConfirmationRequired = "CONFIRMATION_REQUIRED", CONFLICT, "warning",
+        "The package's author says that going back needs care (rollback_supported: false).",
+        [("Read its changelog, then confirm by naming the algorithm in config.confirm", None, "high")];
+    CompatibilityCheckFailed = "COMPATIBILITY_CHECK_FAILED", CONFLICT, "error",
+        "The package's manifest does not allow it to replace the active algorithm.",
+        [("Stage a package made for the active algorithm", Some("dagpool algorithm list --url URL"), "high")];
+    MigrationFailed = "MIGRATION_FAILED", CONFLICT, "error",
+        "The package computes another hash function than the active algorithm, and miners can't be moved to it.",
+        [("Set algorithms.active to the other function, and restart", Some("dagpool check --config pool.toml"), "high")];
     Internal = "INTERNAL", INTERNAL_SERVER_ERROR, "critical",
         "A defect of the pool.",
         [("Report it with the error's id and the log lines around it", None, "high")];

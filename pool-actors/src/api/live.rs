@@ -32,7 +32,7 @@ use serde_json::{Value, json};
 use tokio::{sync::broadcast, time::Instant};
 
 use super::{
-    Api, access,
+    Api, access, algorithms,
     errors::{ApiError, ErrorCode},
     views,
     wire::rfc3339,
@@ -406,6 +406,7 @@ fn topic(event: &PoolEvent) -> &'static str {
         PoolEvent::DifficultyAdjusted { .. } => "difficulty_adjusted",
         PoolEvent::Block(_) => "block",
         PoolEvent::NodeState { .. } => "node_state",
+        PoolEvent::Deployment(_) | PoolEvent::Staging { .. } => "deployment",
         PoolEvent::SecurityEvent { .. } => "security_event",
         PoolEvent::Defect { .. } => "defect",
         PoolEvent::Stats(_) => "stats",
@@ -420,6 +421,9 @@ fn render(api: &Api, event: &Numbered, audience: Audience) -> Option<String> {
         PoolEvent::Block(view) => views::block(view),
         PoolEvent::NodeState { ready, reason } => json!({ "ready": ready, "reason": reason }),
         PoolEvent::Stats(pool) => figures(api, pool),
+        PoolEvent::Deployment(view) => algorithms::deployment(view),
+        PoolEvent::Staging { upload, check } if operator => json!({ "staging": upload, "check": check }),
+        PoolEvent::Staging { .. } => return None,
         PoolEvent::DifficultyAdjusted { session, account, worker, difficulty } if operator => {
             json!({ "session": session, "account": account, "worker": worker, "difficulty": difficulty })
         }

@@ -6,6 +6,7 @@
 //! | `errors` | the catalogue of errors, their JSON and their documentation pages |
 //! | `assets` | the dashboard's files, handed in by whoever embeds them |
 //! | `pool` | `/api/stats`, `/api/miners`, `/api/blocks` |
+//! | `algorithms` | `/api/algorithms...`, `/api/deployments...` |
 //! | `admin` | `/api/admin/...` |
 //! | `health` | `/health/...`, `/metrics` |
 //! | `limits` | how often one address may ask |
@@ -16,6 +17,7 @@
 
 mod access;
 mod admin;
+mod algorithms;
 mod assets;
 mod effort;
 mod errors;
@@ -49,15 +51,17 @@ use crate::{
     config::Http,
     error::Failure,
     messages::{
+        deployment::AlgorithmDoors,
         job::NodeState,
         ledger::LedgerSummary,
         live::{Events, PoolSnapshot},
         session::{SessionCommand, SessionView},
     },
-    ports::{clock::SharedClock, store::SharedStore},
+    ports::{clock::SharedClock, deployments::SharedDeployments, packages::SharedShelf, store::SharedStore},
     runtime::{observe::Registry, watch::Watched},
 };
 
+pub use algorithms::{DeployDefaults, RowView};
 pub use assets::{Asset, Assets};
 pub use health::MetricsHandle;
 pub use server::ServerHandle;
@@ -103,6 +107,16 @@ pub struct Context {
     pub events: Events,
     /// Who is connected.
     pub sessions: Arc<dyn SessionDesk>,
+    /// What hashes, and how to change it.
+    pub algorithms: AlgorithmDoors,
+    /// Deployments, to read.
+    pub deployments: SharedDeployments,
+    /// A deployment's row as people see it.
+    pub row_view: RowView,
+    /// What a deployment does unless the operator says otherwise.
+    pub deploy_defaults: DeployDefaults,
+    /// Where packages are kept, if anywhere.
+    pub shelf: Option<SharedShelf>,
     /// Which actors there are.
     pub registry: Registry,
     /// Where metrics are rendered.

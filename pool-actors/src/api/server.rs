@@ -12,7 +12,7 @@ use actix_web::{
     web,
 };
 
-use super::{Api, access, admin, assets, errors, health, limits::RateLimits, live, pool};
+use super::{Api, access, admin, algorithms, assets, errors, health, limits::RateLimits, live, pool};
 use crate::{
     config::Http,
     error::{Code, Failure},
@@ -147,6 +147,13 @@ pub(super) fn configure(routes: &mut web::ServiceConfig) {
         .service(web::resource("/api/blocks").route(web::get().to(pool::blocks)))
         .service(web::resource("/api/blocks/{hash}").route(web::get().to(pool::block)))
         .service(web::resource("/api/live").route(web::get().to(live::open)))
+        .service(web::resource("/api/algorithms").route(web::get().to(algorithms::list)))
+        .service(web::resource("/api/algorithms/status").route(web::get().to(algorithms::status)))
+        .service(web::resource("/api/algorithms/plan").route(web::get().to(algorithms::plan)))
+        .service(web::resource("/api/algorithms/deploy").route(web::post().to(algorithms::deploy)))
+        .service(web::resource("/api/deployments").route(web::get().to(algorithms::deployments)))
+        .service(web::resource("/api/deployments/{id}").route(web::get().to(algorithms::one)))
+        .service(web::resource("/api/deployments/{id}/{action}").route(web::post().to(algorithms::steer)))
         .service(web::resource("/api/admin/system").route(web::get().to(admin::system)))
         .service(web::resource("/api/admin/announce").route(web::post().to(admin::announce)))
         .service(web::resource("/api/admin/connections").route(web::get().to(admin::connections)))

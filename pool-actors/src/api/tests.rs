@@ -18,13 +18,13 @@ use pool_domain::{
     difficulty::Difficulty,
     ids::{Account, AlgorithmName, BlockHash, SessionId, ShareSeq, WorkerName},
     maturity::{BlockEvent, BlockLife, Color},
-    units::{Amount, TimeMs, Work},
+    units::{Amount, BasisPoints, TimeMs, Work},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{
-    Api, Asset, Assets, Context, Currency, MetricsHandle, SessionDesk, access,
+    Api, Asset, Assets, Context, Currency, DeployDefaults, MetricsHandle, SessionDesk, access,
     errors::{ApiError, ErrorCode},
     server,
 };
@@ -32,6 +32,10 @@ use crate::{
     adapters::sqlite::SqliteStore,
     config::Http,
     messages::{
+        deployment::{
+            AlgorithmDoors, AlgorithmsView, Deploy, DeployError, DeploymentView, StagePackage,
+            SteerDeployment,
+        },
         event::MinerSeen,
         job::{CurrentJob, NodeState},
         ledger::LedgerSummary,
@@ -42,12 +46,14 @@ use crate::{
     },
     ports::{
         clock::Clock,
+        deployments::{DeployPlan, Strategy},
         store::{
             BlockChange, BlockRow, BlockStep, LedgerCommit, Position, ShareDelta, SharedStore, StoreError,
         },
     },
     runtime::{
         observe::Registry,
+        outbox::Outbox,
         threads::Thread,
         watch::{Publisher, watched},
     },
@@ -106,6 +112,61 @@ impl SessionDesk for Desk {
     }
 }
 
+/// A supervisor that has nothing to deploy.
+struct Idle;
+
+impl actix::Actor for Idle {
+    type Context = actix::Context<Self>;
+}
+
+impl actix::Handler<StagePackage> for Idle {
+    type Result = ();
+    fn handle(&mut self, _: StagePackage, _: &mut Self::Context) {}
+}
+
+impl actix::Handler<Deploy> for Idle {
+    type Result = Result<DeploymentView, DeployError>;
+    fn handle(&mut self, deploy: Deploy, _: &mut Self::Context) -> Self::Result {
+        Err(match deploy.plan.at {
+            Some(_) => DeployError::InProgress(7),
+            None => DeployError::NothingStaged,
+        })
+    }
+}
+
+impl actix::Handler<SteerDeployment> for Idle {
+    type Result = Result<DeploymentView, DeployError>;
+    fn handle(&mut self, order: SteerDeployment, _: &mut Self::Context) -> Self::Result {
+        Err(DeployError::NotUnderWay(order.id))
+    }
+}
+
+fn algorithms() -> AlgorithmDoors {
+    use actix::Actor as _;
+    let idle = Idle.start();
+    AlgorithmDoors {
+        view: watched(AlgorithmsView::default()).1,
+        stage: Outbox::new("AlgorithmSupervisor", idle.clone().recipient()),
+        deploy: Outbox::new("AlgorithmSupervisor", idle.clone().recipient()),
+        steer: Outbox::new("AlgorithmSupervisor", idle.recipient()),
+    }
+}
+
+fn deploy_defaults() -> DeployDefaults {
+    DeployDefaults {
+        plan: DeployPlan {
+            strategy: Strategy::Gradual,
+            shadow_ms: 300_000,
+            phase_ms: 600_000,
+            shadow_share: BasisPoints(100),
+            steps: [5, 10, 25, 50, 75, 100].map(BasisPoints::percent).to_vec(),
+            at: None,
+            rollback_on_error: true,
+        },
+        drain_ms: 2_000,
+    }
+}
+
 /// An API with everything around it that a test can turn.
 pub(super) struct Rig {
     pub(super) events: Events,
@@ -114,6 +175,7 @@ pub(super) struct Rig {
     node: Publisher<NodeState>,
     ledger: Publisher<LedgerSummary>,
     store: SharedStore,
+    sqlite: SqliteStore,
     desk: Arc<Desk>,
     trouble: Option<String>,
     _folder: TempDir,
@@ -144,7 +206,8 @@ impl Rig {
             http: Http { feeds_max: 10, ..Http::default() },
             node: watched(node()).0,
             ledger: watched(LedgerSummary { ready: true, ..LedgerSummary::default() }).0,
-            store: Arc::new(store),
+            store: Arc::new(store.clone()),
+            sqlite: store,
             desk: Arc::default(),
             trouble: None,
             _folder: folder,
@@ -164,6 +227,11 @@ impl Rig {
             journal: Arc::new(move || trouble.clone()),
             events: self.events.clone(),
             sessions: Arc::<Desk>::clone(&self.desk),
+            algorithms: algorithms(),
+            deployments: Arc::new(self.sqlite.clone()),
+            row_view: Arc::new(|row| crate::algorithm::deployment::view(row, None)),
+            deploy_defaults: deploy_defaults(),
+            shelf: None,
             registry: Registry::new(),
             metrics: MetricsHandle::install(),
             admin_token: TOKEN.into(),
@@ -635,4 +703,45 @@ async fn an_address_in_use_is_told_in_words() {
     assert_eq!(failure.code, crate::error::Code::AddressUnavailable);
     assert!(failure.to_string().contains("http.address"), "{failure}");
     server.stop().await;
+}
+
+#[actix_web::test]
+async fn errors_of_deployments_have_their_codes_and_advice() {
+    let rig = Rig::new().await;
+    let post = |uri: &str, body: Value| {
+        let request =
+            TestRequest::post().uri(uri).insert_header(("authorization", format!("Bearer {TOKEN}")));
+        rig.ask(request.set_json(body))
+    };
+    let deploy = "/api/algorithms/deploy";
+    let config = |config: Value| json!({ "config": config });
+    for (uri, body, status, code) in [
+        (deploy, json!({}), 409, "NO_STAGED_ALGORITHM"),
+        (
+            deploy,
+            config(json!({ "strategy": "scheduled", "at": "2030-01-01T00:00:00Z" })),
+            409,
+            "DEPLOYMENT_IN_PROGRESS",
+        ),
+        (deploy, config(json!({ "phase_duration": -1 })), 400, "DEPLOYMENT_CONFIG_INVALID"),
+        (deploy, config(json!({ "phases": [5, 101] })), 400, "DEPLOYMENT_CONFIG_INVALID"),
+        (deploy, config(json!({ "at": "soon" })), 400, "DEPLOYMENT_CONFIG_INVALID"),
+        (deploy, config(json!({ "strategy": "yolo" })), 400, "BAD_REQUEST"),
+        (deploy, config(json!({ "unknown": 1 })), 400, "BAD_REQUEST"),
+        ("/api/deployments/3/pause", json!({}), 409, "DEPLOYMENT_NOT_UNDER_WAY"),
+        ("/api/deployments/3/explode", json!({}), 404, "NOT_FOUND"),
+    ] {
+        let (got, answer) = post(uri, body.clone()).await;
+        assert_eq!(
+            (got.as_u16(), answer["error"]["code"].as_str()),
+            (status, Some(code)),
+            "{uri} {body}: {answer}"
+        );
+        assert!(!answer["error"]["suggested_actions"].as_array().unwrap().is_empty());
+    }
+    let (status, _) = rig.ask(TestRequest::post().uri(deploy)).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    let status = rig.get("/api/algorithms/status").await;
+    assert_eq!(status["migration_state"], Value::Null);
+    assert_eq!(status["health"], "unknown");
 }

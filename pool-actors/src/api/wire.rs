@@ -17,6 +17,43 @@ pub(super) fn time_or_null(at: TimeMs) -> Value {
     if at.0 == 0 { Value::Null } else { rfc3339(at).into() }
 }
 
+/// The time that a text names: RFC 3339 with seconds, an optional fraction, and `Z` or an offset.
+pub(super) fn parse_rfc3339(text: &str) -> Option<TimeMs> {
+    let digits = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
+    let (year, month, day) = (digits(0, 4)?, digits(5, 7)?, digits(8, 10)?);
+    let (hour, minute, second) = (digits(11, 13)?, digits(14, 16)?, digits(17, 19)?);
+    let marks = text.get(..19)?.as_bytes();
+    let shaped = marks[4] == b'-' && marks[7] == b'-' && marks[13] == b':' && marks[16] == b':';
+    if !shaped || !matches!(marks[10], b'T' | b't' | b' ') || year < 1970 {
+        return None;
+    }
+    let rest = text.get(19..)?;
+    let (fraction, zone) = match rest.strip_prefix('.') {
+        Some(rest) => rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?),
+        None => ("0", rest),
+    };
+    let ms = format!("{fraction:0<3}").get(..3)?.parse::<u64>().ok()?;
+    let offset_s = if matches!(zone, "Z" | "z") {
+        0
+    } else {
+        let sign = if zone.starts_with('+') { 1 } else { -1 };
+        let (hours, minutes) = zone.strip_prefix(['+', '-'])?.split_once(':')?;
+        let (hours, minutes) = (hours.parse::<i64>().ok()?, minutes.parse::<i64>().ok()?);
+        sign * (hours * 3_600 + minutes * 60)
+    };
+    // The inverse of `civil_from_days`, by the same author.
+    let shifted = if month > 2 { year } else { year.checked_sub(1)? };
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day.checked_sub(1)?;
+    let days =
+        shifted / 400 * 146_097 + shifted % 400 * 365 + shifted % 400 / 4 - shifted % 400 / 100 + day_of_year;
+    let days = days.checked_sub(719_468)?;
+    if civil_from_days(days) != (year, month, day) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let s = i64::try_from(days * 86_400 + hour * 3_600 + minute * 60 + second).ok()? - offset_s;
+    Some(TimeMs(u64::try_from(s).ok()? * 1_000 + ms))
+}
+
 /// Date of a day since 1970-01-01 in the proleptic Gregorian calendar, by Howard Hinnant's `civil_from_days`
 /// (<https://howardhinnant.github.io/date_algorithms.html>).
 fn civil_from_days(days: u64) -> (u64, u64, u64) {
@@ -58,6 +95,18 @@ mod tests {
             assert_eq!(rfc3339(TimeMs(ms)), text);
         }
         assert_eq!(time_or_null(TimeMs(0)), Value::Null);
+    }
+
+    #[test]
+    fn times_are_read_back() {
+        for ms in [0, 951_782_400_000, 951_868_800_001, 1_735_689_599_999, 4_107_542_400_000] {
+            assert_eq!(parse_rfc3339(&rfc3339(TimeMs(ms))), Some(TimeMs(ms)));
+        }
+        assert_eq!(parse_rfc3339("2026-11-23T02:00:00+01:30"), parse_rfc3339("2026-11-23T00:30:00.0Z"));
+        for wrong in ["", "2026-02-30T00:00:00Z", "2026-11-23", "2026-11-23T25:00:00Z", "2026-11-23T02:00:00"]
+        {
+            assert_eq!(parse_rfc3339(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

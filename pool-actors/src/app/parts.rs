@@ -18,8 +18,10 @@ use crate::{
     error::{Code, Failure},
     ports::{
         clock::SharedClock,
+        deployments::SharedDeployments,
         disk::SharedDisk,
         node::SharedNode,
+        packages::SharedShelf,
         store::{SharedStore, StoreError},
     },
     stratum::settings::AccountCheck,
@@ -39,8 +41,12 @@ pub struct Parts {
     pub store_threads: Vec<(&'static str, StoreThread)>,
     /// The chain.
     pub node: SharedNode,
-    /// The hash function in force.
+    /// The configured hash function, linked in.
     pub algorithm: Arc<dyn PowAlgorithm>,
+    /// Where deployments are written.
+    pub deployments: SharedDeployments,
+    /// Where packages are kept, if anywhere.
+    pub shelf: Option<SharedShelf>,
     /// The chain's addresses.
     pub accounts: AccountCheck,
     /// The chain's currency.
@@ -74,7 +80,9 @@ impl Parts {
             node: chain::node(config, &clock)?,
             clock,
             disk: Arc::new(disk),
-            store: Arc::new(store),
+            store: Arc::new(store.clone()),
+            deployments: Arc::new(store),
+            shelf: None,
             store_threads: store_threads.into(),
             algorithm,
             accounts: chain::account_check(&config.chain),

@@ -5,16 +5,11 @@ use std::{sync::Arc, time::Duration};
 use pool_domain::{
     ids::{AlgorithmName, BlockHash},
     pplns::Scheme,
-    traffic_split::TrafficSplit,
     units::BasisPoints,
 };
 
-use super::FIRST_ROUTE;
 use crate::{
-    algorithm::{
-        router::{EnterRoute, Routes, TrafficRouter},
-        slot::SlotHandle,
-    },
+    algorithm::router::{Routes, TrafficRouter},
     config::{self, Config},
     error::{Code, Failure},
     ledger::{
@@ -113,20 +108,6 @@ pub(super) fn start_router(runtime: &Runtime, routes: &Routes) -> Supervised<Tra
     .observable()
 }
 
-pub(super) async fn enter(router: &Supervised<TrafficRouter>, slot: &SlotHandle) -> Result<(), Failure> {
-    let entering = EnterRoute { route: slot.route, doors: slot.doors() };
-    let mut up = router.addresses();
-    // The publisher lives as long as the router's supervisor.
-    let _ = up.wait_for(Option::is_some).await;
-    router.outbox::<EnterRoute>().ask(entering).await.map_err(|error| {
-        Failure::new(
-            Code::ActorFailed,
-            format!("the traffic router: {error}"),
-            "start again; the log says more",
-        )
-    })
-}
-
 pub(super) fn start_ledger(
     runtime: &Runtime,
     wiring: &Wiring,
@@ -200,7 +181,7 @@ pub(super) fn start_submitter(
 pub(super) fn start_receiver(
     wiring: &Wiring,
     chain: &config::Chain,
-    algorithm: &AlgorithmName,
+    routes: &Routes,
     stratum: &StratumServer,
     submitter: &Supervised<BlockSubmitter>,
     tracker: &Supervised<MaturityTracker>,
@@ -211,7 +192,7 @@ pub(super) fn start_receiver(
         clock: Arc::clone(&wiring.clock),
         runtime: wiring.runtime.clone(),
         seat: 0,
-        algorithms: watched(vec![(algorithm.clone(), TrafficSplit::whole(FIRST_ROUTE))]).1,
+        algorithms: routes.in_service(),
         hubs: hubs.map(|(jobs, pauses)| SessionHub { jobs, pauses }).collect(),
         submitter: CriticalOutbox::new(submitter.outbox::<SubmitBlock>()),
         tracker: tracker.outbox::<NodeTold>(),

@@ -37,6 +37,19 @@ pub fn check(config: &Config) -> Result<(), Failure> {
         (config.stratum.shares_outstanding_max > 0, "stratum.shares_outstanding_max is 0", "use 64"),
         (config.vardiff.target_interval_ms >= 100, "vardiff.target_interval_ms is below 100", "use 5000"),
         (
+            config.algorithms.phases_percent.last() == Some(&100)
+                && config.algorithms.phases_percent.first() > Some(&0)
+                && config.algorithms.phases_percent.windows(2).all(|pair| pair[0] < pair[1]),
+            "algorithms.phases_percent does not rise to 100",
+            "use [5, 10, 25, 50, 75, 100]",
+        ),
+        (
+            config.algorithms.shadow_basis_points <= 10_000,
+            "algorithms.shadow_basis_points is above 10000 (100%)",
+            "use 100 for 1%",
+        ),
+        (config.algorithms.hang_after_ms >= 100, "algorithms.hang_after_ms is below 100", "use 2000"),
+        (
             config.payout.fee_basis_points <= 10_000,
             "payout.fee_basis_points is above 10000 (100%)",
             "use 100 for 1%",

@@ -198,8 +198,36 @@ section! {
 section! {
     /// Proof-of-work functions.
     Algorithms {
-        /// The one in force.
+        /// The one in force; a deployed upgrade of the same function takes its place.
         active: String = "blake2s".into(),
+        /// Deployments: time in shadow, seconds, unless the operator says otherwise.
+        shadow_duration_s: u64 = 300,
+        /// Part of the shares that both generations hash in shadow, basis points (100 = 1%).
+        shadow_basis_points: u32 = 100,
+        /// Time at each step, seconds, unless the operator says otherwise.
+        phase_duration_s: u64 = 600,
+        /// The steps: percent of the sessions on the new generation, rising to 100.
+        phases_percent: Vec<u32> = vec![5, 10, 25, 50, 75, 100],
+        /// How long the old generation goes on once the new one serves everyone, milliseconds.
+        drain_ms: u64 = 2_000,
+        /// A call into a generation on trial that does not return for so long hangs, milliseconds.
+        hang_after_ms: u64 = 2_000,
+        /// Longest warm-up, seconds.
+        warm_up_s_max: u64 = 60,
+        /// Hashes of a group (new generation, old one) before health is judged at a step.
+        samples_min: u64 = 100,
+        /// Health: inputs without a hash, beyond the old generation's, basis points.
+        error_rate_basis_points_max: u32 = 50,
+        /// Health: median time per hash, percent of the old generation's...
+        median_percent_max: u32 = 1_000,
+        /// ...plus this, nanoseconds.
+        median_slack_ns: u64 = 2_000,
+        /// Health: 99th percentile of the time per hash, percent of the old generation's...
+        p99_percent_max: u32 = 300,
+        /// ...plus this, microseconds. Wide: a busy machine stops any thread for some milliseconds.
+        p99_slack_us: u64 = 20_000,
+        /// Health: refused shares beyond the old generation's, basis points (where the old one can't confirm a refusal).
+        reject_rate_basis_points_max: u32 = 500,
     }
 }
 

@@ -6,7 +6,8 @@ use actix::Message;
 use pool_domain::{difficulty::Difficulty, ids::SessionId, units::TimeMs};
 use serde::Serialize;
 
-use super::{block::BlockView, live::PoolSnapshot};
+use super::{block::BlockView, deployment::DeploymentView, live::PoolSnapshot};
+use crate::ports::packages::StageCheck;
 
 /// A thing that happened. Serialised as it is to the dashboard feed.
 #[derive(Debug, Clone, Serialize)]
@@ -35,6 +36,17 @@ pub enum PoolEvent {
         ready: bool,
         /// Why not.
         reason: String,
+    },
+    /// A deployment took a step, or once a second while one is under way.
+    #[serde(skip)]
+    Deployment(Arc<DeploymentView>),
+    /// A package is being checked: what the last check said.
+    #[serde(skip)]
+    Staging {
+        /// Digest or name of the upload.
+        upload: String,
+        /// The check just made; `None` when it is over.
+        check: Option<StageCheck>,
     },
     /// Something for the security log: a ban, a refused handshake.
     SecurityEvent {

@@ -1,6 +1,8 @@
 //! Traits that the outside implements. The bottom layer of the library: knows `pool-domain` only.
 
 pub mod clock;
+pub mod deployments;
 pub mod disk;
 pub mod node;
+pub mod packages;
 pub mod store;

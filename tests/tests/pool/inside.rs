@@ -24,8 +24,9 @@ pub(crate) const BUDGET_BYTES: u64 = 4 * SEGMENT_BYTES;
 /// A pool without a process of its own.
 pub(crate) struct Inside {
     pub(crate) pool: Pool,
+    config: Config,
     folder: TempDir,
-    _node: NodeHandle,
+    node: NodeHandle,
 }
 
 impl Inside {
@@ -48,10 +49,28 @@ impl Inside {
         listener.address = config.http.address;
         listener.difficulty = setup.difficulty.parse().unwrap();
         listener.fixed = true;
+        Self::open(config, folder, node, change).await
+    }
+
+    async fn open(
+        config: Config,
+        folder: TempDir,
+        node: NodeHandle,
+        change: impl FnOnce(&mut Parts),
+    ) -> Self {
         let mut parts = Parts::real(&config, ADMIN_TOKEN.to_owned(), Assets::none()).unwrap();
         change(&mut parts);
-        let pool = Pool::start(config, parts).await.unwrap();
-        Self { pool, folder, _node: node }
+        let pool = Pool::start(config.clone(), parts).await.unwrap();
+        Self { pool, config, folder, node }
+    }
+
+    /// Stops it, and starts another one in the same folder, at the same addresses.
+    pub(crate) async fn restart(self, change: impl FnOnce(&mut Parts)) -> Self {
+        let Self { pool, mut config, folder, node } = self;
+        config.http.address = pool.http_address();
+        config.stratum.listener[0].address = pool.stratum_addresses()[0].0;
+        tokio::time::timeout(PATIENCE, pool.stop()).await.expect("the pool stops in order");
+        Self::open(config, folder, node, change).await
     }
 
     pub(crate) fn miners(&self) -> SwarmHandle {

@@ -4,6 +4,7 @@
 //! (in WAL mode none waits for another). [`SqliteStore::open`] gives the handle and the bodies; who composes the pool
 //! starts the threads.
 
+mod deployments;
 mod limbs;
 mod read;
 mod schema;

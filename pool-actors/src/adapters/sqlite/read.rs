@@ -30,7 +30,7 @@ fn unsigned(value: i64) -> Result<u64, StoreError> {
 }
 
 /// All rows of a query, each made by `make`, whose complaints are about what the database holds.
-fn rows<T>(
+pub(super) fn rows<T>(
     db: &Connection,
     statement: &str,
     parameters: &[(&str, &dyn ToSql)],
@@ -45,11 +45,11 @@ fn rows<T>(
     Ok(made)
 }
 
-fn column<T: rusqlite::types::FromSql>(row: &Row<'_>, index: usize) -> Result<T, StoreError> {
+pub(super) fn column<T: rusqlite::types::FromSql>(row: &Row<'_>, index: usize) -> Result<T, StoreError> {
     row.get(index).map_err(|error| corrupt(format!("SQLite, column {index}: {error}")))
 }
 
-fn count(row: &Row<'_>, index: usize) -> Result<u64, StoreError> {
+pub(super) fn count(row: &Row<'_>, index: usize) -> Result<u64, StoreError> {
     unsigned(column(row, index)?)
 }
 

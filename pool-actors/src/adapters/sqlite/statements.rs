@@ -36,6 +36,10 @@ statements! {
     BLOCKS_OPEN = "blocks_open",
     BLOCKS_PAGE = "blocks_page",
     COUNTS = "counts",
+    DEPLOYMENT_PUT = "deployment_put",
+    DEPLOYMENT_TRAIL = "deployment_trail",
+    DEPLOYMENT_TRAIL_ADD = "deployment_trail_add",
+    DEPLOYMENTS_PAGE = "deployments_page",
     ENTRIES_PUT = "entries_put",
     ENTRIES_STAGE_CLEAR = "entries_stage_clear",
     ENTRIES_STAGING = "entries_staging",
@@ -57,11 +61,18 @@ statements! {
 }
 
 /// Schema changes in order.
-pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[(
-    1,
-    "ledger",
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/sqlite/migrations/0001_ledger.sql")),
-)];
+pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (
+        1,
+        "ledger",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/sqlite/migrations/0001_ledger.sql")),
+    ),
+    (
+        2,
+        "deployments",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/sqlite/migrations/0002_deployments.sql")),
+    ),
+];
 
 macro_rules! checks {
     ($($name:literal),* $(,)?) => {

@@ -59,6 +59,10 @@ impl Writer {
         Ok(())
     }
 
+    pub(super) fn db(&mut self) -> &mut Connection {
+        &mut self.db
+    }
+
     pub(super) fn commit(&mut self, commit: &LedgerCommit) -> Result<Position, StoreError> {
         if self.keys.accounts.is_empty() {
             self.read_keys()?;

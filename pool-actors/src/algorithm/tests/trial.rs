@@ -9,8 +9,11 @@ const TRIAL: Route = Route { slot: SlotId(0), generation: Generation(8) };
 
 /// What goes wrong on headers of kind `GOOD`.
 #[derive(Clone)]
-enum Fault {
+pub(super) enum Fault {
+    None,
     Wrong,
+    /// For the one header with this number behind its kind.
+    WrongOnce(u64),
     Refuses,
     Panics,
     /// Until the gate is opened.
@@ -18,6 +21,10 @@ enum Fault {
 }
 
 struct Faulty(Fault);
+
+pub(super) fn faulty(fault: Fault) -> Arc<dyn PowAlgorithm> {
+    Arc::new(Faulty(fault))
+}
 
 impl HashFunction for Faulty {
     fn name(&self) -> &'static str {
@@ -30,7 +37,10 @@ impl HashFunction for Faulty {
             return right;
         }
         match &self.0 {
+            Fault::None => right,
             Fault::Wrong => Ok([0xff; 32]),
+            Fault::WrongOnce(number) if input[1..9] == number.to_le_bytes() => Ok([0xff; 32]),
+            Fault::WrongOnce(_) => right,
             Fault::Refuses => Err(AlgorithmError::BadLength { got: 0, expected: 80 }),
             Fault::Panics => panic!("the faulty algorithm panics as told"),
             Fault::Hangs(gate) => {

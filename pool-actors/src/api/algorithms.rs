@@ -1,0 +1,530 @@
+//! `/api/algorithms...` and `/api/deployments...`: what is in force, what is staged, and deploying it.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, web};
+use pool_domain::{
+    rollout::{RollbackReason, RolloutKind, Stage},
+    slot_health::SlotCounts,
+    units::{BasisPoints, TimeMs},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{
+    Api,
+    errors::{ApiError, ErrorCode},
+    wire::{parse_rfc3339, rfc3339},
+};
+use crate::{
+    messages::deployment::{
+        AlgorithmsView, Deploy, DeployError, DeploymentView, PhaseStatus, PhaseView, SlotView, StagedView,
+        Steer, SteerDeployment,
+    },
+    ports::{
+        deployments::{DeployPlan, Strategy},
+        packages::{PackageRef, PackageSource, StageReport},
+    },
+    runtime::outbox::Unanswered,
+};
+
+/// Deployments on a page.
+const PAGE_MAX: usize = 100;
+/// Who acts, until users exist.
+const OPERATOR: &str = "operator";
+
+/// What a deployment does unless the operator says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeployDefaults {
+    /// The gradual plan.
+    pub plan: DeployPlan,
+    /// How long the old generation goes on at the end, milliseconds.
+    pub drain_ms: u64,
+}
+
+/// `GET /api/algorithms`.
+pub(super) async fn list(api: web::Data<Api>) -> HttpResponse {
+    let view = api.algorithms.view.get();
+    HttpResponse::Ok().json(json!({
+        "active": view.active.as_ref().map(package),
+        "staged": view.staged.as_ref().map(staged),
+        "slots": view.slots.iter().map(slot).collect::<Vec<_>>(),
+        "can_stage": api.shelf.is_some(),
+    }))
+}
+
+/// `GET /api/algorithms/status`.
+pub(super) async fn status(api: web::Data<Api>) -> HttpResponse {
+    let view = api.algorithms.view.get();
+    HttpResponse::Ok().json(status_view(&view))
+}
+
+fn status_view(view: &AlgorithmsView) -> Value {
+    let running = view.deployment.as_ref().filter(|deployment| !deployment.stage.is_final());
+    let health = running.map_or_else(
+        || json!({ "status": if view.active.is_some() { "healthy" } else { "unknown" }, "reason": null }),
+        |deployment| json!({ "status": deployment.health.status, "reason": deployment.health.reason }),
+    );
+    json!({
+        "active_algorithm": view.active.as_ref().map(package),
+        "staged_algorithm": view.staged.as_ref().map(staged),
+        "migration_state": view.deployment.as_ref().map(migration_state),
+        "deployment": view.deployment.as_ref().map(deployment),
+        "health": health["status"],
+        "health_reason": health["reason"],
+        "performance_metrics": { "slots": view.slots.iter().map(slot).collect::<Vec<_>>() },
+    })
+}
+
+/// `GET /api/algorithms/plan`: what a deployment of the staged package would do.
+pub(super) async fn plan(
+    api: web::Data<Api>,
+    wish: web::Query<DeployConfig>,
+) -> Result<HttpResponse, ApiError> {
+    let view = api.algorithms.view.get();
+    let staged = view.staged.as_ref().ok_or_else(|| ApiError::from(DeployError::NothingStaged))?;
+    let plan = wish.into_inner().plan(&api.deploy_defaults)?;
+    let kind = match &view.active {
+        Some(active) if active.hash_function == staged.package.hash_function => RolloutKind::Upgrade,
+        _ => RolloutKind::Migration,
+    };
+    let allowed = staged
+        .replaces
+        .as_ref()
+        .is_none_or(|allowed| view.active.as_ref().is_some_and(|active| allowed.contains(&active.name)));
+    let busy = view.deployment.as_ref().is_some_and(|deployment| !deployment.stage.is_final());
+    let mut obstacles = Vec::new();
+    if kind == RolloutKind::Migration {
+        obstacles.push("it computes another function than the active algorithm; only upgrades are deployed");
+    }
+    if !allowed {
+        obstacles.push("its manifest does not allow it to replace the active algorithm");
+    }
+    if busy {
+        obstacles.push("another deployment is under way");
+    }
+    Ok(HttpResponse::Ok().json(json!({
+        "from": view.active.as_ref().map(package),
+        "to": package(&staged.package),
+        "kind": kind,
+        "strategy": plan.strategy,
+        "phases": plan_phases(&plan),
+        "shadow_percentage": percent(plan.shadow_share),
+        "rollback_on_error": plan.rollback_on_error,
+        "at": plan.at.map(rfc3339),
+        "estimated_duration": estimated_s(&plan, api.deploy_defaults.drain_ms),
+        "needs_confirmation": !staged.rollback_supported,
+        "obstacles": obstacles,
+        "warnings": staged.report.warnings,
+    })))
+}
+
+fn plan_phases(plan: &DeployPlan) -> Vec<Value> {
+    let phase = |name: String, ms: u64, traffic: BasisPoints| json!({ "name": name, "duration": seconds(ms), "traffic_split": percent(traffic) });
+    let mut phases = vec![
+        phase("warm".into(), 0, BasisPoints::ZERO),
+        phase("shadow".into(), plan.shadow_ms, BasisPoints::ZERO),
+    ];
+    let steps = plan.steps.iter().map(|share| phase(format!("{}%", percent(*share)), plan.phase_ms, *share));
+    phases.extend(steps);
+    phases.push(phase("draining".into(), 0, BasisPoints::ALL));
+    phases
+}
+
+/// Body of a deploy request.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct DeployRequest {
+    config: DeployConfig,
+}
+
+/// How to deploy; what is missing is as configured.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct DeployConfig {
+    strategy: Option<Strategy>,
+    /// Seconds.
+    shadow_duration: Option<f64>,
+    /// Percent of the shares.
+    shadow_percentage: Option<f64>,
+    /// Seconds.
+    phase_duration: Option<f64>,
+    /// Percents of the sessions, rising to 100.
+    phases: Option<Vec<f64>>,
+    /// RFC 3339.
+    at: Option<String>,
+    rollback_on_error: Option<bool>,
+    confirm: Option<String>,
+}
+
+impl DeployConfig {
+    fn plan(&self, defaults: &DeployDefaults) -> Result<DeployPlan, ApiError> {
+        let mut plan = defaults.plan.clone();
+        plan.strategy = self.strategy.unwrap_or(plan.strategy);
+        if let Some(seconds) = self.shadow_duration {
+            plan.shadow_ms = whole("shadow_duration", seconds, 1_000.0, 30 * 86_400_000)?;
+        }
+        if let Some(seconds) = self.phase_duration {
+            plan.phase_ms = whole("phase_duration", seconds, 1_000.0, 30 * 86_400_000)?;
+        }
+        if let Some(percent) = self.shadow_percentage {
+            plan.shadow_share = share("shadow_percentage", percent)?;
+        }
+        if let Some(phases) = &self.phases {
+            plan.steps = phases.iter().map(|percent| share("phases", *percent)).collect::<Result<_, _>>()?;
+        }
+        if plan.strategy == Strategy::Immediate {
+            plan.shadow_ms = 0;
+            plan.steps = vec![BasisPoints::ALL];
+            if self.phase_duration.is_none() {
+                plan.phase_ms = 0;
+            }
+        }
+        plan.at = self.at.as_deref().map(time).transpose()?;
+        plan.rollback_on_error = self.rollback_on_error.unwrap_or(plan.rollback_on_error);
+        Ok(plan)
+    }
+}
+
+fn invalid(message: String) -> ApiError {
+    ApiError::from(DeployError::Plan(message))
+}
+
+fn whole(name: &str, value: f64, unit: f64, max: u64) -> Result<u64, ApiError> {
+    let scaled = (value * unit).round();
+    // Both bounds are exact as floats, and the value is between them.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "checked"
+    )]
+    if scaled >= 0.0 && scaled <= max as f64 {
+        Ok(scaled as u64)
+    } else {
+        Err(invalid(format!("config.{name} is {value}: it must be 0 or more, and not absurd")))
+    }
+}
+
+fn share(name: &str, percent: f64) -> Result<BasisPoints, ApiError> {
+    let share = whole(name, percent, 100.0, 10_000)?;
+    Ok(BasisPoints(u32::try_from(share).unwrap_or(BasisPoints::ALL.0)))
+}
+
+fn time(text: &str) -> Result<TimeMs, ApiError> {
+    parse_rfc3339(text)
+        .ok_or_else(|| invalid(format!("config.at is {text:?}: write it like 2026-11-22T12:00:00Z")))
+}
+
+/// A JSON body that may be missing.
+fn optional<T: Default + DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    if body.is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(body).map_err(|error| ApiError::bad_request(format!("body: {error}")))
+}
+
+/// `POST /api/algorithms/deploy`.
+pub(super) async fn deploy(api: web::Data<Api>, body: web::Bytes) -> Result<HttpResponse, ApiError> {
+    let config = optional::<DeployRequest>(&body)?.config;
+    let plan = config.plan(&api.deploy_defaults)?;
+    let deploy = Deploy { plan, confirm: config.confirm, by: OPERATOR.to_owned() };
+    let view = api.algorithms.deploy.ask(deploy).await.map_err(away)??;
+    Ok(HttpResponse::Accepted().json(json!({
+        "deployment_id": view.id.to_string(),
+        "status": state(&view),
+        "estimated_duration": estimated_s(&view.plan, api.deploy_defaults.drain_ms),
+        "monitoring_url": format!("/api/deployments/{}", view.id),
+    })))
+}
+
+/// `?before=id&limit=n`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    before: Option<u64>,
+    limit: Option<usize>,
+}
+
+/// `GET /api/deployments`, newest first.
+pub(super) async fn deployments(
+    api: web::Data<Api>,
+    page: web::Query<Page>,
+) -> Result<HttpResponse, ApiError> {
+    let limit = page.limit.unwrap_or(20).clamp(1, PAGE_MAX);
+    let rows = api.deployments.deployments(page.before, limit).await?;
+    let next = (rows.len() == limit).then(|| rows.last().map(|row| row.id.to_string())).flatten();
+    let live = api.algorithms.view.get();
+    let items: Vec<Value> = rows
+        .iter()
+        .map(|row| {
+            let live = live.deployment.as_ref().filter(|deployment| deployment.id == row.id);
+            deployment(live.unwrap_or(&(api.row_view)(row)))
+        })
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({ "items": items, "next": next })))
+}
+
+/// `GET /api/deployments/{id}`, with its trail.
+pub(super) async fn one(api: web::Data<Api>, id: web::Path<u64>) -> Result<HttpResponse, ApiError> {
+    let id = id.into_inner();
+    let missing = || ApiError::new(ErrorCode::NotFound, format!("there is no deployment {id}"));
+    let row = api.deployments.deployments(id.checked_add(1), 1).await?.into_iter().find(|row| row.id == id);
+    let row = row.ok_or_else(missing)?;
+    let live = api.algorithms.view.get();
+    let live = live.deployment.as_ref().filter(|deployment| deployment.id == id);
+    let mut body = deployment(live.unwrap_or(&(api.row_view)(&row)));
+    let trail = api.deployments.trail(id).await?;
+    body["trail"] = trail
+        .iter()
+        .map(|line| {
+            json!({
+                "at": rfc3339(line.at), "action": line.action, "stage": line.stage,
+                "traffic_split": percent(line.traffic), "by": line.by, "detail": line.detail,
+            })
+        })
+        .collect();
+    Ok(HttpResponse::Ok().json(body))
+}
+
+/// Body of a rollback; may be missing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Reason {
+    reason: Option<String>,
+}
+
+/// `POST /api/deployments/{id}/rollback|pause|resume|advance`.
+pub(super) async fn steer(
+    api: web::Data<Api>,
+    path: web::Path<(u64, String)>,
+    body: web::Bytes,
+) -> Result<HttpResponse, ApiError> {
+    let (id, action) = path.into_inner();
+    let steer = match action.as_str() {
+        "pause" => Steer::Pause,
+        "resume" => Steer::Resume,
+        "advance" => Steer::Advance,
+        "rollback" => {
+            let reason =
+                optional::<Reason>(&body)?.reason.unwrap_or_else(|| "an operator asked for it".to_owned());
+            if reason.chars().count() > 500 {
+                return Err(ApiError::bad_request("reason is longer than 500 characters"));
+            }
+            Steer::RollBack { reason }
+        }
+        other => {
+            let message = format!("a deployment knows rollback, pause, resume and advance, not {other:?}");
+            return Err(ApiError::new(ErrorCode::NotFound, message));
+        }
+    };
+    let order = SteerDeployment { id, steer, by: OPERATOR.to_owned() };
+    let view = api.algorithms.steer.ask(order).await.map_err(away)??;
+    Ok(HttpResponse::Ok().json(deployment(&view)))
+}
+
+pub(super) fn away(_: Unanswered) -> ApiError {
+    ApiError::new(ErrorCode::Internal, "the pool's AlgorithmSupervisor is restarting: try again in a second")
+}
+
+impl From<DeployError> for ApiError {
+    fn from(error: DeployError) -> Self {
+        let code = match &error {
+            DeployError::NothingStaged => ErrorCode::NoStagedAlgorithm,
+            DeployError::InProgress(_) => ErrorCode::DeploymentInProgress,
+            DeployError::MayNotReplace { .. } => ErrorCode::CompatibilityCheckFailed,
+            DeployError::OtherFunction { .. } => ErrorCode::MigrationFailed,
+            DeployError::Unconfirmed(_) => ErrorCode::ConfirmationRequired,
+            DeployError::Plan(_) => ErrorCode::DeploymentConfigInvalid,
+            DeployError::NotUnderWay(_) => ErrorCode::DeploymentNotUnderWay,
+            DeployError::Refused(_) => ErrorCode::DeploymentStepRefused,
+            DeployError::Store(_) => ErrorCode::StoreUnavailable,
+        };
+        let details = match &error {
+            DeployError::InProgress(id) | DeployError::NotUnderWay(id) => {
+                json!({ "deployment_id": id.to_string() })
+            }
+            _ => json!({}),
+        };
+        Self::new(code, error.to_string()).with(details)
+    }
+}
+
+// Shapes.
+
+pub(super) fn package(package: &PackageRef) -> Value {
+    let digest = match &package.source {
+        PackageSource::LinkedIn => None,
+        PackageSource::Package { digest } => Some(digest),
+    };
+    json!({
+        "algorithm_id": package.id(),
+        "name": package.name,
+        "version": package.version,
+        "hash_function": package.hash_function,
+        "source": if digest.is_some() { "package" } else { "linked_in" },
+        "digest": digest,
+    })
+}
+
+fn staged(staged: &StagedView) -> Value {
+    let mut body = package(&staged.package);
+    let report = report(&staged.report);
+    for (name, value) in report.as_object().into_iter().flatten() {
+        body[name] = value.clone();
+    }
+    body["migration_from"] = json!(staged.replaces);
+    body["rollback_supported"] = json!(staged.rollback_supported);
+    body
+}
+
+pub(super) fn report(report: &StageReport) -> Value {
+    json!({
+        "validation_results": report.checks,
+        "benchmark_results": {
+            "hashrate": report.hashrate,
+            "expected": report.expected_hashrate,
+            "performance_score": permille(report.score_permille),
+        },
+        "warnings": report.warnings,
+    })
+}
+
+fn slot(slot: &SlotView) -> Value {
+    json!({
+        "slot": slot.route.slot.0,
+        "generation": slot.route.generation.0,
+        "algorithm": package(&slot.package),
+        "life": slot.life,
+        "traffic_split": percent(slot.traffic),
+        "in_flight": slot.in_flight,
+        "figures": figures(&slot.counts),
+    })
+}
+
+/// A group in figures.
+fn figures(counts: &SlotCounts) -> Value {
+    json!({
+        "shares": counts.shares,
+        "accepted": counts.accepted,
+        "low_difficulty": counts.low_difficulty,
+        "hashes": counts.hashed(),
+        "compared": counts.compared,
+        "errors": counts.errors,
+        "traps": counts.traps,
+        "blocks": counts.candidates,
+        "median_ns": counts.latency.quantile(BasisPoints(5_000)),
+        "p99_ns": counts.latency.quantile(BasisPoints(9_900)),
+    })
+}
+
+fn phase(phase: &PhaseView) -> Value {
+    let status = match phase.status {
+        PhaseStatus::Pending => "pending",
+        PhaseStatus::Active => "active",
+        PhaseStatus::Completed => "completed",
+        PhaseStatus::Failed => "failed",
+        PhaseStatus::RolledBack => "rolled_back",
+    };
+    json!({ "name": phase.name, "status": status, "duration": seconds(phase.duration_ms) })
+}
+
+fn state(view: &DeploymentView) -> &'static str {
+    match view.stage {
+        Stage::Retired => "completed",
+        Stage::RolledBack => "rolled_back",
+        _ if view.paused => "paused",
+        Stage::Staged if view.plan.at.is_some() => "scheduled",
+        Stage::Staged => "pending",
+        _ => "running",
+    }
+}
+
+fn present_phase(view: &DeploymentView) -> String {
+    let active =
+        view.phases.iter().find(|phase| matches!(phase.status, PhaseStatus::Active | PhaseStatus::Failed));
+    active.map_or_else(|| view.stage.to_string(), |phase| phase.name.clone())
+}
+
+fn health(view: &DeploymentView) -> Value {
+    json!({
+        "status": view.health.status,
+        "reason": view.health.reason,
+        "candidate": figures(&view.health.candidate),
+        "control": figures(&view.health.control),
+    })
+}
+
+/// `migration_state` of the contracts.
+fn migration_state(view: &DeploymentView) -> Value {
+    json!({
+        "deployment_id": view.id.to_string(),
+        "status": state(view),
+        "phase": present_phase(view),
+        "progress": percent(view.progress),
+        "traffic_split": percent(view.traffic),
+        "phases": view.phases.iter().map(phase).collect::<Vec<_>>(),
+        "health": view.health.status,
+        "health_reason": view.health.reason,
+    })
+}
+
+/// A deployment, and `deployment` of the live feed.
+pub(super) fn deployment(view: &DeploymentView) -> Value {
+    let rollback = view.rollback.as_ref().map(|reason| {
+        let (cause, what) = match reason {
+            RollbackReason::WarmUpFailed(what) => ("warm_up_failed", what),
+            RollbackReason::HashDiffers(input) => ("hash_differs", input),
+            RollbackReason::Unhealthy(what) => ("unhealthy", what),
+            RollbackReason::SlotFailed(what) => ("slot_failed", what),
+            RollbackReason::Requested(what) => ("requested", what),
+        };
+        json!({
+            "cause": cause,
+            "detail": what,
+            "input": view.evidence.as_ref().map(|evidence| hex::encode(evidence.input)),
+            "got": view.evidence.as_ref().map(|evidence| hex::encode(evidence.got)),
+            "expected": view.evidence.as_ref().map(|evidence| hex::encode(evidence.expected)),
+        })
+    });
+    json!({
+        "deployment_id": view.id.to_string(),
+        "algorithm_id": view.package.id(),
+        "algorithm": package(&view.package),
+        "replaces": package(&view.replaces),
+        "kind": view.kind,
+        "strategy": view.plan.strategy,
+        "status": state(view),
+        "phase": present_phase(view),
+        "progress": percent(view.progress),
+        "traffic_split": percent(view.traffic),
+        "phases": view.phases.iter().map(phase).collect::<Vec<_>>(),
+        "health": health(view),
+        "rollback": rollback,
+        "rollback_on_error": view.plan.rollback_on_error,
+        "at": view.plan.at.map(rfc3339),
+        "created_at": rfc3339(view.created_at),
+        "updated_at": rfc3339(view.updated_at),
+        "by": view.by,
+    })
+}
+
+fn estimated_s(plan: &DeployPlan, drain_ms: u64) -> Value {
+    let steps = u64::try_from(plan.steps.len()).unwrap_or(0);
+    seconds(plan.shadow_ms + plan.phase_ms.saturating_mul(steps) + drain_ms)
+}
+
+fn seconds(ms: u64) -> Value {
+    if ms.is_multiple_of(1_000) { json!(ms / 1_000) } else { json!(ms as f64 / 1_000.0) }
+}
+
+fn percent(share: BasisPoints) -> Value {
+    if share.0.is_multiple_of(100) { json!(share.0 / 100) } else { json!(f64::from(share.0) / 100.0) }
+}
+
+fn permille(score: u64) -> Value {
+    json!(score as f64 / 1_000.0)
+}
+
+/// A row of the store as people see it.
+pub type RowView = Arc<dyn Fn(&crate::ports::deployments::DeploymentRow) -> DeploymentView + Send + Sync>;

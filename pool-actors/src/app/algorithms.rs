@@ -1,0 +1,278 @@
+//! The algorithm in force and its AlgorithmSupervisor; what a restart does with a deployment that it interrupted.
+//!
+//! The rule: one that served everyone already (draining) is complete. An earlier one goes on at its step, whose time
+//! starts anew, if its package can still be loaded and shows again what it must (warm-up); else it is rolled back.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use pool_domain::{
+    ids::{AlgorithmName, Generation, Route, SlotId},
+    rollout::{Event, RollbackReason, Stage},
+    slot_health::Thresholds,
+    traffic_split::TrafficSplit,
+    units::BasisPoints,
+};
+
+use super::start::{Wiring, restarting};
+use crate::{
+    algorithm::{
+        router::{Routes, SetRoutes, TrafficRouter},
+        slot::{Place, SlotHandle},
+        supervisor::{self, Active, AlgorithmSupervisor, State, StateCell},
+    },
+    api::DeployDefaults,
+    config,
+    error::{Code, Failure},
+    messages::deployment::{AlgorithmDoors, AlgorithmsView},
+    ports::{
+        deployments::{DeployPlan, DeploymentRow, SharedDeployments, Strategy, TrailLine},
+        packages::{Package, PackageRef, PackageSource, SharedShelf},
+        store::StoreError,
+    },
+    runtime::{
+        critical::CriticalOutbox,
+        supervisor::{Supervised, supervise},
+        watch::watched,
+    },
+};
+
+/// Deployments looked at on start; what is in force is among them, or nothing was deployed for long.
+const ROWS: usize = 200;
+
+/// Where algorithms and deployments are kept.
+pub(super) struct Kept {
+    pub(super) store: SharedDeployments,
+    pub(super) shelf: Option<SharedShelf>,
+    /// The configured algorithm, linked in.
+    pub(super) configured: Package,
+}
+
+/// The supervisor, and what is left when it ends.
+pub(super) struct Algorithms {
+    supervisor: Supervised<AlgorithmSupervisor>,
+    cell: StateCell,
+    pub(super) doors: AlgorithmDoors,
+}
+
+/// What is in force after a start.
+struct Restored {
+    package: Package,
+    generation: u32,
+    resumed: Option<(DeploymentRow, Package)>,
+    next_id: u64,
+    next_generation: u32,
+}
+
+/// Starts the algorithm in force and its supervisor; when this returns, shares find their way.
+pub(super) async fn start(
+    wiring: &Wiring,
+    place: Place,
+    kept: &Kept,
+    (routes, router): (&Routes, &Supervised<TrafficRouter>),
+    algorithm: &AlgorithmName,
+    settings: &config::Algorithms,
+) -> Result<Algorithms, Failure> {
+    let restored = restore(wiring, kept).await.map_err(|error| {
+        Failure::new(
+            Code::StoreUnusable,
+            format!("deployments can't be read or written ({error})"),
+            "see store.url; restore a backup if it is damaged",
+        )
+    })?;
+    let route = Route { slot: SlotId(0), generation: Generation(restored.generation) };
+    let handle = SlotHandle::start(&place, route, &restored.package.algorithm);
+    tracing::info!(algorithm = restored.package.reference.id(), %route, "in force");
+    // Sessions and jobs come right after this: don't let them wait for the router's first turn.
+    routes.set(SetRoutes {
+        doors: vec![(route, handle.doors())],
+        in_service: vec![(algorithm.clone(), TrafficSplit::whole(route))],
+    });
+    let active = Active { package: restored.package.reference, handle };
+    let mut state = State::new(active, restored.next_id, restored.next_generation);
+    if let Some((row, package)) = restored.resumed {
+        state.resume(row, package);
+    }
+    let cell: StateCell = Arc::new(Mutex::new(Some(state)));
+    let view = Arc::new(watched(AlgorithmsView::default()).0);
+    let parts = supervisor::Parts {
+        state: Arc::clone(&cell),
+        place,
+        algorithm: algorithm.clone(),
+        router: CriticalOutbox::new(router.outbox()),
+        store: Arc::clone(&kept.store),
+        clock: Arc::clone(&wiring.clock),
+        events: wiring.events.clone(),
+        view: Arc::clone(&view),
+        settings: supervisor_settings(settings),
+    };
+    let spec = restarting("algorithm-supervisor", "AlgorithmSupervisor", 0);
+    let supervisor =
+        supervise(&wiring.runtime, spec, move |_| AlgorithmSupervisor::new(parts.clone())).observable();
+    let doors = AlgorithmDoors {
+        view: view.watched(),
+        stage: supervisor.outbox(),
+        deploy: supervisor.outbox(),
+        steer: supervisor.outbox(),
+    };
+    Ok(Algorithms { supervisor, cell, doors })
+}
+
+impl Algorithms {
+    /// Ends the supervisor: no more steps. The generations serve on.
+    pub(super) async fn stop(self) -> Vec<SlotHandle> {
+        self.supervisor.stop().await;
+        let state = self.cell.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        state.map(State::into_slots).unwrap_or_default()
+    }
+}
+
+async fn restore(wiring: &Wiring, kept: &Kept) -> Result<Restored, StoreError> {
+    let rows = kept.store.deployments(None, ROWS).await?;
+    let next_id = rows.first().map_or(1, |row| row.id + 1);
+    let next_generation = rows.iter().map(|row| row.generation).max().unwrap_or(1) + 1;
+    let deployed = rows.iter().find(|row| matches!(row.rollout.stage(), Stage::Retired | Stage::Draining));
+    let (package, generation) = in_force(kept, deployed);
+    let mut resumed = None;
+    if let Some(row) = rows.first().filter(|row| !row.rollout.stage().is_final()) {
+        let outcome = if row.rollout.stage() == Stage::Draining {
+            Outcome::Complete
+        } else {
+            what_becomes_of(kept, row, &package.reference)
+        };
+        resumed = settle(wiring, kept, row.clone(), outcome).await?;
+    }
+    Ok(Restored { package, generation, resumed, next_id, next_generation })
+}
+
+/// What was deployed last, if it computes the configured function and can be loaded; else the configured algorithm,
+/// which computes the same.
+fn in_force(kept: &Kept, deployed: Option<&DeploymentRow>) -> (Package, u32) {
+    let Some(row) = deployed else { return (kept.configured.clone(), 1) };
+    if row.package.hash_function != kept.configured.reference.hash_function {
+        tracing::warn!(
+            deployed = row.package.id(),
+            configured = kept.configured.reference.id(),
+            "algorithms.active names another function than what was deployed last: the configured one is in force"
+        );
+        return (kept.configured.clone(), 1);
+    }
+    match load(kept, &row.package) {
+        Ok(package) => (package, row.generation),
+        Err(what) => {
+            tracing::error!(
+                deployed = row.package.id(),
+                what,
+                "what was deployed last can't be loaded: the linked-in algorithm of the same function serves"
+            );
+            (kept.configured.clone(), 1)
+        }
+    }
+}
+
+fn load(kept: &Kept, reference: &PackageRef) -> Result<Package, String> {
+    if reference.source == PackageSource::LinkedIn {
+        return if *reference == kept.configured.reference {
+            Ok(kept.configured.clone())
+        } else {
+            Err(format!("{} is not linked into this program", reference.id()))
+        };
+    }
+    match &kept.shelf {
+        Some(shelf) => shelf.load(reference).map_err(|error| error.to_string()),
+        None => Err("this pool keeps no packages".to_owned()),
+    }
+}
+
+enum Outcome {
+    /// It served everyone already.
+    Complete,
+    /// It goes on at its step.
+    Resume(Box<Package>),
+    /// It can't.
+    RollBack(String),
+}
+
+fn what_becomes_of(kept: &Kept, row: &DeploymentRow, active: &PackageRef) -> Outcome {
+    if row.replaces != *active {
+        return Outcome::RollBack(format!("{} is in force now, not {}", active.id(), row.replaces.id()));
+    }
+    match load(kept, &row.package) {
+        Ok(package) => Outcome::Resume(Box::new(package)),
+        Err(what) => Outcome::RollBack(format!("the package can't be loaded after a restart: {what}")),
+    }
+}
+
+async fn settle(
+    wiring: &Wiring,
+    kept: &Kept,
+    mut row: DeploymentRow,
+    outcome: Outcome,
+) -> Result<Option<(DeploymentRow, Package)>, StoreError> {
+    let stage = row.rollout.stage();
+    let (event, detail, package) = match outcome {
+        Outcome::Complete => {
+            // A pause doesn't matter any more: the new generation serves everyone.
+            let _ = row.rollout.apply(Event::Resume);
+            (Some(Event::Passed(stage)), "it served everyone before the restart".to_owned(), None)
+        }
+        Outcome::Resume(package) => (None, format!("goes on at {stage}"), Some(*package)),
+        Outcome::RollBack(why) => {
+            let reason = RollbackReason::SlotFailed(why.clone());
+            (Some(Event::Failed(stage, reason)), why, None)
+        }
+    };
+    if let Some(event) = event {
+        row.rollout.apply(event).map_err(|error| StoreError::Corrupt {
+            what: format!("deployment {} can't go on from its stored stage: {error}", row.id),
+        })?;
+    }
+    row.revision += 1;
+    row.updated_at = wiring.clock.now();
+    let line = TrailLine {
+        at: row.updated_at,
+        action: "restarted".to_owned(),
+        stage: row.rollout.stage().to_string(),
+        traffic: row.rollout.candidate_share(),
+        by: "pool".to_owned(),
+        detail,
+    };
+    kept.store.record(row.clone(), line).await?;
+    Ok(package.map(|package| (row, package)))
+}
+
+/// What a deployment does unless the operator says otherwise.
+pub(super) fn defaults(config: &config::Algorithms) -> DeployDefaults {
+    DeployDefaults {
+        plan: DeployPlan {
+            strategy: Strategy::Gradual,
+            shadow_ms: config.shadow_duration_s.saturating_mul(1_000),
+            phase_ms: config.phase_duration_s.saturating_mul(1_000),
+            shadow_share: BasisPoints(config.shadow_basis_points),
+            steps: config.phases_percent.iter().copied().map(BasisPoints::percent).collect(),
+            at: None,
+            rollback_on_error: true,
+        },
+        drain_ms: config.drain_ms,
+    }
+}
+
+fn supervisor_settings(config: &config::Algorithms) -> supervisor::Settings {
+    supervisor::Settings {
+        thresholds: Thresholds {
+            samples_min: config.samples_min,
+            error_rate_max: BasisPoints(config.error_rate_basis_points_max),
+            median_percent_max: config.median_percent_max,
+            median_slack_ns: config.median_slack_ns,
+            p99_percent_max: config.p99_percent_max,
+            p99_slack_ns: config.p99_slack_us.saturating_mul(1_000),
+            reject_rate_max: BasisPoints(config.reject_rate_basis_points_max),
+        },
+        hang_after: Duration::from_millis(config.hang_after_ms),
+        warm_up_max: Duration::from_secs(config.warm_up_s_max),
+        drain_for: Duration::from_millis(config.drain_ms),
+        old_routes_for: Duration::from_secs(600),
+    }
+}

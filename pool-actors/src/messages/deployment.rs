@@ -1,0 +1,252 @@
+//! Deploying algorithms: what operators ask for, and what everybody may see of it.
+
+use actix::Message;
+use pool_domain::{
+    ids::Route,
+    rollout::{RollbackReason, RolloutKind, Stage},
+    slot_health::SlotCounts,
+    units::{BasisPoints, TimeMs},
+};
+
+use crate::{
+    ports::{
+        deployments::DeployPlan,
+        packages::{Package, PackageRef, StageReport},
+        store::StoreError,
+    },
+    runtime::{outbox::Outbox, watch::Watched},
+};
+
+/// To the AlgorithmSupervisor: this package was checked and may be deployed; it replaces what was staged before.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct StagePackage(pub Package);
+
+/// To the AlgorithmSupervisor: deploy what is staged.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<DeploymentView, DeployError>")]
+pub struct Deploy {
+    /// How.
+    pub plan: DeployPlan,
+    /// Names the package, where its author says that going back needs care.
+    pub confirm: Option<String>,
+    /// Who asks.
+    pub by: String,
+}
+
+/// What an operator can do with a deployment under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Steer {
+    /// Stop moving forward.
+    Pause,
+    /// Move on.
+    Resume,
+    /// End the wait of the present step.
+    Advance,
+    /// Go back.
+    RollBack {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// To the AlgorithmSupervisor: do this with a deployment.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<DeploymentView, DeployError>")]
+pub struct SteerDeployment {
+    /// Which one.
+    pub id: u64,
+    /// What.
+    pub steer: Steer,
+    /// Who asks.
+    pub by: String,
+}
+
+/// Why the AlgorithmSupervisor did not do as asked; nothing has changed then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeployError {
+    /// Nothing to deploy.
+    #[error("nothing is staged: stage a package first")]
+    NothingStaged,
+    /// One at a time.
+    #[error("deployment {0} is under way: wait for its end, or roll it back")]
+    InProgress(u64),
+    /// The package's manifest names others.
+    #[error("{package} may replace {allowed} only, and {active} is active")]
+    MayNotReplace {
+        /// The package.
+        package: String,
+        /// What it may replace.
+        allowed: String,
+        /// What is active.
+        active: String,
+    },
+    /// Another hash function, which this pool can't move miners to.
+    #[error(
+        "{to} computes another function than {from}: the pool deploys upgrades of the active function only; to mine another one, set algorithms.active and restart"
+    )]
+    OtherFunction {
+        /// The active algorithm.
+        from: String,
+        /// The staged one.
+        to: String,
+    },
+    /// Its author says that going back needs care.
+    #[error("{0} does not support going back: confirm by naming it (config.confirm = \"{0}\")")]
+    Unconfirmed(String),
+    /// The plan can't be.
+    #[error("{0}")]
+    Plan(String),
+    /// No such deployment is under way.
+    #[error("deployment {0} is not under way")]
+    NotUnderWay(u64),
+    /// The state machine refuses it.
+    #[error("{0}")]
+    Refused(String),
+    /// The step could not be written, so it was not taken.
+    #[error("the step could not be written: {0}")]
+    Store(StoreError),
+}
+
+/// Whether the candidate does as well as the control group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthView {
+    /// healthy, degraded, unhealthy, unknown.
+    pub status: &'static str,
+    /// In a sentence, where there is something to say.
+    pub reason: Option<String>,
+    /// The new generation.
+    pub candidate: SlotCounts,
+    /// The old one over the same time.
+    pub control: SlotCounts,
+}
+
+/// How a phase fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhaseStatus {
+    /// To come.
+    Pending,
+    /// Now.
+    Active,
+    /// Done.
+    Completed,
+    /// The roll-out ended here for a fault.
+    Failed,
+    /// The roll-out ended here because someone asked for it.
+    RolledBack,
+}
+
+/// A phase of a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhaseView {
+    /// `warm`, `shadow`, `5%`..., `draining`.
+    pub name: String,
+    /// How it fares.
+    pub status: PhaseStatus,
+    /// How long it lasts, milliseconds; 0 = as long as it takes.
+    pub duration_ms: u64,
+}
+
+/// A wrong hash, and the input that proves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// The header.
+    pub input: [u8; 80],
+    /// What the new generation computed.
+    pub got: [u8; 32],
+    /// What the old one computes.
+    pub expected: [u8; 32],
+}
+
+/// A deployment as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeploymentView {
+    /// Its number.
+    pub id: u64,
+    /// What is deployed.
+    pub package: PackageRef,
+    /// What it replaces.
+    pub replaces: PackageRef,
+    /// Upgrade or migration.
+    pub kind: RolloutKind,
+    /// How.
+    pub plan: DeployPlan,
+    /// Where it is.
+    pub stage: Stage,
+    /// Forward moves are held.
+    pub paused: bool,
+    /// Why it went back.
+    pub rollback: Option<RollbackReason>,
+    /// What proves a wrong hash.
+    pub evidence: Option<Evidence>,
+    /// Part of the sessions whose new jobs go to the new generation.
+    pub traffic: BasisPoints,
+    /// In order.
+    pub phases: Vec<PhaseView>,
+    /// Done phases of all, in basis points.
+    pub progress: BasisPoints,
+    /// How it fares.
+    pub health: HealthView,
+    /// When it was asked for.
+    pub created_at: TimeMs,
+    /// When it last changed.
+    pub updated_at: TimeMs,
+    /// Who asked for it.
+    pub by: String,
+}
+
+/// A generation in service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotView {
+    /// Slot and generation.
+    pub route: Route,
+    /// What runs there.
+    pub package: PackageRef,
+    /// loading, warm, shadow, serving, draining, retired.
+    pub life: String,
+    /// Part of the sessions whose new jobs go there.
+    pub traffic: BasisPoints,
+    /// Shares handed over and not judged yet.
+    pub in_flight: usize,
+    /// What it did so far.
+    pub counts: SlotCounts,
+}
+
+/// What is staged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StagedView {
+    /// The package.
+    pub package: PackageRef,
+    /// What staging found out.
+    pub report: StageReport,
+    /// The algorithms that it may replace; `None` = any.
+    pub replaces: Option<Vec<String>>,
+    /// False: a deployment must be confirmed.
+    pub rollback_supported: bool,
+}
+
+/// Everything about algorithms, published by the AlgorithmSupervisor in a watch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AlgorithmsView {
+    /// The one in force; `None` before the supervisor's first word.
+    pub active: Option<PackageRef>,
+    /// What could be deployed.
+    pub staged: Option<StagedView>,
+    /// The deployment under way, or the last one of this process.
+    pub deployment: Option<DeploymentView>,
+    /// Generations in service.
+    pub slots: Vec<SlotView>,
+}
+
+/// The doors of the AlgorithmSupervisor.
+#[derive(Debug, Clone)]
+pub struct AlgorithmDoors {
+    /// What there is.
+    pub view: Watched<AlgorithmsView>,
+    /// Something to deploy.
+    pub stage: Outbox<StagePackage>,
+    /// Deploy it.
+    pub deploy: Outbox<Deploy>,
+    /// Steer a deployment.
+    pub steer: Outbox<SteerDeployment>,
+}
