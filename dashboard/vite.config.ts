@@ -33,6 +33,7 @@ export default defineConfig({
         "test-data.ts",
         "algorithms/fixtures.ts",
         "main.tsx",
+        "bench/bench-worker.ts",
         "**/*.d.ts",
       ],
       reportsDirectory: "../coverage",

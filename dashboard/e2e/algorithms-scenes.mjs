@@ -1,6 +1,8 @@
 /** `[ALGORITHM_MANAGEMENT]` against the stand-in: as a viewer, as an operator, and when things go wrong. */
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { zipSync } from "fflate";
 import { sizes } from "./browser.mjs";
 import { accessible, fits } from "./checks.mjs";
 import { folder, scene, waitMs } from "./scene.mjs";
@@ -225,4 +227,64 @@ await scene(
     await page.locator('.card[data-freshness="fresh"]').first().waitFor({ timeout: waitMs });
   },
   { path, browser: { ...phone, viewport: sizes.desktop, reducedMotion: "reduce" } },
+);
+
+/** A package of the engine's own test module and the reference vectors. */
+async function realPackage(spoil) {
+  const root = new URL("../../", import.meta.url);
+  const { headers } = JSON.parse(await readFile(new URL("tests/vectors/pow_vectors.json", root), "utf8"));
+  const wasm = await readFile(new URL("pool-actors/engine/tests/fixtures/blake3.wasm", root));
+  const { exports } = new WebAssembly.Instance(await WebAssembly.compile(wasm));
+  // The call may grow the memory, which then has another buffer.
+  const length = exports.dagpool_info();
+  const said = Buffer.from(exports.memory.buffer, exports.dagpool_output(), length);
+  const { name, version } = JSON.parse(said.toString());
+  const json = (value) => Buffer.from(JSON.stringify(value));
+  const vectors = headers.map(({ header, blake3 }) => ({ input: header, hash: blake3 }));
+  if (spoil) vectors[3].hash = vectors[2].hash;
+  const inputs = headers.slice(0, 64).map(({ header }) => header);
+  const description = "BLAKE3 of an 80-byte header";
+  return zipSync({
+    "manifest.json": json({ name, version, description, license: "MIT", algorithm: { hash_function: name } }),
+    "algorithm.wasm": wasm,
+    "tests/test_vectors.json": json({ version: 1, vectors }),
+    "tests/benchmark_data.json": json({
+      version: 1,
+      inputs,
+      warmup: 10,
+      iterations: 1000,
+      expected_hashrate: 2_000_000,
+    }),
+    "signature.sig": Buffer.alloc(72, 1),
+  });
+}
+
+await scene(
+  "algorithms: a package runs in the browser, away from the page",
+  async ({ page }) => {
+    const name = "algorithm-package-blake3-v0.1.0.zip";
+    const choose = async (spoil) => {
+      const buffer = Buffer.from(await realPackage(spoil));
+      await page.locator('input[type="file"]').setInputFiles({ name, mimeType: "application/zip", buffer });
+    };
+    await page.getByText("NOTHING_RUN").waitFor({ timeout: waitMs });
+    await choose(false);
+    await page.getByText("IN_THIS_BROWSER").waitFor({ timeout: waitMs });
+    await page.getByText(/none wrong/).waitFor({ timeout: waitMs });
+    await bothSizes(page, "bench");
+    await choose(true);
+    await page.getByText(/Vector 4 .*came out wrong/).waitFor({ timeout: waitMs });
+    await page.getByText("IN_THIS_BROWSER").waitFor({ timeout: waitMs });
+    await bothSizes(page, "bench-wrong");
+    const refused = await page.evaluate(async () => {
+      try {
+        await WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
+        return false;
+      } catch {
+        return true;
+      }
+    });
+    assert.ok(refused, "the page itself may not compile wasm: only the worker does");
+  },
+  { path: "/algorithms/bench" },
 );

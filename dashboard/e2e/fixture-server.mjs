@@ -26,6 +26,9 @@ const types = {
 const policy =
   "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/** That of the worker which runs packages' code: it may compile wasm and reach nothing. */
+const workerPolicy = "default-src 'none'; script-src 'wasm-unsafe-eval'";
+
 class Fixture {
   constructor({ empty = false, miners = 14 } = {}) {
     this.random = randomFrom(7);
@@ -330,7 +333,13 @@ export async function startFixture(port = 0, options = {}) {
     }
     const file = await page(pathname);
     if (!file) response.writeHead(404).end();
-    else response.writeHead(200, { "content-type": file.type, "content-security-policy": policy }).end(file.body);
+    else
+      response
+        .writeHead(200, {
+          "content-type": file.type,
+          "content-security-policy": pathname.startsWith("/assets/bench-worker-") ? workerPolicy : policy,
+        })
+        .end(file.body);
   });
   const sockets = new WebSocketServer({ noServer: true });
   server.on("upgrade", (request, socket, head) => {

@@ -9,6 +9,7 @@ import { Toasts } from "./ui/Toasts";
 
 // Pages that an operator opens now and then are no part of the first load.
 const AlgorithmsPage = lazy(() => import("./algorithms/AlgorithmsPage"));
+const BenchPage = lazy(() => import("./bench/BenchPage"));
 
 interface AppProps {
   session: Session;
@@ -30,6 +31,8 @@ export function App({ session, algorithms }: AppProps) {
       <Suspense fallback={<Loading what="page" lines={6} />}>
         {path === "/algorithms" ? (
           <AlgorithmsPage session={session} store={algorithms} nav={nav} />
+        ) : path === "/algorithms/bench" ? (
+          <BenchPage session={session} nav={nav} />
         ) : (
           <Overview session={session} nav={nav} />
         )}

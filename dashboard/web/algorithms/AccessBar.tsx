@@ -48,7 +48,7 @@ function TokenForm({ why, onUnlock }: { why: "no-token" | "wrong-token"; onUnloc
         <span className="tag tag-warning">READ_ONLY</span>
         <label className="access-text" htmlFor={id}>
           {why === "wrong-token"
-            ? "The pool no longer takes the token. Enter a valid one to stage and deploy."
+            ? "The pool does not take this token (any more). Enter a valid one to stage and deploy."
             : "You see what is public. Enter the operator token to see reports and history, to stage and to deploy."}
         </label>
         <input

@@ -184,7 +184,13 @@ function Served({ state, store, status, poolNow, freshness }: ServedProps) {
           <Uploader barred={uploading} onStage={(...upload) => store.stage(...upload)} />
         </Panel>
         <Panel title="DEPLOY_ALGORITHM" className="panel-half" freshness={freshness}>
-          <DeployPanel status={status} access={access} plan={state.plan} onDeploy={(config) => store.deploy(config)} />
+          <DeployPanel
+            status={status}
+            stale={freshness === "stale"}
+            access={access}
+            plan={state.plan}
+            onDeploy={(config) => store.deploy(config)}
+          />
         </Panel>
         {staged && fresh && (
           <Panel title="VALIDATION_REPORT" aside={<span className="count">{staged.algorithm_id}</span>}>

@@ -15,6 +15,8 @@ import type { AlgorithmsState } from "./store";
 
 interface DeployProps {
   status: Status;
+  /** Whether the status is too old to act on. */
+  stale: boolean;
   access: Access;
   plan: AlgorithmsState["plan"];
   onDeploy: (config: DeployConfig) => Promise<Outcome<Deployed>>;
@@ -32,11 +34,12 @@ export function hindrance(status: Status, access: Access, plan: Plan | null): st
 }
 
 /** What is staged, the plan that deploying follows, and the button. */
-export function DeployPanel({ status, access, plan, onDeploy }: DeployProps) {
+export function DeployPanel({ status, stale, access, plan, onDeploy }: DeployProps) {
   const notify = useNotify();
   const [open, setOpen] = useState(false);
   const staged = status.staged_algorithm;
-  const why = hindrance(status, access, plan.value);
+  const old = "What is shown is old: the button comes back when the pool answers.";
+  const why = stale ? old : hindrance(status, access, plan.value);
   const deploy = async (config: DeployConfig) => {
     const outcome = await onDeploy(config);
     if (outcome.ok) {

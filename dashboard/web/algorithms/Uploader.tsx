@@ -1,10 +1,10 @@
-import { type ChangeEvent, type DragEvent, useEffect, useId, useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { bytes } from "../format/number";
-import { Icon } from "../ui/icons";
 import { useNotify } from "../ui/Toasts";
 import type { Outcome, UploadProgress } from "./api";
+import { Dropzone } from "./Dropzone";
 import { FailureCard } from "./FailureCard";
-import { type Failure, failure } from "./failure";
+import type { Failure } from "./failure";
 import type { StageReport } from "./schema";
 
 interface UploaderProps {
@@ -29,37 +29,16 @@ const order: readonly (readonly [string, string])[] = [
   ["limits", "within its memory and its time"],
 ];
 
-/** What can be said of a file before it is sent. */
-export function unfit(file: File): Failure | null {
-  if (!file.name.toLowerCase().endsWith(".zip")) {
-    return failure(
-      "refused",
-      "NOT_A_PACKAGE",
-      `${file.name} is no .zip file. A package is what the pack command makes.`,
-      [{ action: "Pack the algorithm", command: "dagpool algorithm pack", priority: "high" }],
-    );
-  }
-  return file.size > 0 ? null : failure("refused", "EMPTY_FILE", `${file.name} is empty.`);
-}
-
 /** Takes a package by drag and drop or by choice, sends it, and says how far it is. */
 export function Uploader({ barred, onStage }: UploaderProps) {
   const notify = useNotify();
-  const id = useId();
-  const [over, setOver] = useState(false);
   const [sending, setSending] = useState<{ name: string; progress: UploadProgress } | null>(null);
   const [problem, setProblem] = useState<Failure | null>(null);
   const abort = useRef<AbortController | null>(null);
   useEffect(() => () => abort.current?.abort(), []);
-  const closed = barred !== null || sending !== null;
 
-  const send = async (files: FileList | null) => {
-    const file = files?.[0];
-    if (!file || closed) return;
-    const unfitness =
-      files.length > 1 ? failure("refused", "ONE_AT_A_TIME", "Choose one package at a time.") : unfit(file);
-    setProblem(unfitness);
-    if (unfitness) return;
+  const send = async (file: File) => {
+    setProblem(null);
     const controller = new AbortController();
     abort.current = controller;
     const report = (progress: UploadProgress) => setSending({ name: file.name, progress });
@@ -73,43 +52,17 @@ export function Uploader({ barred, onStage }: UploaderProps) {
       notify(outcome.failure.kind === "cancelled" ? "info" : "error", outcome.failure.message);
     }
   };
-  const drop = (event: DragEvent) => {
-    event.preventDefault();
-    setOver(false);
-    void send(event.dataTransfer.files);
-  };
-  const choose = (event: ChangeEvent<HTMLInputElement>) => {
-    void send(event.target.files);
-    // The same file again, once it was packed anew, is a change too.
-    event.target.value = "";
-  };
 
   return (
     <div className="uploader">
       {sending ? (
         <Sending {...sending} onCancel={() => abort.current?.abort()} />
       ) : (
-        <label
-          className="dropzone"
-          htmlFor={id}
-          data-over={over && !closed}
-          data-closed={closed}
-          onDragOver={(event) => {
-            event.preventDefault();
-            setOver(true);
-          }}
-          onDragLeave={() => setOver(false)}
-          onDrop={drop}
-        >
-          <Icon name="upload" />
-          <span className="dropzone-main">
-            {over && !closed ? "Let go to stage it" : "Drop a package here, or choose a file"}
-          </span>
-          <span className="dropzone-note">
-            {barred ?? "algorithm-package-NAME-vX.Y.Z.zip, signed by a trusted key"}
-          </span>
-          <input id={id} type="file" accept=".zip,application/zip" disabled={closed} onChange={choose} />
-        </label>
+        <Dropzone
+          note={barred ?? "algorithm-package-NAME-vX.Y.Z.zip, signed by a trusted key"}
+          closed={barred !== null}
+          onFile={(file) => void send(file)}
+        />
       )}
       {problem && <FailureCard failure={problem} onDismiss={() => setProblem(null)} />}
       <h3 className="sub">THEN_THE_POOL_CHECKS</h3>

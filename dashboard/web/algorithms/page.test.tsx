@@ -171,7 +171,7 @@ describe("ALGORITHM_MANAGEMENT", () => {
     const { pass } = await open(pool);
     pool.say("/api/algorithms", 401, makeError("UNAUTHORIZED"));
     await pass(11_000);
-    expect(screen.getByText(/no longer takes the token/)).toBeTruthy();
+    expect(screen.getByText(/does not take this token/)).toBeTruthy();
   });
 
   it("shows report, plan and why a package can't be deployed", async () => {
@@ -385,7 +385,7 @@ describe("upload", () => {
     });
     const zone = container.querySelector(".dropzone") as HTMLElement;
     fireEvent.dragOver(zone);
-    expect(screen.getByText("Let go to stage it")).toBeTruthy();
+    expect(screen.getByText("Let go to take it")).toBeTruthy();
     fireEvent.dragLeave(zone);
     fireEvent.drop(zone, { dataTransfer: { files: [file("pack.zip")] } });
     act(() => tell({ phase: "sending", sent: 512, total: 2048 }));

@@ -101,6 +101,11 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; \
      style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// The dashboard's worker that runs a package's wasm in the browser: it may compile wasm, which the page itself may not,
+/// and reach nothing.
+const BENCH_WORKER: &str = "/assets/bench-worker-";
+const BENCH_WORKER_POLICY: &str = "default-src 'none'; script-src 'wasm-unsafe-eval'";
+
 const HEADERS: &[(&str, &str)] = &[
     ("content-security-policy", CONTENT_SECURITY_POLICY),
     ("x-content-type-options", "nosniff"),
@@ -140,6 +145,9 @@ pub(super) async fn guard(
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if path.starts_with(BENCH_WORKER) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(BENCH_WORKER_POLICY));
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

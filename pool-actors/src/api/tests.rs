@@ -642,7 +642,11 @@ async fn files_are_cached_packed_and_guarded() {
     assert_eq!(text(&page, header::CONTENT_TYPE.as_str()), "text/html; charset=utf-8");
     let policy = text(&page, header::CONTENT_SECURITY_POLICY.as_str());
     assert!(policy.contains("default-src 'self'") && !policy.contains("script-src 'unsafe"));
+    assert!(!policy.contains("wasm-unsafe-eval"), "only the worker compiles wasm");
     assert_eq!(text(&page, header::X_CONTENT_TYPE_OPTIONS.as_str()), "nosniff");
+    let worker = call_service(&app, TestRequest::get().uri("/assets/bench-worker-1.js").to_request()).await;
+    let policy = text(&worker, header::CONTENT_SECURITY_POLICY.as_str());
+    assert_eq!(policy, "default-src 'none'; script-src 'wasm-unsafe-eval'");
 
     let packed =
         TestRequest::get().uri("/assets/app-123.js").insert_header((header::ACCEPT_ENCODING, "gzip"));
