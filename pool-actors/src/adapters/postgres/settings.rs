@@ -62,7 +62,9 @@ impl fmt::Display for PostgresSettings {
         });
         let hosts: Vec<_> =
             hosts.chain(self.config.get_hostaddrs().iter().map(ToString::to_string)).collect();
-        let ports: Vec<_> = self.config.get_ports().iter().map(ToString::to_string).collect();
+        let mut ports: Vec<_> = self.config.get_ports().iter().map(ToString::to_string).collect();
+        // One is given for each host, whether it is named in the address or not.
+        ports.dedup();
         let port = if ports.is_empty() { "5432".to_owned() } else { ports.join(",") };
         let database = self.config.get_dbname().or(self.config.get_user()).unwrap_or("?");
         write!(f, "postgres://{}:{port}/{database}", hosts.join(","))
