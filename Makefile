@@ -1,6 +1,6 @@
 # The two commands: `make run` shows the pool at work, `make test` runs all tests. Both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench dashboard fmt lint unit coverage deny example clean-tools
+.PHONY: help run test soak bench dashboard fmt lint unit coverage deny example packages clean-tools
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -37,3 +37,6 @@ deny: ## Dependency policy
 
 example: ## Regenerate pool.example.toml from the types
 	DAGPOOL_WRITE_EXAMPLE=1 cargo nextest run -p pool-actors example
+
+packages: ## Every algorithm as a signed package, wasm and native, in target/packages
+	tests/tools/algorithm_packages.sh

@@ -30,6 +30,9 @@ pub(crate) enum Command {
     /// Load and benchmarks.
     #[command(subcommand)]
     Bench(crate::bench::Bench),
+    /// Algorithm packages: make, sign, check and measure them.
+    #[command(subcommand)]
+    Algorithm(crate::algorithm::Algorithm),
 }
 
 #[derive(Debug, Args)]

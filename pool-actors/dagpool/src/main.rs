@@ -1,6 +1,7 @@
 //! `dagpool`, the one binary: arguments -> configuration -> library. The only part that knows the simulator and the
 //! dashboard's assets.
 
+mod algorithm;
 mod args;
 mod bench;
 mod check;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
             Command::Sim(Sim::Node(node)) => sim::node(node).await,
             Command::Sim(Sim::Miners(miners)) => sim::miners(miners).await,
             Command::Bench(bench) => bench::bench(bench).await,
+            Command::Algorithm(command) => algorithm::algorithm(&command),
         }
     });
     outcome.unwrap_or_else(|failure| {

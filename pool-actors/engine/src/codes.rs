@@ -194,13 +194,16 @@ catalogue! {
         [("Raise memory_usage or memory_requirements in the manifest if the algorithm really needs it, and pack again", None, "high")];
     KeyFileInvalid = "KEY_FILE_INVALID" in PackageValidationFailed, "error",
         "A key file can't be read, or is readable for others.",
-        [("Make a key, or give the right file", Some("dagpool algorithm keygen --out author"), "high")];
+        [("Give the right file, or make a key under a new name", Some("dagpool algorithm keygen --out NAME"), "high")];
     TrustStoreInvalid = "TRUST_STORE_INVALID" in PackageValidationFailed, "error",
         "The trust store, or the record of versions seen, can't be read.",
         [("Correct the entry that the message names", None, "high")];
     BuildFailed = "BUILD_FAILED" in PackageValidationFailed, "error",
-        "The algorithm's crate could not be built.",
-        [("Correct what the compiler says", Some("cargo check"), "high")];
+        "The algorithm's crate could not be made or built.",
+        [("Do what the message says; the compiler's own words stand above it", Some("cargo test"), "high")];
+    FileUnusable = "FILE_UNUSABLE" in PackageValidationFailed, "error",
+        "A file or folder can't be read or written.",
+        [("Check its path, its owner and the free space", Some("ls -l PATH; df -h ."), "high")];
 }
 
 /// What is wrong with a package: a code, and a sentence that names the place, what was found and what was expected.

@@ -34,6 +34,10 @@ impl ContentDigest {
     }
 }
 
+pub(super) fn content_hash(content: &[u8]) -> String {
+    hex::encode(Sha256::digest(content))
+}
+
 impl fmt::Display for ContentDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::encode(self.0))

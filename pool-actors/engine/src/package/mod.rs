@@ -5,6 +5,7 @@
 
 mod digest;
 mod directory;
+mod page;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use crate::codes::{Code, PackageError};
 use crate::manifest::{Manifest, Platform};
 
 pub use digest::ContentDigest;
+pub use page::browser_page;
 pub use vectors::{BenchmarkData, TestVector, TestVectors};
 
 /// The entry that describes the package.
@@ -185,6 +187,12 @@ impl Package {
     /// [`Code::VectorsInvalid`].
     pub fn benchmark_data(&self) -> Result<Option<BenchmarkData>, PackageError> {
         self.entry(BENCHMARK_DATA).map(BenchmarkData::parse).transpose()
+    }
+
+    /// SHA-256 of an entry's content, in hexadecimal digits.
+    #[must_use]
+    pub fn content_hash(content: &[u8]) -> String {
+        digest::content_hash(content)
     }
 
     /// What a signature signs.

@@ -369,3 +369,17 @@ fn vector_files_are_checked() {
         bench(r#"{"version":1,"inputs":["00"],"warmup":1,"iterations":2,"expected_hashrate":3}"#.into());
     assert!(bad.unwrap_err().contains("inputs[0]: "));
 }
+
+#[test]
+fn the_page_holds_the_package_as_data() {
+    let manifest = String::from_utf8(include_bytes!("../manifest/example.json").to_vec()).unwrap();
+    let manifest = manifest.replace("optimized for mining", "</script><script>alert(1)</script>");
+    let vectors = format!(r#"{{"version":1,"vectors":[{{"input":"ab","hash":"{}"}}]}}"#, "00".repeat(32));
+    let entries = [(MANIFEST, manifest), (TEST_VECTORS, vectors), (WASM, "\0asm".to_owned())];
+    let package = Package::from_entries(entries.map(|(name, text)| (name, text.into_bytes()))).unwrap();
+    let page = browser_page(&package).unwrap();
+    assert!(page.contains(r#""wasm":"0061736d""#) && page.contains(r#""id":"blake3_1.0.0""#));
+    assert!(!page.contains("alert(1)</script>") && !page.contains("{{DATA}}"));
+    // Nothing is fetched.
+    assert!(!page.contains("http:") && !page.contains("https:") && !page.contains(" src="));
+}

@@ -5,6 +5,7 @@
 
 mod checks;
 mod host;
+mod load;
 mod measure;
 mod report;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crate::signature::KeyId;
 use crate::trust::{KnownVersions, Permission, TrustStore};
 
 pub use host::HostProfile;
+pub use load::{load_wasm_of, sandbox_limits};
 pub use measure::{Measured, measure};
 pub use report::{BenchmarkReport, Check, Report, Row, Status};
 
