@@ -185,10 +185,10 @@ await scene(
     await unlock(page);
     await act("refuse-package");
     await page.locator('input[type="file"]').setInputFiles(zip());
-    await page.locator(".alert-title").getByText("SIGNATURE_INVALID").waitFor({ timeout: waitMs });
+    await page.locator(".alert-title").getByText("PACKAGE_VALIDATION_FAILED").waitFor({ timeout: waitMs });
     assert.equal(
-      await page.getByRole("link", { name: "About SIGNATURE_INVALID" }).getAttribute("href"),
-      "/docs/errors/SIGNATURE_INVALID",
+      await page.getByRole("link", { name: "About PACKAGE_VALIDATION_FAILED" }).getAttribute("href"),
+      "/docs/errors/PACKAGE_VALIDATION_FAILED",
     );
     await bothSizes(page, "refused");
   },

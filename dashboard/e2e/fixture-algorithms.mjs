@@ -440,35 +440,24 @@ export class Algorithms {
   }
 
   badSignature() {
-    return errorOf(
-      "SIGNATURE_INVALID",
-      "the signature does not belong to these contents: something was changed after signing",
-      {
-        severity: "critical",
-        details: {
-          algorithm: "blake3_1.1.0",
-          checks: [
-            { check: "container", ok: true, severity: "info", message: checks[0][1] },
-            { check: "manifest", ok: true, severity: "info", message: checks[1][1] },
-            {
-              check: "signature",
-              ok: false,
-              severity: "critical",
-              code: "SIGNATURE_INVALID",
-              message: "algorithm.wasm is not what was signed",
-            },
-          ],
-        },
-        suggested_actions: [
+    const passed = (at) => ({ check: checks[at][0], ok: true, severity: "info", message: checks[at][1] });
+    const failed = { check: "signature", ok: false, severity: "critical", code: "SIGNATURE_INVALID" };
+    return errorOf("PACKAGE_VALIDATION_FAILED", "algorithm.wasm is not what was signed", {
+      details: {
+        package_code: "SIGNATURE_INVALID",
+        package_actions: [
           {
             action: "Get the package again from its author, over a way that you trust",
             command: "dagpool algorithm verify PACKAGE --public-key author.pub",
             priority: "critical",
           },
-          { action: "See what is in the package", command: "dagpool algorithm inspect PACKAGE", priority: "medium" },
         ],
+        validation_results: [passed(0), passed(1), { ...failed, message: "something was changed after signing" }],
       },
-    );
+      suggested_actions: [
+        { action: "See what is in the package", command: "dagpool algorithm inspect PACKAGE", priority: "medium" },
+      ],
+    });
   }
 
   nodeNotReady() {

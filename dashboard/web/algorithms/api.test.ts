@@ -83,6 +83,11 @@ describe("refusal", () => {
     expect(
       refusal(422, makeError("X", { details: { validation_results: report.validation_results } }), "/x").checks,
     ).toHaveLength(3);
+    const finer = { package_code: "SIGNATURE_INVALID", package_actions: [{ action: "Get it again" }, "Ask", "Ask"] };
+    expect(refusal(422, makeError("PACKAGE_VALIDATION_FAILED", { details: finer }), "/x")).toMatchObject({
+      details: [["package_code", "SIGNATURE_INVALID"]],
+      actions: [{ action: "Get it again", command: null }, { action: "Ask" }, { action: "Do this" }],
+    });
     expect(refusal(404, makeError("NO_STAGED_ALGORITHM"), "/x").kind).toBe("refused");
     expect(refusal(403, makeError("FORBIDDEN"), "/x").kind).toBe("forbidden");
     expect([safeLink("//evil"), safeLink("https://a/b"), safeLink(null)]).toEqual([null, "https://a/b", null]);

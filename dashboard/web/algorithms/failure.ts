@@ -94,6 +94,21 @@ const checked = z.union([
   z.object({ checks: z.array(check) }).transform((details) => details.checks),
 ]);
 
+/** What is best done about a refused package: of the finer code, so it comes first. */
+const advised = z.object({
+  package_actions: z.array(
+    z.union([action, z.string().transform((words): Action => ({ action: words, command: null, priority: "high" }))]),
+  ),
+});
+
+function actionsOf(details: unknown): readonly Action[] {
+  const read = advised.safeParse(details);
+  return read.success ? read.data.package_actions : [];
+}
+
+/** Parts of the details that have a place of their own. */
+const placed = new Set(["checks", "validation_results", "package_actions"]);
+
 function checksOf(details: unknown): readonly Check[] {
   const read = checked.safeParse(details);
   return read.success ? read.data : [];
@@ -104,9 +119,13 @@ export function detailsOf(details: unknown): Failure["details"] {
   if (details === null || details === undefined || details === "") return [];
   if (typeof details !== "object") return [["details", String(details)]];
   return Object.entries(details)
-    .filter(([name]) => name !== "checks" && name !== "validation_results")
+    .filter(([name]) => !placed.has(name))
     .filter(([, value]) => value !== null && value !== undefined && value !== "")
     .map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : String(value)] as const);
+}
+
+function distinct(actions: readonly Action[]): readonly Action[] {
+  return [...new Map(actions.map((one) => [`${one.action} ${one.command}`, one])).values()];
 }
 
 /** What an answer beyond 2xx says; a body without the error envelope (a proxy's) still gives its status. */
@@ -128,7 +147,7 @@ export function refusal(status: number, body: unknown, path: string): Failure {
     message,
     details: detailsOf(details),
     checks: checksOf(details),
-    actions: suggested_actions,
+    actions: distinct([...actionsOf(details), ...suggested_actions]),
     documentation: safeLink(documentation_link),
     severity,
   };
