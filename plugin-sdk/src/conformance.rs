@@ -7,7 +7,7 @@
 //! assert_eq!(vector.input, b"abc");
 //! ```
 
-use crate::{HASH_SIZE, HEADER_SIZE, Hash, Header, PowAlgorithm};
+use crate::{HASH_SIZE, HEADER_SIZE, Hash, Header, PowAlgorithm, Target};
 use alloc::{format, string::String, vec, vec::Vec};
 use core::fmt;
 
@@ -46,7 +46,7 @@ fn from_hex(digits: &str) -> Vec<u8> {
 /// One thing that an algorithm does not do as it must.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Which check: `info`, `vectors`, `determinism`, `batch`, `lengths`, `avalanche`.
+    /// Which check: `info`, `vectors`, `determinism`, `batch`, `lengths`, `avalanche`, `target`, `difficulty`.
     pub check: &'static str,
     /// What was expected and what came.
     pub detail: String,
@@ -65,7 +65,9 @@ impl fmt::Display for Failure {
 /// * `determinism`: the same header twice, with others between, gives the same hash;
 /// * `batch`: batches of 1, 7 and 64, sharing their prefixes or not, equal single hashes; wrong sizes are errors;
 /// * `lengths`: another size than the one it takes is an error, and no size panics;
-/// * `avalanche`: one flipped bit changes more than 100 of 256 bits on average, and never fewer than 64.
+/// * `avalanche`: one flipped bit changes more than 100 of 256 bits on average, and never fewer than 64;
+/// * `target`: the target of a difficulty, multiplied back, is the target of difficulty 1 but for the rest;
+/// * `difficulty`: on time it stays, too fast it does not fall, too slow it does not rise; a zero is an error.
 ///
 /// # Errors
 /// All failures, if there are any.
@@ -77,6 +79,8 @@ pub fn check(algorithm: &dyn PowAlgorithm, vectors: &[Vector]) -> Result<(), Vec
     run.batch();
     run.lengths();
     run.avalanche();
+    run.target();
+    run.difficulty();
     if run.failures.is_empty() { Ok(()) } else { Err(run.failures) }
 }
 
@@ -219,6 +223,56 @@ impl Run<'_> {
             format!("a flipped bit changes {} of 256 bits on average, more than 100 are needed", sum / FLIPS)
         });
     }
+}
+
+impl Run<'_> {
+    fn target(&mut self) {
+        let mut one = [0; 40];
+        one[..32].copy_from_slice(&self.algorithm.difficulty_one().to_le_bytes());
+        for difficulty in [1, 2, 3, 1000, 65_535, 65_536, 0x1_0000_0001, u64::MAX] {
+            // Not more than the target of difficulty 1, and with one difficulty more, more than it.
+            let fits = self.algorithm.calculate_target(difficulty).map(|target| {
+                let below = product(target, difficulty, 0);
+                let above = product(target, difficulty, difficulty);
+                below.iter().rev().le(one.iter().rev()) && above.iter().rev().gt(one.iter().rev())
+            });
+            self.expect("target", fits == Ok(true), || {
+                format!(
+                    "that of difficulty {difficulty} is not the one of difficulty 1 divided by it: {fits:?}"
+                )
+            });
+        }
+        let zero = self.algorithm.calculate_target(0);
+        self.expect("target", zero.is_err(), || format!("difficulty 0 has the target {zero:?}"));
+    }
+
+    fn difficulty(&mut self) {
+        let algorithm = self.algorithm;
+        let adjusted = |actual| algorithm.difficulty_adjustment(1000, 30, actual);
+        let (fast, right, slow) = (adjusted(15), adjusted(30), adjusted(60));
+        self.expect("difficulty", right == Ok(1000), || format!("1000, on time: {right:?}"));
+        self.expect("difficulty", matches!(fast, Ok(1000..)), || format!("1000, twice as fast: {fast:?}"));
+        self.expect("difficulty", matches!(slow, Ok(1..=1000)), || format!("1000, half as fast: {slow:?}"));
+        let zeros = [adjusted(0), algorithm.difficulty_adjustment(1000, 0, 30)];
+        self.expect("difficulty", zeros.iter().all(Result::is_err), || format!("times of zero: {zeros:?}"));
+    }
+}
+
+/// `target x factor + rest`, byte by byte, the lowest first: another arithmetic than the one under test.
+fn product(target: Target, factor: u64, rest: u64) -> [u8; 40] {
+    let (factor, rest) = (factor.to_le_bytes(), rest.to_le_bytes());
+    let mut out = [0; 40];
+    let mut carry = 0u32;
+    for (place, byte) in out.iter_mut().enumerate() {
+        let digits = target.to_le_bytes();
+        let column = (0..8)
+            .filter(|i| place >= *i && place - i < 32)
+            .map(|i| u32::from(factor[i]) * u32::from(digits[place - i]));
+        let sum = carry + column.sum::<u32>() + rest.get(place).map_or(0, |byte| u32::from(*byte));
+        [*byte, ..] = sum.to_le_bytes();
+        carry = sum >> 8;
+    }
+    out
 }
 
 #[cfg(test)]

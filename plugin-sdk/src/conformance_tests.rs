@@ -106,6 +106,31 @@ impl HashFunction for Weak {
 }
 algorithm!(Weak, "weak");
 
+/// Hashes well, and counts difficulty wrongly in every way.
+struct Miscounting;
+impl HashFunction for Miscounting {
+    fn name(&self) -> &str {
+        "miscounting"
+    }
+    fn hash(&self, input: &[u8]) -> Result<Hash, AlgorithmError> {
+        Ok(mix(input))
+    }
+}
+impl PowAlgorithm for Miscounting {
+    fn info(&self) -> AlgorithmInfo {
+        AlgorithmInfo::new("miscounting", "1.0.0", Target::BITCOIN_ONE)
+    }
+}
+impl crate::DifficultyAdjuster for Miscounting {
+    fn difficulty_adjustment(&self, current: u64, _: u64, actual: u64) -> Result<u64, AlgorithmError> {
+        Ok(current + actual - 20)
+    }
+    fn calculate_target(&self, _: u64) -> Result<Target, AlgorithmError> {
+        Ok(Target::SCRYPT_ONE)
+    }
+}
+standard_capabilities!(Miscounting: Benchmark, Compatibility, Migration, Health);
+
 fn failed_checks(algorithm: &dyn PowAlgorithm, vectors: &[Vector]) -> Vec<&'static str> {
     let mut checks: Vec<_> = check(algorithm, vectors).unwrap_err().iter().map(|f| f.check).collect();
     checks.dedup();
@@ -123,6 +148,8 @@ fn each_fault_is_named() {
     assert_eq!(failed_checks(&Drifting::default(), &[]), ["determinism", "batch"]);
     assert_eq!(failed_checks(&Sloppy, &[]), ["info", "batch", "lengths"]);
     assert_eq!(failed_checks(&Weak, &[]), ["avalanche"]);
+    assert_eq!(failed_checks(&Miscounting, &[]), ["target", "difficulty"]);
+    assert_eq!(check(&Miscounting, &[]).unwrap_err().len(), 13);
     assert_eq!(failed_checks(&Refusing, &[]), ["batch", "lengths", "avalanche"]);
     let wrong = Vector { input: b"abc".to_vec(), hash: [0; 32] };
     assert_eq!(failed_checks(&Mixer, &[wrong]), ["vectors"]);

@@ -26,6 +26,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Outcome = Result<ExitCode, Failure>;
 
 fn main() -> ExitCode {
+    // As the child that runs a native algorithm it is another program, which needs nothing of the rest.
+    #[cfg(target_os = "linux")]
+    pool_engine::isolation::host_if_asked();
     // clap exits with 2 on a usage error by itself.
     let cli = Cli::parse();
     let outcome = actix_rt::System::new().block_on(async move {

@@ -9,10 +9,18 @@
 
 mod error;
 pub mod failure;
+mod in_process;
+mod native;
+#[cfg(target_os = "linux")]
+mod process;
 mod remote;
+mod slots;
 mod wasm;
 
 pub use error::LoadError;
+pub use in_process::{load_in_process, native_generations};
+#[cfg(target_os = "linux")]
+pub use process::{Host, host_if_asked, load_process, load_process_with};
 pub use wasm::load_wasm;
 
 use std::time::Duration;

@@ -2,4 +2,9 @@
 
 #[path = "../vectors/cases.rs"]
 mod cases;
+#[cfg(target_os = "linux")]
+mod faulty;
+mod libraries;
+#[cfg(target_os = "linux")]
+mod native;
 mod wasm;

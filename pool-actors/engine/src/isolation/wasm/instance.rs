@@ -1,5 +1,6 @@
 //! One running module.
 
+use super::super::slots::Mold as _;
 use super::engine::{MEMORY_MAX_BYTES, TICK};
 use crate::isolation::{
     Limits, LoadError, failure,
@@ -79,9 +80,12 @@ impl Mold {
             .map_err(|reason| LoadError::Contradiction { what: "description", reason })?;
         Ok((instance, description))
     }
+}
 
-    /// One more instance.
-    pub(super) fn cast(&self) -> Result<Instance, LoadError> {
+impl super::super::slots::Mold for Mold {
+    type Instance = Instance;
+
+    fn cast(&self) -> Result<Instance, LoadError> {
         let memory_bytes = self.limits.memory_bytes.min(MEMORY_MAX_BYTES);
         let watch = Watch {
             memory_bytes: usize::try_from(memory_bytes).unwrap_or(usize::MAX),

@@ -6,19 +6,13 @@ mod instance;
 use super::{
     Limits,
     error::LoadError,
-    failure,
     remote::{Remote, Transport},
+    slots::Slots,
 };
 use engine::{Kind, Ticking};
-use instance::{Instance, Mold};
+use instance::Mold;
 use plugin_sdk::{AlgorithmError, Hash, Header, PowAlgorithm};
-use std::{
-    cell::Cell,
-    sync::{
-        Arc, Mutex, MutexGuard, TryLockError,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::sync::Arc;
 
 /// Compiles a module, checks its interface, and makes an algorithm of it.
 ///
@@ -31,97 +25,31 @@ pub fn load_wasm(module: &[u8], limits: Limits) -> Result<Arc<dyn PowAlgorithm>,
     let mold = Mold::new(engine, module, limits)?;
     let (first, description) = mold.first()?;
     let capabilities = first.capabilities();
-    let pool = Pool::new(mold, first, ticking);
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    // Twice as many: whoever waits for the processor may still hold one.
+    let pool = Pool { slots: Slots::new(mold, first, 2 * threads), _ticking: ticking };
     Ok(Arc::new(Remote::new(description, capabilities, pool)))
 }
 
-/// Instances of one module; a thread that hashes keeps to its own as long as there are enough.
+/// The module's instances, and the clock that watches them.
 struct Pool {
-    mold: Mold,
-    slots: Box<[Mutex<Option<Instance>>]>,
+    slots: Slots<Mold>,
     _ticking: Ticking,
-}
-
-impl Pool {
-    fn new(mold: Mold, first: Instance, ticking: Ticking) -> Self {
-        let threads = std::thread::available_parallelism().map_or(2, usize::from);
-        // Twice as many: whoever waits for the processor may still hold one.
-        let slots = (0..2 * threads).map(|_| Mutex::new(None));
-        let pool = Self { mold, slots: slots.collect(), _ticking: ticking };
-        if let Ok(mut slot) = pool.slots[home() % pool.slots.len()].lock() {
-            *slot = Some(first);
-        }
-        pool
-    }
-
-    /// The thread's own slot, else any free one, else the own one when it is free again.
-    fn slot(&self) -> MutexGuard<'_, Option<Instance>> {
-        let (count, home) = (self.slots.len(), home());
-        for i in 0..count {
-            match self.slots[(home + i) % count].try_lock() {
-                Ok(slot) => return slot,
-                Err(TryLockError::Poisoned(slot)) => return discarded(slot.into_inner()),
-                Err(TryLockError::WouldBlock) => {}
-            }
-        }
-        self.slots[home % count].lock().unwrap_or_else(|slot| discarded(slot.into_inner()))
-    }
-
-    /// Calls an instance. One that broke is dropped; the next call makes another.
-    fn with<R>(
-        &self,
-        call: impl FnOnce(&mut Instance) -> Result<R, AlgorithmError>,
-    ) -> Result<R, AlgorithmError> {
-        let mut slot = self.slot();
-        let instance = match &mut *slot {
-            Some(instance) => instance,
-            empty => empty.insert(
-                self.mold
-                    .cast()
-                    .map_err(|e| failure::broken(failure::HOST, format!("no new instance: {e}")))?,
-            ),
-        };
-        let result = call(instance);
-        if matches!(result, Err(AlgorithmError::Broken { .. })) {
-            *slot = None;
-        }
-        result
-    }
-}
-
-/// Whoever panicked with the lock left an instance in an unknown state.
-fn discarded(mut slot: MutexGuard<'_, Option<Instance>>) -> MutexGuard<'_, Option<Instance>> {
-    *slot = None;
-    slot
-}
-
-/// A number of this thread: the first to ask has 0.
-fn home() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static HOME: Cell<usize> = const { Cell::new(usize::MAX) };
-    }
-    HOME.with(|home| {
-        if home.get() == usize::MAX {
-            home.set(NEXT.fetch_add(1, Ordering::Relaxed));
-        }
-        home.get()
-    })
 }
 
 impl Transport for Pool {
     fn hash(&self, input: &[u8]) -> Result<Hash, AlgorithmError> {
-        self.with(|instance| instance.hash(input))
+        self.slots.with(|instance| instance.hash(input))
     }
 
     fn hash_batch(&self, inputs: &[Header], out: &mut [Hash]) -> Result<(), AlgorithmError> {
         if inputs.is_empty() {
             return Ok(());
         }
-        self.with(|instance| instance.hash_batch(inputs, out))
+        self.slots.with(|instance| instance.hash_batch(inputs, out))
     }
 
     fn call(&self, capability: u32, method: u32, request: &str) -> Result<Option<Vec<u8>>, AlgorithmError> {
-        self.with(|instance| instance.call(capability, method, request))
+        self.slots.with(|instance| instance.call(capability, method, request))
     }
 }
