@@ -6,7 +6,7 @@ use pool_domain::{ids::ShareSeq, maturity::BlockStatus};
 
 use crate::{
     error::{Code, Failure},
-    ledger::journal::{Entry, JournalReader},
+    ledger::journal::{Entry, JournalReader, Record, entry_of},
     messages::block::ResumeBlock,
     ports::store::{BlockRow, SharedStore},
     runtime::critical::CriticalOutbox,
@@ -59,14 +59,17 @@ fn unresolved(
     let mut open = BTreeMap::new();
     let mut cursor = reader.cursor_after(from)?;
     while cursor.position() < reader.committed() {
-        cursor.read(BATCH, |_, entry| match entry {
-            Entry::Candidate(record) => {
-                open.insert(record.id, ResumeBlock(*record));
+        cursor.read_segment(BATCH, |_, record, names| {
+            // Nearly all are shares, of no interest here.
+            if matches!(record, Record::Share(_)) {
+                return Some(());
             }
-            Entry::Verdict { id, .. } => {
-                open.remove(&id);
+            match entry_of(record, names)? {
+                Some(Entry::Candidate(record)) => drop(open.insert(record.id, ResumeBlock(*record))),
+                Some(Entry::Verdict { id, .. }) => drop(open.remove(&id)),
+                Some(Entry::Share(_) | Entry::Epoch(_)) | None => {}
             }
-            Entry::Share(_) | Entry::Epoch(_) => {}
+            Some(())
         })?;
     }
     Ok(open.into_values().collect())

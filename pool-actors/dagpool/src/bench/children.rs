@@ -61,7 +61,9 @@ impl Server {
         loop {
             let printed = fs::read_to_string(&self.output).unwrap_or_default();
             let after = printed.split_once(mark).map(|(_, after)| after);
-            if let Some(address) = after.and_then(|after| after.split_ascii_whitespace().next()) {
+            if let Some(address) =
+                after.and_then(|after| after.split(|c: char| c.is_whitespace() || c == '/').next())
+            {
                 return address.parse().map_err(|_| self.failed(&format!("it listens on `{address}`")));
             }
             if let Ok(Some(status)) = self.child.try_wait() {
@@ -72,6 +74,12 @@ impl Server {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Ends it without a word, as a crash does.
+    pub(super) fn kill(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     fn failed(&self, why: &str) -> Failure {

@@ -8,6 +8,7 @@ mod process;
 mod raw_commit;
 mod raw_job;
 mod raw_server;
+mod restart;
 mod run;
 mod stratum;
 mod swarm;
@@ -36,6 +37,10 @@ pub(crate) enum Bench {
     /// Pool and raw server as child processes, the same loads on both in turn, and a table. Takes some three minutes.
     #[command(after_help = "Example: dagpool bench run --only load --seconds 10 --rounds 3")]
     Run(run::Options),
+    /// Writes a journal of millions of shares, kills a pool that has taken it in, and tells how long the next one takes to
+    /// be ready; and how fast the journal was written, beside the raw disk.
+    #[command(after_help = "Example: dagpool bench restart --shares 10000000 --dir /var/tmp")]
+    Restart(restart::Options),
 }
 
 /// Runs a benchmark.
@@ -47,5 +52,6 @@ pub(crate) async fn bench(bench: Bench) -> Result<ExitCode, Failure> {
         Bench::Stratum(options) => stratum::command(&options).await,
         Bench::RawServer(options) => raw_server::command(&options).await,
         Bench::Run(options) => run::command(&options).await,
+        Bench::Restart(options) => restart::command(&options).await,
     }
 }

@@ -99,7 +99,8 @@ async fn in_folder(options: &Options, dir: &std::path::Path) -> Result<Table, Fa
     table
 }
 
-async fn start(options: &Options, dir: &std::path::Path) -> Result<Site, Failure> {
+/// The simulated node, and the address that blocks pay.
+pub(super) async fn start_node() -> Result<(NodeHandle, String), Failure> {
     let named = |name: &str, hashes: u64| {
         let algorithm = AlgorithmConfig::named(name).expect("the simulator has it");
         AlgorithmConfig { start_hashes: hashes, ..algorithm }
@@ -113,8 +114,14 @@ async fn start(options: &Options, dir: &std::path::Path) -> Result<Site, Failure
         Failure::new(Code::NodeUnusable, error.to_string(), "free the port or memory it needs")
     })?;
     let payout = rpc(&node.rpc_url, "getNewAddress", &json!(["bench"])).await?;
+    let payout = payout.as_str().unwrap_or_default().to_owned();
+    Ok((node, payout))
+}
+
+async fn start(options: &Options, dir: &std::path::Path) -> Result<Site, Failure> {
+    let (node, payout) = start_node().await?;
     let config = dir.join("pool.toml");
-    let text = pool_config(options, dir, &node.rpc_url, payout.as_str().unwrap_or_default());
+    let text = pool_config(&options.durability, dir, &node.rpc_url, &payout);
     fs::write(&config, text).map_err(|error| {
         Failure::new(
             Code::DataDirUnwritable,
@@ -136,7 +143,8 @@ async fn start(options: &Options, dir: &std::path::Path) -> Result<Site, Failure
     Ok(Site { node, pool, pool_address, raw, raw_address })
 }
 
-fn pool_config(options: &Options, dir: &std::path::Path, node: &str, payout: &str) -> String {
+/// A pool for a benchmark: least difficulty, no limits, data below `dir`.
+pub(super) fn pool_config(durability: &str, dir: &std::path::Path, node: &str, payout: &str) -> String {
     format!(
         "[pool]\ndata_dir = {data:?}\n\
          [chain]\nprofile = \"simulated\"\nnodes = [{node:?}]\npayout_address = {payout:?}\njob_interval_ms_min = 250\n\
@@ -150,7 +158,6 @@ fn pool_config(options: &Options, dir: &std::path::Path, node: &str, payout: &st
          [http]\naddress = \"127.0.0.1:0\"\n\
          [log]\nlevel = \"warn\"\n",
         data = dir.join("data"),
-        durability = options.durability,
     )
 }
 
