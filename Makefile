@@ -1,6 +1,6 @@
 # The two commands: `make run` shows the pool at work, `make test` runs all tests. Both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench dashboard fmt lint unit coverage deny example packages clean-tools
+.PHONY: help run test soak bench dashboard fmt lint unit coverage deny example packages packages-fixtures clean-tools
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -40,3 +40,7 @@ example: ## Regenerate pool.example.toml from the types
 
 packages: ## Every algorithm as a signed package, wasm and native, in target/packages
 	tests/tools/algorithm_packages.sh
+
+packages-fixtures: ## Renew the reference packages of the tests
+	WASM_ONLY=1 tests/tools/algorithm_packages.sh
+	DAGPOOL_WRITE_FIXTURES=1 cargo nextest run -p pool-engine --test packages
