@@ -215,6 +215,8 @@ impl Pool {
                 row_view: Arc::new(|row| algorithm::deployment::view(row, None)),
                 deploy_defaults: algorithms::defaults(&config.algorithms),
                 shelf: parts.shelf,
+                upload_bytes_max: config.algorithms.upload_bytes_max,
+                import: parts::importer(&config.algorithms.import_dir),
                 registry: runtime.registry.clone(),
                 metrics: parts.metrics,
                 admin_token: parts.admin_token,

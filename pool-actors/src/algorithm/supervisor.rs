@@ -278,15 +278,6 @@ impl AlgorithmSupervisor {
         if package.reference.hash_function != active.hash_function {
             return Err(DeployError::OtherFunction { from: active.id(), to: package.reference.id() });
         }
-        if let Some(allowed) = &package.replaces
-            && !allowed.contains(&active.name)
-        {
-            return Err(DeployError::MayNotReplace {
-                package: package.reference.id(),
-                allowed: allowed.join(", "),
-                active: active.id(),
-            });
-        }
         if !package.rollback_supported && deploy.confirm.as_deref() != Some(&package.reference.name) {
             return Err(DeployError::Unconfirmed(package.reference.name));
         }

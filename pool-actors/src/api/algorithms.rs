@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, http::header::CONTENT_TYPE, web};
+use futures_util::StreamExt as _;
+use memchr::memmem;
 use pool_domain::{
     rollout::{RollbackReason, RolloutKind, Stage},
     slot_health::SlotCounts,
@@ -10,6 +12,7 @@ use pool_domain::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::{
     Api,
@@ -18,12 +21,13 @@ use super::{
 };
 use crate::{
     messages::deployment::{
-        AlgorithmsView, Deploy, DeployError, DeploymentView, PhaseStatus, PhaseView, SlotView, StagedView,
-        Steer, SteerDeployment,
+        AlgorithmsView, Deploy, DeployError, DeploymentView, PhaseStatus, PhaseView, SlotView, StagePackage,
+        StagedView, Steer, SteerDeployment,
     },
+    messages::event::PoolEvent,
     ports::{
         deployments::{DeployPlan, Strategy},
-        packages::{PackageRef, PackageSource, StageReport},
+        packages::{PackageError, PackageRef, PackageSource, StageReport},
     },
     runtime::outbox::Unanswered,
 };
@@ -88,17 +92,10 @@ pub(super) async fn plan(
         Some(active) if active.hash_function == staged.package.hash_function => RolloutKind::Upgrade,
         _ => RolloutKind::Migration,
     };
-    let allowed = staged
-        .replaces
-        .as_ref()
-        .is_none_or(|allowed| view.active.as_ref().is_some_and(|active| allowed.contains(&active.name)));
     let busy = view.deployment.as_ref().is_some_and(|deployment| !deployment.stage.is_final());
     let mut obstacles = Vec::new();
     if kind == RolloutKind::Migration {
         obstacles.push("it computes another function than the active algorithm; only upgrades are deployed");
-    }
-    if !allowed {
-        obstacles.push("its manifest does not allow it to replace the active algorithm");
     }
     if busy {
         obstacles.push("another deployment is under way");
@@ -238,6 +235,113 @@ pub(super) async fn deploy(api: web::Data<Api>, body: web::Bytes) -> Result<Http
     })))
 }
 
+/// Body of a stage request that names a file of the import folder.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ByPath {
+    package_path: String,
+}
+
+/// `POST /api/algorithms/stage`: multipart with a part `package`, the zip itself, or JSON `package_path`.
+pub(super) async fn stage(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    let shelf = api
+        .shelf
+        .clone()
+        .ok_or_else(|| ApiError::new(ErrorCode::AlgorithmLoadFailed, "this pool keeps no packages"))?;
+    let kind = request.content_type().to_ascii_lowercase();
+    let bytes = body_of(body, api.upload_bytes_max).await?;
+    let package = match kind.as_str() {
+        "multipart/form-data" => {
+            let header = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            let part = header.and_then(|header| multipart_part(header, &bytes, "package"));
+            part.ok_or_else(|| ApiError::bad_request("the form has no part named package"))?.to_vec()
+        }
+        "application/json" => {
+            let wish: ByPath = serde_json::from_slice(&bytes)
+                .map_err(|error| ApiError::bad_request(format!("body: {error}")))?;
+            (api.import)(&wish.package_path).map_err(ApiError::bad_request)?
+        }
+        "application/zip" | "application/octet-stream" => bytes,
+        other => {
+            let message =
+                format!("send multipart/form-data, application/zip or application/json, not {other:?}");
+            return Err(ApiError::bad_request(message));
+        }
+    };
+    let upload = hex::encode(&Sha256::digest(&package)[..8]);
+    let (events, clock) = (api.events.clone(), Arc::clone(&api.clock));
+    let told = upload.clone();
+    let say = move |check: Option<String>| {
+        events.publish(clock.now(), PoolEvent::Staging { upload: told.clone(), check });
+    };
+    let staged = web::block(move || {
+        let staged = shelf.stage(package, &|check| say(Some(check.to_owned())));
+        say(None);
+        staged
+    })
+    .await
+    .map_err(|_| ApiError::new(ErrorCode::Internal, "staging was interrupted: try again"))?
+    .map_err(refused)?;
+    let (reference, found) = (staged.reference.clone(), report(&staged.report));
+    api.algorithms.stage.ask(StagePackage(staged)).await.map_err(away)?;
+    let mut answer = self::package(&reference);
+    answer["status"] = json!("staged");
+    answer["upload"] = json!(upload);
+    for (name, value) in found.as_object().into_iter().flatten() {
+        answer[name] = value.clone();
+    }
+    Ok(HttpResponse::Ok().json(answer))
+}
+
+async fn body_of(mut body: web::Payload, bytes_max: usize) -> Result<Vec<u8>, ApiError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| ApiError::bad_request(format!("the upload broke off: {error}")))?;
+        if bytes.len() + chunk.len() > bytes_max {
+            let message =
+                format!("the package is larger than {bytes_max} bytes (algorithms.upload_bytes_max)");
+            return Err(ApiError::new(ErrorCode::PayloadTooLarge, message));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// The content of one named part of a form (RFC 7578); parts are separated by CRLF, two dashes and the boundary.
+fn multipart_part<'a>(content_type: &str, body: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let boundary = content_type.split(';').find_map(|part| part.trim().strip_prefix("boundary="))?;
+    let boundary = format!("--{}", boundary.trim_matches('"'));
+    let ends = format!("\r\n{boundary}");
+    let mut rest = body.get(memmem::find(body, boundary.as_bytes())? + boundary.len()..)?;
+    loop {
+        let head_end = memmem::find(rest, b"\r\n\r\n")?;
+        let head = std::str::from_utf8(&rest[..head_end]).ok()?;
+        let content = &rest[head_end + 4..];
+        let end = memmem::find(content, ends.as_bytes())?;
+        if head.contains(&format!("name=\"{name}\"")) {
+            return Some(&content[..end]);
+        }
+        rest = &content[end + ends.len()..];
+    }
+}
+
+fn refused(error: PackageError) -> ApiError {
+    let code = match error.code.as_str() {
+        "ALGORITHM_LOAD_FAILED" => ErrorCode::AlgorithmLoadFailed,
+        _ if error.incompatible => ErrorCode::CompatibilityCheckFailed,
+        _ => ErrorCode::PackageValidationFailed,
+    };
+    ApiError::new(code, error.message).with(json!({
+        "package_code": error.code,
+        "package_actions": error.advice,
+        "validation_results": error.checks,
+    }))
+}
+
 /// `?before=id&limit=n`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -323,7 +427,7 @@ pub(super) async fn steer(
     Ok(HttpResponse::Ok().json(deployment(&view)))
 }
 
-pub(super) fn away(_: Unanswered) -> ApiError {
+fn away(_: Unanswered) -> ApiError {
     ApiError::new(ErrorCode::Internal, "the pool's AlgorithmSupervisor is restarting: try again in a second")
 }
 
@@ -332,7 +436,6 @@ impl From<DeployError> for ApiError {
         let code = match &error {
             DeployError::NothingStaged => ErrorCode::NoStagedAlgorithm,
             DeployError::InProgress(_) => ErrorCode::DeploymentInProgress,
-            DeployError::MayNotReplace { .. } => ErrorCode::CompatibilityCheckFailed,
             DeployError::OtherFunction { .. } => ErrorCode::MigrationFailed,
             DeployError::Unconfirmed(_) => ErrorCode::ConfirmationRequired,
             DeployError::Plan(_) => ErrorCode::DeploymentConfigInvalid,
@@ -352,7 +455,7 @@ impl From<DeployError> for ApiError {
 
 // Shapes.
 
-pub(super) fn package(package: &PackageRef) -> Value {
+fn package(package: &PackageRef) -> Value {
     let digest = match &package.source {
         PackageSource::LinkedIn => None,
         PackageSource::Package { digest } => Some(digest),
@@ -378,15 +481,16 @@ fn staged(staged: &StagedView) -> Value {
     body
 }
 
-pub(super) fn report(report: &StageReport) -> Value {
+fn report(report: &StageReport) -> Value {
     json!({
         "validation_results": report.checks,
         "benchmark_results": {
             "hashrate": report.hashrate,
             "expected": report.expected_hashrate,
-            "performance_score": permille(report.score_permille),
+            "performance_score": score(report),
         },
         "warnings": report.warnings,
+        "next_steps": report.next_steps,
     })
 }
 
@@ -522,9 +626,32 @@ fn percent(share: BasisPoints) -> Value {
     if share.0.is_multiple_of(100) { json!(share.0 / 100) } else { json!(f64::from(share.0) / 100.0) }
 }
 
-fn permille(score: u64) -> Value {
-    json!(score as f64 / 1_000.0)
+/// Measured over expected; `null` where nothing was promised.
+fn score(report: &StageReport) -> Value {
+    if report.expected_hashrate == 0 {
+        return Value::Null;
+    }
+    json!(report.hashrate as f64 / report.expected_hashrate as f64)
 }
+
+/// Reads a file of the import folder; the error is a sentence.
+pub type Import = Arc<dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync>;
 
 /// A row of the store as people see it.
 pub type RowView = Arc<dyn Fn(&crate::ports::deployments::DeploymentRow) -> DeploymentView + Send + Sync>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_form_is_found_by_its_name() {
+        let body = b"--xY\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhi\r\n--xY\r\nContent-Disposition: form-data; \
+            name=\"package\"; filename=\"a.zip\"\r\nContent-Type: application/zip\r\n\r\nPK\r\n\x00--\r\n--xY--\r\n";
+        let kind = "multipart/form-data; boundary=xY";
+        assert_eq!(multipart_part(kind, body, "package"), Some(&b"PK\r\n\x00--"[..]));
+        assert_eq!(multipart_part(kind, body, "other"), None);
+        assert_eq!(multipart_part("multipart/form-data", body, "package"), None);
+        assert_eq!(multipart_part(kind, &body[..body.len() - 10], "package"), None, "cut off");
+    }
+}

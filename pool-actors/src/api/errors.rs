@@ -80,26 +80,32 @@ catalogue! {
         [("Bring the database back", Some("dagpool check --config pool.toml"), "high")];
     NoStagedAlgorithm = "NO_STAGED_ALGORITHM", CONFLICT, "warning",
         "Nothing is staged: there is no checked package that could be deployed.",
-        [("Stage a package", Some("dagpool algorithm stage PACKAGE.zip --url URL --token TOKEN"), "high")];
+        [("Stage a package", Some("curl -H 'Authorization: Bearer TOKEN' -F package=@PACKAGE.zip URL/api/algorithms/stage"), "high")];
     DeploymentInProgress = "DEPLOYMENT_IN_PROGRESS", CONFLICT, "warning",
         "Another deployment is under way; there is one at a time.",
-        [("Watch it until it ends", Some("dagpool algorithm status --url URL"), "medium"),
-         ("Or roll it back", Some("dagpool algorithm rollback --url URL --token TOKEN"), "medium")];
+        [("Watch it until it ends", Some("curl URL/api/algorithms/status"), "medium"),
+         ("Or roll it back", Some("curl -X POST -H 'Authorization: Bearer TOKEN' URL/api/deployments/ID/rollback"), "medium")];
     DeploymentNotUnderWay = "DEPLOYMENT_NOT_UNDER_WAY", CONFLICT, "info",
         "The deployment is over, or there never was one of that number.",
-        [("See what is under way", Some("dagpool algorithm status --url URL"), "low")];
+        [("See what is under way", Some("curl URL/api/algorithms/status"), "low")];
     DeploymentStepRefused = "DEPLOYMENT_STEP_REFUSED", CONFLICT, "info",
         "The deployment can't take that step from where it is.",
-        [("See where it is", Some("dagpool algorithm status --url URL"), "low")];
+        [("See where it is", Some("curl URL/api/algorithms/status"), "low")];
     DeploymentConfigInvalid = "DEPLOYMENT_CONFIG_INVALID", BAD_REQUEST, "warning",
         "The deployment's configuration can't be carried out.",
         [("Correct what the message names; leave a value out for the configured one", None, "medium")];
     ConfirmationRequired = "CONFIRMATION_REQUIRED", CONFLICT, "warning",
         "The package's author says that going back needs care (rollback_supported: false).",
         [("Read its changelog, then confirm by naming the algorithm in config.confirm", None, "high")];
-    CompatibilityCheckFailed = "COMPATIBILITY_CHECK_FAILED", CONFLICT, "error",
-        "The package's manifest does not allow it to replace the active algorithm.",
-        [("Stage a package made for the active algorithm", Some("dagpool algorithm list --url URL"), "high")];
+    CompatibilityCheckFailed = "COMPATIBILITY_CHECK_FAILED", UNPROCESSABLE_ENTITY, "error",
+        "The package is good, but not for this machine or this version of the pool; details.package_code names the check.",
+        [("See what it needs", Some("dagpool algorithm inspect PACKAGE"), "high")];
+    PackageValidationFailed = "PACKAGE_VALIDATION_FAILED", UNPROCESSABLE_ENTITY, "error",
+        "The package is malformed, not to be trusted, or does not do what it says; details.package_code names the check, details.package_actions what to do.",
+        [("See what the check found", Some("dagpool algorithm verify PACKAGE"), "high")];
+    AlgorithmLoadFailed = "ALGORITHM_LOAD_FAILED", UNPROCESSABLE_ENTITY, "error",
+        "The package's code can't be kept or loaded by this pool.",
+        [("Look at the pool's data folder and its free space", Some("df -h"), "high")];
     MigrationFailed = "MIGRATION_FAILED", CONFLICT, "error",
         "The package computes another hash function than the active algorithm, and miners can't be moved to it.",
         [("Set algorithms.active to the other function, and restart", Some("dagpool check --config pool.toml"), "high")];

@@ -61,7 +61,7 @@ use crate::{
     runtime::{observe::Registry, watch::Watched},
 };
 
-pub use algorithms::{DeployDefaults, RowView};
+pub use algorithms::{DeployDefaults, Import, RowView};
 pub use assets::{Asset, Assets};
 pub use health::MetricsHandle;
 pub use server::ServerHandle;
@@ -117,6 +117,10 @@ pub struct Context {
     pub deploy_defaults: DeployDefaults,
     /// Where packages are kept, if anywhere.
     pub shelf: Option<SharedShelf>,
+    /// Largest package that is taken, bytes.
+    pub upload_bytes_max: usize,
+    /// Reads packages that are already on this machine.
+    pub import: Import,
     /// Which actors there are.
     pub registry: Registry,
     /// Where metrics are rendered.

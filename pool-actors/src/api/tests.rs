@@ -232,6 +232,8 @@ impl Rig {
             row_view: Arc::new(|row| crate::algorithm::deployment::view(row, None)),
             deploy_defaults: deploy_defaults(),
             shelf: None,
+            upload_bytes_max: 1_000,
+            import: Arc::new(|_| Err("nothing is imported".to_owned())),
             registry: Registry::new(),
             metrics: MetricsHandle::install(),
             admin_token: TOKEN.into(),

@@ -12,8 +12,9 @@ use pool_engine::Registry;
 
 use super::chain;
 use crate::{
+    adapters::package_shelf::FolderShelf,
     adapters::{StoreThread, disk_folder::FolderDisk, sqlite::SqliteStore, system_clock::SystemClock},
-    api::{Assets, Currency, MetricsHandle},
+    api::{Assets, Currency, Import, MetricsHandle},
     config::Config,
     error::{Code, Failure},
     ports::{
@@ -82,7 +83,7 @@ impl Parts {
             disk: Arc::new(disk),
             store: Arc::new(store.clone()),
             deployments: Arc::new(store),
-            shelf: None,
+            shelf: Some(shelf(config)),
             store_threads: store_threads.into(),
             algorithm,
             accounts: chain::account_check(&config.chain),
@@ -92,6 +93,34 @@ impl Parts {
             assets,
         })
     }
+}
+
+/// Packages are kept below the data folder.
+fn shelf(config: &Config) -> SharedShelf {
+    let data_dir = &config.pool.data_dir;
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    Arc::new(FolderShelf::new(
+        data_dir.join("packages"),
+        data_dir.join(&config.algorithms.trusted_keys),
+        u32::try_from(threads).unwrap_or(1),
+    ))
+}
+
+/// Reads files of the import folder, and of no other: what a path leads to is looked at, links included.
+pub(super) fn importer(folder: &Path) -> Import {
+    let folder = folder.to_owned();
+    Arc::new(move |path| {
+        if folder.as_os_str().is_empty() {
+            return Err("staging by path is off: set algorithms.import_dir, or upload the package".to_owned());
+        }
+        let unusable = |error: std::io::Error| format!("{path}: {error}");
+        let root = folder.canonicalize().map_err(|error| format!("algorithms.import_dir: {error}"))?;
+        let wanted = root.join(path).canonicalize().map_err(unusable)?;
+        if !wanted.starts_with(&root) {
+            return Err(format!("{path} is outside the import folder"));
+        }
+        std::fs::read(&wanted).map_err(unusable)
+    })
 }
 
 /// Where the embedded database is.

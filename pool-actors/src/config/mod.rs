@@ -200,6 +200,13 @@ section! {
     Algorithms {
         /// The one in force; a deployed upgrade of the same function takes its place.
         active: String = "blake2s".into(),
+        /// Public keys whose packages may run: a TOML file of [[key]] tables (id, name, public_key, permissions). A relative
+        /// path is below `pool.data_dir`; without the file, no package is taken.
+        trusted_keys: PathBuf = "trusted-keys.toml".into(),
+        /// Folder from which packages may be staged by path. Empty = by upload only.
+        import_dir: PathBuf = PathBuf::new(),
+        /// Largest package that is taken, bytes.
+        upload_bytes_max: usize = 33_554_432,
         /// Deployments: time in shadow, seconds, unless the operator says otherwise.
         shadow_duration_s: u64 = 300,
         /// Part of the shares that both generations hash in shadow, basis points (100 = 1%).

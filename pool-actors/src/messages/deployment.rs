@@ -71,16 +71,6 @@ pub enum DeployError {
     /// One at a time.
     #[error("deployment {0} is under way: wait for its end, or roll it back")]
     InProgress(u64),
-    /// The package's manifest names others.
-    #[error("{package} may replace {allowed} only, and {active} is active")]
-    MayNotReplace {
-        /// The package.
-        package: String,
-        /// What it may replace.
-        allowed: String,
-        /// What is active.
-        active: String,
-    },
     /// Another hash function, which this pool can't move miners to.
     #[error(
         "{to} computes another function than {from}: the pool deploys upgrades of the active function only; to mine another one, set algorithms.active and restart"

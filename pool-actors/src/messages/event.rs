@@ -7,7 +7,6 @@ use pool_domain::{difficulty::Difficulty, ids::SessionId, units::TimeMs};
 use serde::Serialize;
 
 use super::{block::BlockView, deployment::DeploymentView, live::PoolSnapshot};
-use crate::ports::packages::StageCheck;
 
 /// A thing that happened. Serialised as it is to the dashboard feed.
 #[derive(Debug, Clone, Serialize)]
@@ -45,8 +44,8 @@ pub enum PoolEvent {
     Staging {
         /// Digest or name of the upload.
         upload: String,
-        /// The check just made; `None` when it is over.
-        check: Option<StageCheck>,
+        /// The check that begins; `None` when it is over.
+        check: Option<String>,
     },
     /// Something for the security log: a ban, a refused handshake.
     SecurityEvent {

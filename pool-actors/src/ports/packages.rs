@@ -61,6 +61,9 @@ pub struct StageCheck {
     pub ok: bool,
     /// info, warning, error, critical.
     pub severity: String,
+    /// Stable code, if there is something wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// In a sentence.
     pub message: String,
 }
@@ -74,10 +77,21 @@ pub struct StageReport {
     pub hashrate: u64,
     /// Hashes a second that its author promises; 0 = nothing promised.
     pub expected_hashrate: u64,
-    /// Measured over expected, in thousandths.
-    pub score_permille: u64,
     /// What an operator should know before deploying.
     pub warnings: Vec<String>,
+    /// What to do now.
+    pub next_steps: Vec<String>,
+}
+
+/// What one can do about a package that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Advice {
+    /// One sentence.
+    pub action: String,
+    /// A command that does it or shows more.
+    pub command: Option<String>,
+    /// low, medium, high or critical.
+    pub priority: String,
 }
 
 /// An algorithm that can be deployed.
@@ -124,22 +138,23 @@ impl Package {
 pub struct PackageError {
     /// Stable code of the step that refused it.
     pub code: String,
+    /// The package is good, but not for this machine or engine.
+    pub incompatible: bool,
     /// What is wrong, and where.
     pub message: String,
     /// What to do.
-    pub advice: Vec<String>,
+    pub advice: Vec<Advice>,
     /// The checks made so far.
     pub checks: Vec<StageCheck>,
 }
 
 /// Keeps packages. Both calls take seconds and block: they belong on a thread of their own.
 pub trait PackageShelf: Send + Sync + 'static {
-    /// Checks a package (the bytes of its zip), keeps it, and loads it. `progress` is told each check as it is made.
+    /// Checks a package (the bytes of its zip), keeps it, and loads it. `progress` is told each check as it begins.
     ///
     /// # Errors
     /// [`PackageError`] of the first check that refuses it.
-    fn stage(&self, package: Vec<u8>, progress: &mut dyn FnMut(&StageCheck))
-    -> Result<Package, PackageError>;
+    fn stage(&self, package: Vec<u8>, progress: &dyn Fn(&str)) -> Result<Package, PackageError>;
 
     /// Loads what was staged before.
     ///

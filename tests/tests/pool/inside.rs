@@ -1,6 +1,6 @@
 //! A pool inside this process, between a simulated node's RPC and real Stratum sockets: its parts can be made to fail.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use pool_actors::{
     adapters::disk_folder::FolderDisk,
@@ -75,6 +75,11 @@ impl Inside {
 
     pub(crate) fn miners(&self) -> SwarmHandle {
         mining::miners(self.pool.stratum_addresses()[0].0, "blake2s", 4, None)
+    }
+
+    /// Its data folder.
+    pub(crate) fn data(&self) -> &Path {
+        &self.config.pool.data_dir
     }
 
     /// Waits for the pool's own end.

@@ -13,9 +13,14 @@ use plugin_sdk::{
 };
 use pool_actors::{
     messages::deployment::StagePackage,
-    ports::packages::{Package, PackageError, PackageRef, PackageShelf, PackageSource, StageCheck},
+    ports::packages::{Package, PackageError, PackageRef, PackageShelf, PackageSource},
 };
-use pool_engine::Registry;
+use pool_engine::{
+    Registry,
+    package::{MANIFEST, TEST_VECTORS, WASM},
+    signature::SecretKey,
+    trust::{Permission, TrustedKey, trust_entry},
+};
 use pool_tests::pool::{ADMIN_TOKEN, PATIENCE};
 use serde_json::{Value, json};
 use simulations::miners::SwarmHandle;
@@ -86,7 +91,7 @@ fn package(version: &str, fault: Fault) -> Package {
 struct Shelf;
 
 impl PackageShelf for Shelf {
-    fn stage(&self, _: Vec<u8>, _: &mut dyn FnMut(&StageCheck)) -> Result<Package, PackageError> {
+    fn stage(&self, _: Vec<u8>, _: &dyn Fn(&str)) -> Result<Package, PackageError> {
         Err(gone())
     }
 
@@ -97,7 +102,13 @@ impl PackageShelf for Shelf {
 
 fn gone() -> PackageError {
     let message = "the package is gone from the shelf".to_owned();
-    PackageError { code: "PACKAGE_GONE".to_owned(), message, advice: Vec::new(), checks: Vec::new() }
+    PackageError {
+        code: "PACKAGE_GONE".to_owned(),
+        incompatible: false,
+        message,
+        advice: Vec::new(),
+        checks: Vec::new(),
+    }
 }
 
 impl Inside {
@@ -263,6 +274,83 @@ async fn a_restart_goes_on_where_the_deployment_was_or_goes_back() {
     let over = pool.deployment_until(&id, "rolled back", |body| body["status"] == "rolled_back").await;
     assert!(over["rollback"]["detail"].as_str().unwrap().contains("gone from the shelf"), "{over:#}");
     more_shares(&swarm, "all the restarts").await;
+    swarm.end();
+    let folder = pool.stop().await;
+    assert_durable(&swarm, journal_of(&folder));
+}
+
+/// The wasm module of blake2s, signed.
+fn signed_package(key: &SecretKey) -> Vec<u8> {
+    let wasm = concat!(env!("CARGO_MANIFEST_DIR"), "/../pool-actors/engine/tests/fixtures/blake2s.wasm");
+    let manifest = json!({
+        "name": "blake2s", "version": "0.1.0", "description": "BLAKE2s", "author": "tests", "license": "MIT",
+        "compatibility": {
+            "min_engine_version": "1.0.0", "supported_platforms": ["linux"], "memory_requirements": "64MB",
+        },
+        "algorithm": {
+            "hash_function": "blake2s", "output_size": 32, "difficulty_adjustment": "standard",
+            "target_block_time": 30, "initial_difficulty": 1000,
+        },
+        "performance": { "expected_hashrate": "1000", "memory_usage": "low", "cpu_intensive": false },
+    });
+    let header = [7; 80];
+    let hash = Registry::linked_in().find("blake2s").unwrap().hash(&header).unwrap();
+    let vectors =
+        json!({ "version": 1, "vectors": [{ "input": hex::encode(header), "hash": hex::encode(hash) }] });
+    let entries = [
+        (MANIFEST, manifest.to_string().into_bytes()),
+        (WASM, std::fs::read(wasm).unwrap()),
+        (TEST_VECTORS, vectors.to_string().into_bytes()),
+    ];
+    let package = pool_engine::package::Package::from_entries(entries).unwrap();
+    let signature = key.sign(&package.digest());
+    package.with_signature(&signature).to_zip().unwrap()
+}
+
+#[actix_rt::test]
+async fn a_package_is_uploaded_deployed_and_in_force_after_a_restart() {
+    let mut pool = Inside::start(|_| {}).await;
+    let mut swarm = pool.miners();
+    let key = SecretKey::from_seed(&[9; 32]);
+    let zip = signed_package(&key);
+    let upload = async |pool: &Inside, zip: &[u8]| {
+        let mut form =
+            b"--b0\r\nContent-Disposition: form-data; name=\"package\"; filename=\"p.zip\"\r\n\r\n".to_vec();
+        form.extend_from_slice(zip);
+        form.extend_from_slice(b"\r\n--b0--\r\n");
+        let url = format!("http://{}/api/algorithms/stage", pool.pool.http_address());
+        let request =
+            reqwest::Client::new().post(url).header("content-type", "multipart/form-data; boundary=b0");
+        let answer = request.bearer_auth(ADMIN_TOKEN).body(form).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let (status, refused) = upload(&pool, &zip).await;
+    let details = &refused["error"]["details"];
+    assert_eq!((status, &details["package_code"]), (422, &json!("KEY_UNKNOWN")), "{refused:#}");
+    let trusted = TrustedKey {
+        name: "tests".to_owned(),
+        key: key.public(),
+        permissions: vec![Permission::Wasm],
+        revoked: None,
+    };
+    std::fs::write(pool.data().join("trusted-keys.toml"), trust_entry(&trusted)).unwrap();
+    let (status, _) = upload(&pool, &zip[..zip.len() - 9]).await;
+    assert_eq!(status, 422);
+    let (status, staged) = upload(&pool, &zip).await;
+    assert_eq!((status, &staged["algorithm_id"]), (200, &json!("blake2s_0.1.0")), "{staged:#}");
+    assert_eq!(staged["validation_results"].as_array().unwrap().len(), 8);
+    let id = pool.deploy(fast()).await;
+    let done = pool.deployment_until(&id, "over", |body| {
+        body["status"] == "completed" || body["status"] == "rolled_back"
+    });
+    let done = done.await;
+    assert_eq!(done["status"], "completed", "{done:#}");
+    more_shares(&swarm, "a swap to wasm").await;
+    assert_unnoticed(&swarm);
+    pool = pool.restart(|_| {}).await;
+    let (_, status) = pool.call("GET", "/api/algorithms/status", Value::Null).await;
+    assert_eq!(status["active_algorithm"]["source"], "package", "{status:#}");
+    more_shares(&swarm, "the restart").await;
     swarm.end();
     let folder = pool.stop().await;
     assert_durable(&swarm, journal_of(&folder));
