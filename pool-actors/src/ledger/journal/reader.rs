@@ -207,6 +207,15 @@ pub struct Cursor {
     buffer: Vec<u8>,
 }
 
+/// What reading on finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SegmentTurn {
+    /// A segment is open, with more to read or its end not known yet.
+    Open,
+    /// The open one has no more records: another follows.
+    Ended,
+}
+
 struct OpenSegment {
     info: SegmentInfo,
     file: Box<dyn DiskFile>,
@@ -247,7 +256,7 @@ impl Cursor {
         let committed = self.reader.committed().0;
         let start = self.wanted;
         while self.wanted <= committed && self.wanted - start < records_min {
-            self.open_segment()?;
+            self.open_segment(true)?;
             self.one_frame(&mut named)?;
         }
         Ok(self.wanted - start)
@@ -266,7 +275,8 @@ impl Cursor {
         let committed = self.reader.committed().0;
         let start = self.wanted;
         while self.wanted <= committed && self.wanted - start < records_min {
-            if self.open_segment()? && self.wanted > start {
+            // The names must stay those of the records that were handed out.
+            if self.open_segment(self.wanted == start)? == SegmentTurn::Ended {
                 break;
             }
             self.one_frame(&mut visit)?;
@@ -288,13 +298,19 @@ impl Cursor {
         JournalFault::Damaged { place: self.reader.disk.place(), segment: file_name(segment), offset, what }
     }
 
-    /// Makes sure that a segment is open whose next frame is to be read; whether it is another than before.
-    fn open_segment(&mut self) -> Result<bool, JournalFault> {
+    /// Makes sure that a segment is open whose next frame is to be read, unless that means to leave one and `may_leave`
+    /// is false.
+    fn open_segment(&mut self, may_leave: bool) -> Result<SegmentTurn, JournalFault> {
         let (info, expected) = match &self.segment {
             None => (self.reader.catalogue.holding(self.wanted), None),
             Some(open) => match self.reader.catalogue.after(open.info.index) {
-                Some(next) if next.first_seq == open.next_seq => (Some(next), open.last_hash),
-                _ => return Ok(false),
+                Some(next) if next.first_seq == open.next_seq => {
+                    if !may_leave {
+                        return Ok(SegmentTurn::Ended);
+                    }
+                    (Some(next), open.last_hash)
+                }
+                _ => return Ok(SegmentTurn::Open),
             },
         };
         let Some(info) = info else {
@@ -324,7 +340,7 @@ impl Cursor {
             last_hash: Some(header.prev_hash),
             names: Names::default(),
         });
-        Ok(true)
+        Ok(SegmentTurn::Open)
     }
 
     fn one_frame(
