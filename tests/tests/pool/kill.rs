@@ -124,15 +124,20 @@ async fn resubmits_after_a_kill(fault: &str) {
         blocks.iter().all(|block| ["paid", "void"].iter().any(|status| block["status"] == *status))
     };
     pool.until("/api/blocks?limit=500", |_, page| settled(page["items"].as_array().unwrap())).await;
-    let stats = pool.until("/api/stats", |_, stats| stats["ledger"]["pending"] == "0").await;
-    mining::assert_balanced(&stats);
-    let paid: Vec<Value> =
-        blocks(&pool).await.into_iter().filter(|block| block["status"] == "paid").collect();
-    assert!(paid.iter().any(|block| open.iter().any(|hash| block["hash"] == hash.as_str())), "{open:?}");
-    // Credited once: what miners and pool hold is what the blocks earned, and no more.
+    let settled = blocks(&pool).await;
+    for hash in &open {
+        let times = settled.iter().filter(|block| block["hash"] == hash.as_str()).count();
+        assert_eq!(times, 1, "{hash} is in the list once");
+    }
+    // Credited once: what miners and pool come to hold is what the blue blocks earned, and no more.
+    let paid: Vec<_> = settled.iter().filter(|block| block["status"] == "paid").collect();
     let earned: i128 = paid.iter().map(|block| amount(&block["reward"])).sum();
-    let ledger = &stats["ledger"];
-    assert_eq!(amount(&ledger["confirmed"]) + amount(&ledger["fee_confirmed"]), earned, "{stats:#}");
+    let credited = |stats: &Value| {
+        let ledger = &stats["ledger"];
+        ledger["pending"] == "0" && amount(&ledger["confirmed"]) + amount(&ledger["fee_confirmed"]) == earned
+    };
+    let stats = pool.until("/api/stats", |_, stats| credited(stats)).await;
+    mining::assert_balanced(&stats);
     println!("{fault}: {} blocks without a verdict at the kill, {} paid in all", open.len(), paid.len());
 }
 
