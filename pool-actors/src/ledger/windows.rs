@@ -93,6 +93,8 @@ struct StoredWindow {
     previous: ShareSeq,
     before_previous: ShareSeq,
     network_work: Work,
+    /// Of shares that are no longer held, too: a share that comes late must not look like the end of a long pause.
+    newest_at: TimeMs,
 }
 
 /// The windows of all hash functions.
@@ -126,6 +128,12 @@ struct WorkerPlace {
     account: AccountPlace,
 }
 
+impl Default for WorkerPlace {
+    fn default() -> Self {
+        Self { window: u32::MAX, account: AccountPlace::default() }
+    }
+}
+
 impl Places {
     /// Makes room for all the names there are now.
     fn follow(&mut self, names: &FeedNames, mut window_of: impl FnMut(&AlgorithmName) -> usize) {
@@ -135,8 +143,12 @@ impl Places {
         for name in &names.algorithms[self.windows.len()..] {
             self.windows.push(window_of(name));
         }
-        let unknown = WorkerPlace { window: u32::MAX, account: AccountPlace::default() };
-        self.workers.resize(names.workers.len(), unknown);
+        self.workers.resize(names.workers.len(), WorkerPlace::default());
+    }
+
+    /// A window was made anew: places in the old one mean other accounts in it.
+    fn forget(&mut self) {
+        self.workers.fill(WorkerPlace::default());
     }
 }
 
@@ -173,6 +185,7 @@ impl Windows {
                 previous: state.previous,
                 before_previous: state.before_previous,
                 network_work: state.network_work,
+                newest_at: state.newest_at,
                 changed: false,
                 ..Tracked::new(empty_after(ShareSeq(mark.oldest.0.saturating_sub(1))))
             };
@@ -299,7 +312,9 @@ impl Windows {
         } else if matches!(weighed, Err(WindowError::Truncated { .. })) {
             tracked.shares = rebuilt(algorithm, position, feed)?;
             weighed = policy.scheme.weigh(&mut tracked.shares, &found);
+            self.places.forget();
         }
+        let tracked = self.tracked(algorithm);
         if anchor > tracked.previous {
             tracked.before_previous = tracked.previous;
             tracked.previous = anchor;
@@ -336,6 +351,7 @@ impl Windows {
                 previous: tracked.previous,
                 before_previous: tracked.before_previous,
                 network_work: tracked.network_work,
+                newest_at: tracked.newest_at,
             };
             marks.push(WindowMark {
                 algorithm: algorithm.clone(),
