@@ -75,6 +75,11 @@ export async function keyboardWorks(page) {
 
 /** No violation that axe calls serious or critical, contrast included. */
 export async function accessible(page, where) {
+  // Nobody reads a colour half way to another one, and the pointer may have come to lie on a button.
+  await page.evaluate(() => {
+    const ending = document.getAnimations().filter((it) => it.effect?.getComputedTiming().endTime !== Infinity);
+    return Promise.all(ending.map((it) => it.finished.catch(() => undefined)));
+  });
   await page.evaluate(axeSource);
   const found = await page.evaluate(async () => {
     const { violations } = await window.axe.run(document, { resultTypes: ["violations"] });
