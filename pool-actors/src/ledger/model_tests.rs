@@ -32,8 +32,6 @@ use crate::{
 
 const SHARE_WAIT_MS: u64 = 10_000;
 const RETIRED_MS: u64 = 7 * 24 * 3_600 * 1_000;
-/// Records come later than what they tell of by less than this.
-const SHARE_LATE_MS: u64 = 15_000;
 
 /// A record, with names in place of numbers.
 #[derive(Debug, Clone)]
@@ -286,12 +284,6 @@ impl World {
         self.journal.0.push(Line { seq, what: what.into() });
     }
 
-    /// Writes the oldest record that is under way; whether there was one.
-    fn deliver(&mut self) -> bool {
-        let record = self.deferred.pop_front();
-        record.map(|record| self.append(record)).is_some()
-    }
-
     fn take(&mut self) {
         for record in &self.journal.0[self.told_through..] {
             self.told.push(Told::Record(record.clone()));
@@ -359,7 +351,11 @@ impl World {
                     Order::ShareLost => self.append(found),
                 }
             }
-            Op::Deliver => _ = self.deliver(),
+            Op::Deliver => {
+                if let Some(record) = self.deferred.pop_front() {
+                    self.append(record);
+                }
+            }
             Op::Verdict { which, accepted } => {
                 if let Some(hash) = self.pick(which) {
                     let refusal = (!accepted).then(|| "bad-diffbits".to_owned());
@@ -391,11 +387,7 @@ impl World {
                 self.cut();
                 self.told.push(Told::Observed(seen, at));
             }
-            Op::Pause(ms) => {
-                // What is under way comes late by minutes, not by days.
-                while ms > SHARE_LATE_MS && self.deliver() {}
-                self.now += ms;
-            }
+            Op::Pause(ms) => self.now += ms,
             Op::Expect { algorithm: which, work } => self.book.expect(&algorithm(which), Work(work)),
             Op::Crash => {
                 self.deferred.clear();

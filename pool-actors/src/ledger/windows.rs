@@ -339,7 +339,9 @@ impl Windows {
         for (algorithm, index) in &self.by_algorithm {
             let tracked = &mut self.tracked[*index];
             if self.newest_at.since(tracked.newest_at) > RETIRED_MS && !tracked.shares.is_empty() {
-                tracked.shares.begin_anew();
+                // Not for good: only the function's next share tells whether its window ends here. If that one is from
+                // before the pause, the window is rebuilt from the journal.
+                tracked.shares.prune_through(tracked.shares.newest());
                 tracked.changed = true;
             }
             if !std::mem::take(&mut tracked.changed) {
