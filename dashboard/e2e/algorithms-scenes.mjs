@@ -15,6 +15,9 @@ const zip = (name = "algorithm-package-blake3-v1.1.0.zip", size = 148_000) => ({
   buffer: Buffer.alloc(size, 7),
 });
 
+/** Waits until a text can be read: it may stand in several places, such as a panel, the history and a toast. */
+const see = (page, text, options) => page.getByText(text, options).first().waitFor({ timeout: waitMs });
+
 async function unlock(page, token = "operator-token") {
   await page.getByPlaceholder("operator token").fill(token);
   await page.getByRole("button", { name: "UNLOCK" }).click();
@@ -53,7 +56,7 @@ await scene(
     await page.getByTestId("active").waitFor({ timeout: waitMs });
     await act("algorithms-off");
     await page.reload();
-    await page.getByText("THIS_POOL_SERVES_NO_ALGORITHM_ROUTES").waitFor({ timeout: waitMs });
+    await see(page, "THIS_POOL_SERVES_NO_ALGORITHM_ROUTES");
     assert.equal(await page.getByRole("link", { name: "ALGORITHMS", exact: true }).count(), 0);
     await bothSizes(page, "unserved");
     await page.goto(url);
@@ -66,12 +69,12 @@ await scene(
 await scene(
   "algorithms: a visitor sees what is public and can change nothing",
   async ({ page }) => {
-    await page.getByText("NOTHING_STAGED").waitFor({ timeout: waitMs });
+    await see(page, "NOTHING_STAGED");
     assert.ok(await page.getByRole("button", { name: "DEPLOY…" }).isDisabled());
     assert.ok(await page.locator('input[type="file"]').isDisabled());
     await page.getByPlaceholder("operator token").fill("wrong");
     await page.getByRole("button", { name: "UNLOCK" }).click();
-    await page.getByText("UNAUTHORIZED", { exact: true }).waitFor({ timeout: waitMs });
+    await see(page, "UNAUTHORIZED", { exact: true });
     await bothSizes(page, "visitor");
   },
   { path },
@@ -82,7 +85,7 @@ await scene(
   async ({ page, act }) => {
     await act("stage-now");
     await unlock(page, "viewer-token");
-    await page.getByText("Deploying needs the operator role.").waitFor({ timeout: waitMs });
+    await see(page, "Deploying needs the operator role.");
     assert.ok(await page.getByRole("button", { name: "DEPLOY…" }).isDisabled());
     await bothSizes(page, "viewer");
   },
@@ -93,22 +96,22 @@ await scene(
   "algorithms: upload, report, deploy, pause, advance, roll back",
   async ({ page, url, act }) => {
     await unlock(page);
-    await page.getByText("NOTHING_STAGED").waitFor({ timeout: waitMs });
+    await see(page, "NOTHING_STAGED");
     await bothSizes(page, "empty");
     await page.locator('input[type="file"]').setInputFiles(zip("notes.txt"));
-    await page.getByText("NOT_A_PACKAGE").waitFor({ timeout: waitMs });
+    await see(page, "NOT_A_PACKAGE");
     await page.locator('input[type="file"]').setInputFiles(zip(undefined, 4_000_000));
-    await page.getByText(/The pool checks signature/).waitFor({ timeout: waitMs });
+    await see(page, /The pool checks signature/);
     await full(page, "uploading");
-    await page.getByText("blake3_1.1.0 is staged").waitFor({ timeout: waitMs });
-    await page.getByText("8 of 8 checks passed").waitFor({ timeout: waitMs });
+    await see(page, "blake3_1.1.0 is staged");
+    await see(page, "8 of 8 checks passed");
     await bothSizes(page, "staged");
 
     await page.getByRole("button", { name: "DEPLOY…" }).click();
     await page.getByRole("dialog").waitFor({ timeout: waitMs });
     await page.getByLabel("Phases, % of sessions").fill("50, 20, 100");
     await page.getByRole("button", { name: "DEPLOY NOW" }).click();
-    await page.getByText("Rising percentages, the last one 100, such as 5, 25, 100.").waitFor({ timeout: waitMs });
+    await see(page, "Rising percentages, the last one 100, such as 5, 25, 100.");
     await accessible(page, "the dialog with a mistake");
     await page.getByLabel("Phases, % of sessions").fill("5, 10, 25, 50, 75, 100");
     await page.screenshot({ path: join(folder, "algorithms-dialog.png") });
@@ -124,7 +127,7 @@ await scene(
     await page.getByRole("dialog").getByText("MIGRATION_FAILED", { exact: true }).waitFor({ timeout: waitMs });
     await act("mend");
     await page.getByRole("button", { name: "DEPLOY NOW" }).click();
-    await page.getByText("MIGRATION_IN_PROGRESS").waitFor({ timeout: waitMs });
+    await see(page, "MIGRATION_IN_PROGRESS");
     const [config] = await (await fetch(`${url}/fixture/configs`)).json();
     assert.deepEqual(config, {
       strategy: "gradual",
@@ -142,7 +145,7 @@ await scene(
     await bothSizes(page, "running");
     await page.getByRole("button", { name: "PAUSE" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "PAUSE" }).click();
-    await page.getByText("PAUSED", { exact: true }).waitFor({ timeout: waitMs });
+    await page.locator(".migration").getByText("PAUSED", { exact: true }).waitFor({ timeout: waitMs });
     assert.ok(await page.getByRole("button", { name: "ADVANCE" }).isDisabled());
     await full(page, "paused");
     await page.getByRole("button", { name: "ROLL BACK" }).click();
@@ -151,7 +154,7 @@ await scene(
     await page.getByRole("dialog").waitFor({ state: "detached", timeout: waitMs });
     await page.getByRole("button", { name: "ROLL BACK" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "ROLL BACK" }).click();
-    await page.getByText("Rolled back: an operator asked for it.").first().waitFor({ timeout: waitMs });
+    await see(page, "Rolled back: an operator asked for it.");
     await page.getByTestId("migration").getByText("IDLE").waitFor({ timeout: waitMs });
   },
   { path },
@@ -163,16 +166,13 @@ await scene(
     await act("stage-now");
     await unlock(page);
     await act("deploy-now");
-    await page.getByText("MIGRATION_IN_PROGRESS").waitFor({ timeout: waitMs });
+    await see(page, "MIGRATION_IN_PROGRESS");
     await act("degrade");
-    await page.getByText("DEGRADED").first().waitFor({ timeout: waitMs });
+    await see(page, "DEGRADED");
     await full(page, "degraded");
     await act("wrong-hash");
     await page.getByTestId("migration").getByText("IDLE").waitFor({ timeout: waitMs });
-    await page
-      .getByText(/Rolled back: old and new code gave different hashes/)
-      .first()
-      .waitFor({ timeout: waitMs });
+    await see(page, /Rolled back: old and new code gave different hashes/);
     await page.locator(".deployment-head").first().click();
     await bothSizes(page, "wrong-hash");
   },
@@ -203,12 +203,12 @@ await scene(
     await unlock(page);
     await page.getByRole("button", { name: "DEPLOY…" }).click();
     await page.getByRole("button", { name: "DEPLOY NOW" }).click();
-    await page.getByText("Confirm that there is no way back.").waitFor({ timeout: waitMs });
+    await see(page, "Confirm that there is no way back.");
     await accessible(page, "no way back");
     await page.screenshot({ path: join(folder, "algorithms-no-way-back.png") });
     await page.getByLabel(/blake3_1.1.0 declares rollback_supported: false/).check();
     await page.getByRole("button", { name: "DEPLOY NOW" }).click();
-    await page.getByText("MIGRATION_IN_PROGRESS").waitFor({ timeout: waitMs });
+    await see(page, "MIGRATION_IN_PROGRESS");
   },
   { path },
 );
@@ -267,14 +267,14 @@ await scene(
       const buffer = Buffer.from(await realPackage(spoil));
       await page.locator('input[type="file"]').setInputFiles({ name, mimeType: "application/zip", buffer });
     };
-    await page.getByText("NOTHING_RUN").waitFor({ timeout: waitMs });
+    await see(page, "NOTHING_RUN");
     await choose(false);
-    await page.getByText("IN_THIS_BROWSER").waitFor({ timeout: waitMs });
-    await page.getByText(/none wrong/).waitFor({ timeout: waitMs });
+    await see(page, "IN_THIS_BROWSER");
+    await see(page, /none wrong/);
     await bothSizes(page, "bench");
     await choose(true);
-    await page.getByText(/Vector 4 .*came out wrong/).waitFor({ timeout: waitMs });
-    await page.getByText("IN_THIS_BROWSER").waitFor({ timeout: waitMs });
+    await see(page, /Vector 4 .*came out wrong/);
+    await see(page, "IN_THIS_BROWSER");
     await bothSizes(page, "bench-wrong");
     const refused = await page.evaluate(async () => {
       try {

@@ -19,12 +19,19 @@ echo "property tests: PROPTEST_RNG_SEED=$PROPTEST_RNG_SEED"
 DAGPOOL_BIN="$(cargo metadata --format-version 1 --no-deps | grep -o '"target_directory":"[^"]*"' | cut -d'"' -f4)/debug/dagpool"
 export DAGPOOL_BIN
 
+# blame NAME: the end of what it printed is repeated below all gates, where it is looked for.
+blame() {
+  failures+=("$1")
+  sed 's/\x1b\[[0-9;]*m//g' "$log/out" | tail -60 >"$log/$((${#failures[@]} - 1))"
+}
+
 # gate NAME COMMAND...: one pass or one failure.
 gate() {
   local name=$1; shift
   local start=$SECONDS
   echo "== $name"
-  if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); failures+=("$name"); fi
+  "$@" 2>&1 | tee "$log/out"
+  if [ "${PIPESTATUS[0]}" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); blame "$name"; fi
   echo "   $name: $((SECONDS - start)) s"
 }
 
@@ -42,7 +49,7 @@ counted() {
   f=$(grep -oE '[0-9]+ (failed|timed out)' <<<"$line" | grep -oE '[0-9]+' | paste -sd+)
   passed=$((passed + ${p:-0})); f=$((${f:-0})); failed=$((failed + f))
   if [ "$status" -ne 0 ] || [ -z "$p" ]; then
-    failures+=("$name")
+    blame "$name"
     [ "${f:-0}" -gt 0 ] || failed=$((failed + 1))
   fi
   echo "   $name: $((SECONDS - start)) s"
@@ -63,6 +70,9 @@ gate "coverage gates" tests/tools/coverage.sh
 gate "dependency policy" tests/tools/deny.sh
 
 echo "total: $SECONDS s"
-for name in "${failures[@]+"${failures[@]}"}"; do echo "FAILED: $name"; done
+for i in "${!failures[@]}"; do
+  echo "FAILED: ${failures[$i]}, which ended with:"
+  sed 's/^/  | /' "$log/$i"
+done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
