@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+pub use pool_domain::catalogue::Code;
+
 /// A failure with a stable code. Displayed as one sentence, the advice, and the code in brackets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -11,52 +13,6 @@ pub struct Failure {
     pub what: String,
     /// What to do about it.
     pub advice: String,
-}
-
-macro_rules! codes {
-    ($($(#[doc = $doc:expr])* $variant:ident = $text:literal),* $(,)?) => {
-        /// Stable failure codes; never renamed, never reused.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Code { $($(#[doc = $doc])* $variant),* }
-
-        impl Code {
-            /// Every code, for the documentation page.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// Its stable name.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),* }
-            }
-        }
-    };
-}
-
-codes! {
-    /// The configuration can't be used.
-    ConfigInvalid = "CONFIG_INVALID",
-    /// A file of the configuration (or a secret it names) can't be read.
-    ConfigUnreadable = "CONFIG_UNREADABLE",
-    /// A listening address is taken or not ours.
-    AddressUnavailable = "ADDRESS_UNAVAILABLE",
-    /// The data folder can't be written.
-    DataDirUnwritable = "DATA_DIR_UNWRITABLE",
-    /// The data folder belongs to a node of another number (`pool.node_id`).
-    NodeIdChanged = "NODE_ID_CHANGED",
-    /// Another pool process uses the same data folder.
-    DataDirInUse = "DATA_DIR_IN_USE",
-    /// The share journal is damaged where no crash can damage it, or could not be opened.
-    JournalUnusable = "JOURNAL_UNUSABLE",
-    /// The store (database) can't be used.
-    StoreUnusable = "STORE_UNUSABLE",
-    /// The node can't be used.
-    NodeUnusable = "NODE_UNUSABLE",
-    /// An algorithm is not known.
-    AlgorithmUnknown = "ALGORITHM_UNKNOWN",
-    /// An actor that must not die did, or kept dying.
-    ActorFailed = "ACTOR_FAILED",
-    /// The system refused a resource (threads, files).
-    SystemRefused = "SYSTEM_REFUSED",
 }
 
 impl Failure {

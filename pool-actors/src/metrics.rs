@@ -57,6 +57,8 @@ pub const AUTH_FAILURES_TOTAL: &str = "dagpool_auth_failures_total";
 pub const MESSAGES_UNDELIVERED_TOTAL: &str = "dagpool_messages_undelivered_total";
 /// Requests to the API that were refused because their address asks too often.
 pub const HTTP_LIMITED_TOTAL: &str = "dagpool_http_limited_total";
+/// Errors by `code` and `severity`, of requests and of the pool itself.
+pub const ERRORS_TOTAL: &str = "dagpool_errors_total";
 /// The pool's hash rate, hashes per second, by `algorithm`.
 pub const HASHRATE: &str = "dagpool_hashrate";
 /// The network's difficulty in expected hashes, by `algorithm`.
@@ -101,6 +103,7 @@ pub fn describe() {
         "Messages to an actor that were given up (given_up), or handed back because it was down (dead)"
     );
     describe_counter!(HTTP_LIMITED_TOTAL, "Requests refused because their address asks too often");
+    describe_counter!(ERRORS_TOTAL, "Errors by code and severity, of requests and of the pool itself");
     describe_gauge!(HASHRATE, "The pool's hash rate in hashes per second, by algorithm");
     describe_gauge!(NETWORK_DIFFICULTY, "The network's difficulty in expected hashes, by algorithm");
 }

@@ -1,5 +1,5 @@
 //! BLAKE2s that breaks on request: a header that begins with [`TRIGGER`] and the number of a [`Fault`] gets that fault.
-//! Every other header is hashed rightly, but for one in a million ([`is_rare`]).
+//! Every other header is hashed rightly, but for one in a million ([`is_rare`]), or one in 4096 ([`is_sometimes`]).
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
@@ -54,6 +54,17 @@ pub fn header(fault: Fault) -> Header {
 #[must_use]
 pub fn is_rare(hash: &Hash) -> bool {
     hash[31] == 0 && hash[30] == 0 && hash[29] & 0x0f == 0
+}
+
+/// Whether a hash is one of those, one in 4096, that a version with the feature `wrong-sometimes` gets wrong: its last
+/// 12 bits are zero, which makes it a good share.
+#[must_use]
+pub fn is_sometimes(hash: &Hash) -> bool {
+    hash[31] == 0 && hash[30] & 0xf0 == 0
+}
+
+fn is_wrong(hash: &Hash) -> bool {
+    is_rare(hash) || cfg!(feature = "wrong-sometimes") && is_sometimes(hash)
 }
 
 /// The algorithm.
@@ -134,7 +145,7 @@ impl HashFunction for Faulty {
         let hash = right(input);
         let fault = match input.strip_prefix(&TRIGGER) {
             Some([number, ..]) if input.len() == HEADER_SIZE => *number,
-            _ => return Ok(if is_rare(&hash) { flipped(hash) } else { hash }),
+            _ => return Ok(if is_wrong(&hash) { flipped(hash) } else { hash }),
         };
         match fault {
             1 => Ok(flipped(hash)),
@@ -197,5 +208,6 @@ mod tests {
         assert_eq!(Faulty.hash(&slow), Ok(right(&slow)));
         assert!(std::panic::catch_unwind(|| Faulty.hash(&header(Fault::Panic))).is_err());
         assert!(!is_rare(&[1; 32]) && is_rare(&[0; 32]));
+        assert!(!is_sometimes(&[1; 32]) && is_sometimes(&[0; 32]));
     }
 }

@@ -30,7 +30,7 @@ pub(crate) enum Command {
     /// Load and benchmarks.
     #[command(subcommand)]
     Bench(crate::bench::Bench),
-    /// Algorithm packages: make, sign, check and measure them.
+    /// Algorithm packages: make, sign, check and measure them; stage and deploy them in a running pool.
     #[command(subcommand)]
     Algorithm(crate::algorithm::Algorithm),
 }
@@ -146,4 +146,47 @@ pub(crate) struct SimMiners {
     /// Print JSON at the end.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, error::ErrorKind};
+    use pool_domain::catalogue::{Code, fill};
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    /// What the catalogue tells people to type is understood by this very program.
+    #[test]
+    fn every_suggested_command_of_ours_can_be_typed() {
+        let mut seen = 0;
+        let known = |name: &str| {
+            Some(match name {
+                "deployment_id" => "7",
+                "url" => "http://127.0.0.1:8080",
+                _ => "some-file",
+            })
+        };
+        for advice in Code::ALL.iter().flat_map(|code| code.advice()) {
+            let Some(command) = advice.command else { continue };
+            // As it stands when nothing is known, and filled in.
+            for command in [fill(command, known), fill(command, |_| None)] {
+                let words = command.split_whitespace().skip_while(|word| word.contains('='));
+                let words: Vec<&str> = words.collect();
+                // A number is not known: people put it in.
+                if words.first() != Some(&"dagpool") || words.contains(&"DEPLOYMENT_ID") {
+                    continue;
+                }
+                seen += 1;
+                if let Err(error) = Cli::try_parse_from(&words) {
+                    assert_eq!(error.kind(), ErrorKind::DisplayVersion, "{command}: {error}");
+                }
+            }
+        }
+        assert!(seen > 50, "{seen}");
+    }
 }

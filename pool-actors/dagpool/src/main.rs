@@ -39,7 +39,7 @@ fn main() -> ExitCode {
             Command::Sim(Sim::Node(node)) => sim::node(node).await,
             Command::Sim(Sim::Miners(miners)) => sim::miners(miners).await,
             Command::Bench(bench) => bench::bench(bench).await,
-            Command::Algorithm(command) => algorithm::algorithm(&command),
+            Command::Algorithm(command) => algorithm::algorithm(&command).await,
         }
     });
     outcome.unwrap_or_else(|failure| {

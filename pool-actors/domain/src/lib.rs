@@ -14,12 +14,14 @@
 //! | hot-swap | [`traffic_split`], [`rollout`], [`slot_health`] |
 //! | money | [`share_window`], [`pplns`], [`split`], [`proof`], [`accounting`], [`postings`], [`maturity`] |
 //! | checks | [`invariants`], [`ghostdag`] |
+//! | errors | [`catalogue`] |
 #![no_std]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
 pub mod accounting;
+pub mod catalogue;
 pub mod dedup;
 pub mod difficulty;
 pub mod extranonce;

@@ -164,7 +164,7 @@ fn refused(error: &codes::PackageError, so_far: Option<&Report>) -> PackageError
     };
     PackageError {
         code: error.code.as_str().to_owned(),
-        incompatible: error.code.family() == codes::Family::CompatibilityCheckFailed,
+        incompatible: error.code.family() == Code::CompatibilityCheckFailed,
         message: error.message.clone(),
         advice: error.code.advice().iter().map(advice).collect(),
         checks: so_far.map(checks).unwrap_or_default(),

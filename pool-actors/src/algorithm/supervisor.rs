@@ -44,6 +44,7 @@ use crate::{
         },
         event::{PoolEvent, Publish},
         route::ValidatorDoor,
+        trouble::ErrorDesk,
     },
     metrics::{SLOT_RESTARTS_TOTAL, TRAFFIC_SHARE},
     ports::{
@@ -172,6 +173,10 @@ impl AlgorithmSupervisor {
 
     fn deployment(&mut self) -> Option<&mut Deployment> {
         self.state.as_mut()?.deployment.as_mut()
+    }
+
+    fn errors(&self) -> ErrorDesk {
+        ErrorDesk::new(self.parts.events.clone(), Arc::clone(&self.parts.clock))
     }
 
     fn trail(&self, row: &DeploymentRow, action: &str, by: &str, detail: String) -> TrailLine {

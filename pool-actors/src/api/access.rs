@@ -19,7 +19,10 @@ use super::{
     Api,
     errors::{ApiError, ErrorCode},
 };
-use crate::metrics::{AUTH_FAILURES_TOTAL, HTTP_LIMITED_TOTAL};
+use crate::{
+    messages::trouble,
+    metrics::{AUTH_FAILURES_TOTAL, HTTP_LIMITED_TOTAL},
+};
 
 /// The token for routes that change something. Only its digest is kept.
 pub(super) struct AdminToken([u8; 32]);
@@ -121,7 +124,7 @@ pub(super) async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let id = format!("{:032x}", rand::random::<u128>());
+    let id = trouble::fresh_id();
     // The path as the router reads it, percent-decoded: what is judged must be what is served.
     let path = request.match_info().as_str().to_owned();
     let Some(api) = request.app_data::<web::Data<Api>>().cloned() else {
@@ -133,7 +136,7 @@ pub(super) async fn guard(
     } else if refused {
         let reason = if bearer(request.headers()).is_some() { "wrong_token" } else { "no_token" };
         metrics::counter!(AUTH_FAILURES_TOTAL, "reason" => reason).increment(1);
-        let error = ApiError::new(ErrorCode::Unauthorized, format!("{path} needs the admin token"));
+        let error = ApiError::of(ErrorCode::Unauthorized, &[("path", &path)]);
         request.into_response(error.error_response())
     } else {
         next.call(request).await?.map_into_boxed_body()
@@ -166,8 +169,8 @@ fn within_rate(request: &ServiceRequest, path: &str, api: &Api) -> Result<(), Ap
     let Some(client) = api.limits.client(request) else { return Ok(()) };
     api.limits.take(client, api.clock.now()).map_err(|wait| {
         metrics::counter!(HTTP_LIMITED_TOTAL).increment(1);
-        ApiError::new(ErrorCode::RateLimited, format!("{client} asks too often: try again in {wait} s"))
-            .with(serde_json::json!({ "retry_after_s": wait }))
+        let known = [("client", &*client.to_string()), ("retry_after_s", &wait.to_string())];
+        ApiError::of(ErrorCode::RateLimited, &known).with(serde_json::json!({ "retry_after_s": wait }))
     })
 }
 
@@ -183,8 +186,10 @@ fn with_body(response: ServiceResponse, api: &Api, id: &str, path: &str) -> Serv
         None if speaks_json => return response,
         None => ApiError::of_status(response.status(), path),
     };
-    if response.status().is_server_error() {
-        tracing::warn!(id, path, code = ?error.code, "{error}");
+    let context = serde_json::json!({ "component": "api", "path": path, "details": error.details() });
+    trouble::note(id, error.fine, &error.to_string(), &context);
+    if let Some(alert) = trouble::alert(id, error.fine, &error.to_string(), &context) {
+        api.events.publish(api.clock.now(), alert);
     }
     let mut answer = HttpResponse::build(response.status()).json(error.body(id, &api.clock));
     for (name, value) in response.headers() {

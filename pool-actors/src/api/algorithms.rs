@@ -22,7 +22,7 @@ use super::{
 use crate::{
     messages::deployment::{
         AlgorithmsView, Deploy, DeployError, DeploymentView, PhaseStatus, PhaseView, SlotView, StagePackage,
-        StagedView, Steer, SteerDeployment,
+        StagedView, Steer, SteerDeployment, rollback_code,
     },
     messages::event::PoolEvent,
     ports::{
@@ -85,9 +85,18 @@ pub(super) async fn plan(
     api: web::Data<Api>,
     wish: web::Query<DeployConfig>,
 ) -> Result<HttpResponse, ApiError> {
+    planned(&api, &wish)
+}
+
+/// `POST /api/algorithms/plan`: the same for the body of a deploy request.
+pub(super) async fn plan_of(api: web::Data<Api>, body: web::Bytes) -> Result<HttpResponse, ApiError> {
+    planned(&api, &optional::<DeployRequest>(&body)?.config)
+}
+
+fn planned(api: &Api, wish: &DeployConfig) -> Result<HttpResponse, ApiError> {
     let view = api.algorithms.view.get();
     let staged = view.staged.as_ref().ok_or_else(|| ApiError::from(DeployError::NothingStaged))?;
-    let plan = wish.into_inner().plan(&api.deploy_defaults)?;
+    let plan = wish.plan(&api.deploy_defaults)?;
     let kind = match &view.active {
         Some(active) if active.hash_function == staged.package.hash_function => RolloutKind::Upgrade,
         _ => RolloutKind::Migration,
@@ -302,9 +311,10 @@ async fn body_of(mut body: web::Payload, bytes_max: usize) -> Result<Vec<u8>, Ap
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|error| ApiError::bad_request(format!("the upload broke off: {error}")))?;
         if bytes.len() + chunk.len() > bytes_max {
-            let message =
-                format!("the package is larger than {bytes_max} bytes (algorithms.upload_bytes_max)");
-            return Err(ApiError::new(ErrorCode::PayloadTooLarge, message));
+            let bytes_max = bytes_max.to_string();
+            let known =
+                [("what", "the package"), ("bytes_max", &bytes_max), ("key", "algorithms.upload_bytes_max")];
+            return Err(ApiError::of(ErrorCode::PayloadTooLarge, &known));
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -330,12 +340,8 @@ fn multipart_part<'a>(content_type: &str, body: &'a [u8], name: &str) -> Option<
 }
 
 fn refused(error: PackageError) -> ApiError {
-    let code = match error.code.as_str() {
-        "ALGORITHM_LOAD_FAILED" => ErrorCode::AlgorithmLoadFailed,
-        _ if error.incompatible => ErrorCode::CompatibilityCheckFailed,
-        _ => ErrorCode::PackageValidationFailed,
-    };
-    ApiError::new(code, error.message).with(json!({
+    let fine = ErrorCode::named(&error.code).unwrap_or(ErrorCode::PackageValidationFailed);
+    ApiError::finer(fine, error.message).with(json!({
         "package_code": error.code,
         "package_actions": error.advice,
         "validation_results": error.checks,
@@ -583,8 +589,11 @@ pub(super) fn deployment(view: &DeploymentView) -> Value {
             RollbackReason::SlotFailed(what) => ("slot_failed", what),
             RollbackReason::Requested(what) => ("requested", what),
         };
+        let code = rollback_code(reason);
         json!({
             "cause": cause,
+            "code": code.map(ErrorCode::as_str),
+            "documentation_link": code.map(|code| format!("/docs/errors/{}", code.as_str())),
             "detail": what,
             "input": view.evidence.as_ref().map(|evidence| hex::encode(evidence.input)),
             "got": view.evidence.as_ref().map(|evidence| hex::encode(evidence.got)),

@@ -101,7 +101,7 @@ pub(super) async fn open(
     body: web::Payload,
 ) -> Result<HttpResponse, actix_web::Error> {
     let place = Place::take(&api).ok_or_else(|| {
-        ApiError::new(ErrorCode::FeedsExhausted, "as many live feeds are open as the pool allows")
+        ApiError::of(ErrorCode::FeedsExhausted, &[("feeds_max", &api.http.feeds_max.to_string())])
             .with(json!({ "feeds_max": api.http.feeds_max }))
     })?;
     let audience =
@@ -408,6 +408,7 @@ fn topic(event: &PoolEvent) -> &'static str {
         PoolEvent::NodeState { .. } => "node_state",
         PoolEvent::Deployment(_) | PoolEvent::Staging { .. } => "deployment",
         PoolEvent::SecurityEvent { .. } => "security_event",
+        PoolEvent::Alert(_) => "alert",
         PoolEvent::Defect { .. } => "defect",
         PoolEvent::Stats(_) => "stats",
     }
@@ -424,6 +425,7 @@ fn render(api: &Api, event: &Numbered, audience: Audience) -> Option<String> {
         PoolEvent::Deployment(view) => algorithms::deployment(view),
         PoolEvent::Staging { upload, check } if operator => json!({ "staging": upload, "check": check }),
         PoolEvent::Staging { .. } => return None,
+        PoolEvent::Alert(trouble) => views::alert(trouble, operator),
         PoolEvent::DifficultyAdjusted { session, account, worker, difficulty } if operator => {
             json!({ "session": session, "account": account, "worker": worker, "difficulty": difficulty })
         }

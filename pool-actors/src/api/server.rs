@@ -150,7 +150,11 @@ pub(super) fn configure(routes: &mut web::ServiceConfig) {
         .service(web::resource("/api/algorithms").route(web::get().to(algorithms::list)))
         .service(web::resource("/api/algorithms/status").route(web::get().to(algorithms::status)))
         .service(web::resource("/api/algorithms/stage").route(web::post().to(algorithms::stage)))
-        .service(web::resource("/api/algorithms/plan").route(web::get().to(algorithms::plan)))
+        .service(
+            web::resource("/api/algorithms/plan")
+                .route(web::get().to(algorithms::plan))
+                .route(web::post().to(algorithms::plan_of)),
+        )
         .service(web::resource("/api/algorithms/deploy").route(web::post().to(algorithms::deploy)))
         .service(web::resource("/api/deployments").route(web::get().to(algorithms::deployments)))
         .service(web::resource("/api/deployments/{id}").route(web::get().to(algorithms::one)))

@@ -20,6 +20,7 @@ use crate::{
         ledger::LedgerSummary,
         live::{HistoryPoint, MinerStats, PoolSnapshot, WorkerStats},
         stats::ShareCounts,
+        trouble::Trouble,
     },
     ports::store::{AccountRow, BlockRow, BlockStep, Totals},
 };
@@ -263,4 +264,20 @@ pub(super) fn peer(seen: &MinerSeen, with_address: bool) -> Value {
         "peer": with_address.then_some(&seen.peer),
         "agent": seen.agent,
     })
+}
+
+/// An alert. What exactly happened, and to whom, is for operators.
+pub(super) fn alert(trouble: &Trouble, operator: bool) -> Value {
+    let entry = trouble.code.entry();
+    let mut body = json!({
+        "code": entry.name,
+        "severity": entry.severity,
+        "message": if operator { &trouble.message } else { entry.meaning },
+        "documentation_link": format!("/docs/errors/{}", entry.name),
+    });
+    if operator {
+        body["id"] = json!(trouble.id);
+        body["context"] = trouble.context.clone();
+    }
+    body
 }

@@ -26,7 +26,10 @@ use crate::{
     api::DeployDefaults,
     config,
     error::{Code, Failure},
-    messages::deployment::{AlgorithmDoors, AlgorithmsView},
+    messages::{
+        deployment::{AlgorithmDoors, AlgorithmsView},
+        trouble::ErrorDesk,
+    },
     ports::{
         deployments::{DeployPlan, DeploymentRow, SharedDeployments, Strategy, TrailLine},
         packages::{Package, PackageRef, PackageSource, SharedShelf},
@@ -134,7 +137,7 @@ async fn restore(wiring: &Wiring, kept: &Kept) -> Result<Restored, StoreError> {
     let next_id = rows.first().map_or(1, |row| row.id + 1);
     let next_generation = rows.iter().map(|row| row.generation).max().unwrap_or(1) + 1;
     let deployed = rows.iter().find(|row| matches!(row.rollout.stage(), Stage::Retired | Stage::Draining));
-    let (package, generation) = in_force(kept, deployed);
+    let (package, generation) = in_force(wiring, kept, deployed);
     let mut resumed = None;
     if let Some(row) = rows.first().filter(|row| !row.rollout.stage().is_final()) {
         let outcome = if row.rollout.stage() == Stage::Draining {
@@ -149,7 +152,7 @@ async fn restore(wiring: &Wiring, kept: &Kept) -> Result<Restored, StoreError> {
 
 /// What was deployed last, if it computes the configured function and can be loaded; else the configured algorithm,
 /// which computes the same.
-fn in_force(kept: &Kept, deployed: Option<&DeploymentRow>) -> (Package, u32) {
+fn in_force(wiring: &Wiring, kept: &Kept, deployed: Option<&DeploymentRow>) -> (Package, u32) {
     let Some(row) = deployed else { return (kept.configured.clone(), 1) };
     if row.package.hash_function != kept.configured.reference.hash_function {
         tracing::warn!(
@@ -162,10 +165,15 @@ fn in_force(kept: &Kept, deployed: Option<&DeploymentRow>) -> (Package, u32) {
     match load(kept, &row.package) {
         Ok(package) => (package, row.generation),
         Err(what) => {
-            tracing::error!(
-                deployed = row.package.id(),
-                what,
-                "what was deployed last can't be loaded: the linked-in algorithm of the same function serves"
+            let algorithm = row.package.id();
+            let known = [("algorithm", &*algorithm), ("reason", &*what)];
+            let context = serde_json::json!({ "component": "algorithm", "algorithm": algorithm,
+                "serves": kept.configured.reference.id() });
+            let code = Code::ActiveAlgorithmUnavailable;
+            ErrorDesk::new(wiring.events.clone(), Arc::clone(&wiring.clock)).report(
+                code,
+                &code.message(&known),
+                &context,
             );
             (kept.configured.clone(), 1)
         }

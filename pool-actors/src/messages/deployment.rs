@@ -2,6 +2,7 @@
 
 use actix::Message;
 use pool_domain::{
+    catalogue::Code,
     ids::Route,
     rollout::{RollbackReason, RolloutKind, Stage},
     slot_health::SlotCounts,
@@ -239,4 +240,16 @@ pub struct AlgorithmDoors {
     pub deploy: Outbox<Deploy>,
     /// Steer a deployment.
     pub steer: Outbox<SteerDeployment>,
+}
+
+/// What the catalogue calls the reason of a rollback; `None` where somebody asked for it.
+#[must_use]
+pub fn rollback_code(reason: &RollbackReason) -> Option<Code> {
+    match reason {
+        RollbackReason::WarmUpFailed(_) => Some(Code::AlgorithmWarmUpFailed),
+        RollbackReason::HashDiffers(_) => Some(Code::AlgorithmHashDiffers),
+        RollbackReason::Unhealthy(_) => Some(Code::AlgorithmUnhealthy),
+        RollbackReason::SlotFailed(_) => Some(Code::AlgorithmSlotFailed),
+        RollbackReason::Requested(_) => None,
+    }
 }

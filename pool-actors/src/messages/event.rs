@@ -6,7 +6,7 @@ use actix::Message;
 use pool_domain::{difficulty::Difficulty, ids::SessionId, units::TimeMs};
 use serde::Serialize;
 
-use super::{block::BlockView, deployment::DeploymentView, live::PoolSnapshot};
+use super::{block::BlockView, deployment::DeploymentView, live::PoolSnapshot, trouble::Trouble};
 
 /// A thing that happened. Serialised as it is to the dashboard feed.
 #[derive(Debug, Clone, Serialize)]
@@ -54,6 +54,9 @@ pub enum PoolEvent {
         /// What happened.
         message: String,
     },
+    /// A critical error, whoever met it.
+    #[serde(skip)]
+    Alert(Trouble),
     /// A defect of the pool that cost something, though it was contained.
     Defect {
         /// Stable code.

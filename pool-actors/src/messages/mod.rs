@@ -13,3 +13,4 @@ pub mod route;
 pub mod session;
 pub mod share;
 pub mod stats;
+pub mod trouble;

@@ -24,33 +24,27 @@ fn cargo() -> Command {
 }
 
 /// Builds the sandboxed module: without `std`, with nothing imported.
-pub(super) fn wasm(folder: &Path) -> Result<PathBuf, PackageError> {
+pub(super) fn wasm(folder: &Path, features: &[String]) -> Result<PathBuf, PackageError> {
     let toolchain = WasmToolchain::find()?;
-    let mut command = rustc_command(folder)?;
+    let mut command = rustc_command(folder, features)?;
     command.arg("--no-default-features").args(["--config", "profile.release.panic=\"abort\""]);
     toolchain.apply(&mut command);
     run(command, ".wasm")
 }
 
 /// Builds the native library for this machine's platform.
-pub(super) fn native(folder: &Path) -> Result<PathBuf, PackageError> {
-    let mut command = rustc_command(folder)?;
+pub(super) fn native(folder: &Path, features: &[String]) -> Result<PathBuf, PackageError> {
+    let mut command = rustc_command(folder, features)?;
     // Panics are caught at the library's border, so they must unwind.
     command.args(["--config", "profile.release.panic=\"unwind\""]);
     run(command, std::env::consts::DLL_SUFFIX)
 }
 
-fn rustc_command(folder: &Path) -> Result<Command, PackageError> {
+fn rustc_command(folder: &Path, features: &[String]) -> Result<Command, PackageError> {
     let mut command = cargo();
-    command.current_dir(folder).args([
-        "rustc",
-        "--release",
-        "--lib",
-        "--crate-type",
-        "cdylib",
-        "--features",
-        "export",
-    ]);
+    let features = ["export".to_owned()].into_iter().chain(features.iter().cloned()).collect::<Vec<_>>();
+    command.current_dir(folder).args(["rustc", "--release", "--lib", "--crate-type", "cdylib"]);
+    command.args(["--features", &features.join(",")]);
     command.arg("--message-format=json-render-diagnostics");
     for setting in PROFILE {
         command.args(["--config", &format!("profile.release.{setting}")]);

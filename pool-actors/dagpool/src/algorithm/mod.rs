@@ -1,4 +1,5 @@
-//! `dagpool algorithm`: what authors of algorithms do, offline. Each command is a file.
+//! `dagpool algorithm`: what authors of algorithms do, offline (each command is a file), and what operators do with them in
+//! a running pool (`remote`).
 
 mod bench;
 mod build;
@@ -9,9 +10,12 @@ mod load;
 mod new;
 mod output;
 mod pack;
+mod remote;
 mod sign;
 mod verify;
 mod wasm_toolchain;
+
+use std::process::ExitCode;
 
 use clap::Subcommand;
 
@@ -50,10 +54,40 @@ pub(crate) enum Algorithm {
         after_help = "Example: dagpool algorithm bench algorithm-package-myhash-v0.1.0.zip --seconds 2"
     )]
     Bench(bench::Bench),
+    /// What is in force, staged and was deployed in a running pool.
+    #[command(after_help = "Example: DAGPOOL_TOKEN=file:admin.token dagpool algorithm list")]
+    List(remote::List),
+    /// Upload a package to a running pool, which checks it.
+    #[command(
+        after_help = "Example: DAGPOOL_TOKEN=file:admin.token dagpool algorithm stage algorithm-package-myhash-v0.1.0.zip"
+    )]
+    Stage(remote::Stage),
+    /// Let what is staged take over, step by step, while miners work.
+    #[command(
+        after_help = "Example: DAGPOOL_TOKEN=file:admin.token dagpool algorithm deploy --shadow-duration 60 --phase-duration 30 --wait"
+    )]
+    Deploy(remote::Deploy),
+    /// What is in force and how a deployment fares.
+    #[command(after_help = "Example: dagpool algorithm status --follow --url http://127.0.0.1:8080")]
+    Status(remote::Status),
+    /// Go back to the algorithm that was in force.
+    #[command(
+        after_help = "Example: DAGPOOL_TOKEN=file:admin.token dagpool algorithm rollback --reason 'miners complain'"
+    )]
+    Rollback(remote::Rollback),
+    /// Stop a deployment where it is.
+    #[command(after_help = "Example: DAGPOOL_TOKEN=file:admin.token dagpool algorithm pause")]
+    Pause(remote::Steer),
+    /// Let a paused deployment move on.
+    #[command(after_help = "Example: DAGPOOL_TOKEN=file:admin.token dagpool algorithm resume")]
+    Resume(remote::Steer),
+    /// End the wait of a deployment's present step.
+    #[command(after_help = "Example: DAGPOOL_TOKEN=file:admin.token dagpool algorithm advance")]
+    Advance(remote::Steer),
 }
 
 /// Runs a command: 0 if all is well, 1 if not; a wrong command line ended with 2 before.
-pub(crate) fn algorithm(command: &Algorithm) -> Outcome {
+pub(crate) async fn algorithm(command: &Algorithm) -> Outcome {
     let (json, result) = match command {
         Algorithm::New(args) => (args.json, new::new(args)),
         Algorithm::Keygen(args) => (args.json, keygen::keygen(args)),
@@ -62,8 +96,28 @@ pub(crate) fn algorithm(command: &Algorithm) -> Outcome {
         Algorithm::Verify(args) => (args.json, verify::verify(args)),
         Algorithm::Inspect(args) => (args.json, inspect::inspect(args)),
         Algorithm::Bench(args) => (args.json, bench::bench(args)),
+        of_a_pool => return Ok(in_a_pool(of_a_pool).await),
     };
     Ok(output::print(json, result.as_ref().map_err(Clone::clone)))
+}
+
+/// The commands that a running pool carries out.
+async fn in_a_pool(command: &Algorithm) -> ExitCode {
+    let (json, result) = match command {
+        Algorithm::List(args) => (args.pool.json, remote::list(args).await),
+        Algorithm::Stage(args) => (args.pool.json, remote::stage(args).await),
+        Algorithm::Deploy(args) => (args.pool.json, remote::deploy(args).await),
+        Algorithm::Status(args) => (args.pool.json, remote::status(args).await),
+        Algorithm::Rollback(args) => (args.pool.json, remote::rollback(args).await),
+        Algorithm::Pause(args) => (args.pool.json, remote::steer(args, "pause").await),
+        Algorithm::Resume(args) => (args.pool.json, remote::steer(args, "resume").await),
+        Algorithm::Advance(args) => (args.pool.json, remote::steer(args, "advance").await),
+        _ => return ExitCode::FAILURE,
+    };
+    match result {
+        Ok(output) => output::print(json, Ok(&output)),
+        Err(error) => remote::print_error(json, &error),
+    }
 }
 
 /// What a command gives back: lines for people and a value for programs, or what went wrong.

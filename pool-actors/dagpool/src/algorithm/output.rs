@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use pool_domain::catalogue::{Advice, fill};
 use pool_engine::codes::PackageError;
 use serde_json::{Value, json};
 
@@ -50,7 +51,7 @@ fn error_json(error: &PackageError) -> Value {
     let actions: Vec<Value> = code
         .advice()
         .iter()
-        .map(|a| json!({ "action": a.action, "command": a.command, "priority": a.priority }))
+        .map(|a| json!({ "action": a.action, "command": command(a), "priority": a.priority }))
         .collect();
     json!({
         "code": code.as_str(),
@@ -65,8 +66,13 @@ fn error_json(error: &PackageError) -> Value {
 /// The advice of an error's code, one line each.
 pub(super) fn advice(error: &PackageError) -> String {
     let lines = error.code.advice().iter().map(|advice| {
-        let command = advice.command.map_or_else(String::new, |command| format!(": {command}"));
+        let command = command(advice).map_or_else(String::new, |command| format!(": {command}"));
         format!("\n  - {}{command}", advice.action)
     });
     lines.collect()
+}
+
+/// The advice's command, with its places to fill in.
+pub(super) fn command(advice: &Advice) -> Option<String> {
+    advice.command.map(|command| fill(command, |_| None))
 }

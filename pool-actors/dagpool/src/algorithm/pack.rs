@@ -20,6 +20,9 @@ pub(crate) struct Pack {
     /// Build a native library for this platform too.
     #[arg(long)]
     native: bool,
+    /// Features of the crate to build it with, besides "export".
+    #[arg(long, value_delimiter = ',', value_name = "FEATURES")]
+    features: Vec<String>,
     /// Take this module instead of building one.
     #[arg(long, value_name = "FILE")]
     wasm: Option<PathBuf>,
@@ -58,13 +61,13 @@ pub(super) fn pack(args: &Pack) -> Done {
         package.benchmark_data()?;
         package.manifest()
     })?;
-    let wasm = args.wasm.clone().map_or_else(|| build::wasm(&args.path), Ok)?;
+    let wasm = args.wasm.clone().map_or_else(|| build::wasm(&args.path, &args.features), Ok)?;
     entries.push((WASM, files::read(&wasm, FILE_SIZE_MAX)?));
     for path in &args.library {
         entries.push((library_entry(path)?, files::read(path, FILE_SIZE_MAX)?));
     }
     if args.native {
-        let library = build::native(&args.path)?;
+        let library = build::native(&args.path, &args.features)?;
         entries.push((library_entry(&library)?, files::read(&library, FILE_SIZE_MAX)?));
     }
     let mut package = Package::from_entries(entries)?;

@@ -1,13 +1,15 @@
 //! What moves a deployment: its clock, its figures, its alarms; and what each step does.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix::{ActorFutureExt as _, AsyncContext as _, Context, WrapFuture as _};
 use pool_domain::{
+    catalogue::Code,
     rollout::{Event, RollbackReason, Stage},
     slot_health::SlotHealth,
     units::BasisPoints,
 };
+use serde_json::json;
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{AlgorithmSupervisor, TICKS_PER_EVENT, Warmed};
@@ -17,17 +19,16 @@ use crate::{
         slot::{Life, SlotHandle},
         warm_up::warm_up,
     },
-    messages::deployment::DeployError,
+    messages::deployment::{DeployError, Evidence, rollback_code},
     metrics::{DEPLOYMENTS_TOTAL, SLOT_RESTARTS_TOTAL},
-    ports::{
-        deployments::{DeploymentRow, TrailLine},
-        store::StoreError,
-    },
+    ports::deployments::{DeploymentRow, TrailLine},
     runtime::{outbox::Outbox, threads::Thread},
 };
 
-/// Pause before a step is written again that the store did not take.
-const REWRITE_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
+/// Pause before a step is written again that the store did not take; it doubles...
+const REWRITE_AFTER: Duration = Duration::from_millis(500);
+/// ...up to this.
+const REWRITE_AFTER_MAX: Duration = Duration::from_secs(8);
 
 /// What a look at a deployment brings.
 enum Finding {
@@ -149,15 +150,24 @@ impl AlgorithmSupervisor {
         self.write(row, line, context);
     }
 
-    fn write(&mut self, row: DeploymentRow, line: TrailLine, context: &mut Context<Self>) {
-        let store = Arc::clone(&self.parts.store);
+    fn write(&mut self, row: DeploymentRow, mut line: TrailLine, context: &mut Context<Self>) {
+        let (store, errors) = (Arc::clone(&self.parts.store), self.errors());
         let write = async move {
+            let (mut attempts, mut pause, detail) = (1u32, REWRITE_AFTER, line.detail.clone());
             while let Err(error) = store.record(row.clone(), line.clone()).await {
-                tracing::warn!(%error, "a step of a deployment could not be written; it is tried again");
-                if !matches!(error, StoreError::Unavailable { .. }) {
-                    tokio::time::sleep(REWRITE_AFTER * 4).await;
+                if attempts == 1 {
+                    let (id, reason) = (row.id.to_string(), error.to_string());
+                    let message =
+                        Code::DeploymentStepUnwritten.message(&[("deployment_id", &id), ("reason", &reason)]);
+                    let context = json!({ "component": "algorithm", "actor": "AlgorithmSupervisor",
+                        "deployment_id": id, "algorithm": row.package.id() });
+                    errors.report(Code::DeploymentStepUnwritten, &message, &context);
                 }
-                tokio::time::sleep(REWRITE_AFTER).await;
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(REWRITE_AFTER_MAX);
+                attempts += 1;
+                // What the pool did about it by itself is part of the trail.
+                line.detail = format!("{detail} (written at attempt {attempts})").trim_start().to_owned();
             }
             row
         };
@@ -334,7 +344,7 @@ impl AlgorithmSupervisor {
         if rollout.apply(event).is_err() {
             return;
         }
-        tracing::warn!(deployment = deployment.row.id, %stage, ?reason, "a deployment falls back");
+        let failed = trouble_of(reason, &deployment.row, deployment.evidence.as_ref());
         deployment.fell_at = Some(stage);
         deployment.writing = true;
         deployment.row.revision += 1;
@@ -349,6 +359,14 @@ impl AlgorithmSupervisor {
         }
         let row = deployment.row.clone();
         let detail = explain(reason);
+        match failed {
+            Some((code, message)) => {
+                let context = json!({ "component": "algorithm", "actor": "AlgorithmSupervisor",
+                    "deployment_id": row.id.to_string(), "algorithm": row.package.id(), "stage": stage.to_string() });
+                self.errors().report(code, &message, &context);
+            }
+            None => tracing::info!(deployment = row.id, %stage, by, "a deployment is rolled back as asked"),
+        }
         self.publish_routes();
         if let Some(handle) = left {
             context.spawn(handle.retire(good).into_actor(self));
@@ -384,6 +402,29 @@ impl AlgorithmSupervisor {
         tracing::info!(deployment = view.id, outcome, "a deployment is over");
         state.last = Some(view);
     }
+}
+
+/// The error that a rollback is about; none if somebody asked for it.
+fn trouble_of(
+    reason: &RollbackReason,
+    row: &DeploymentRow,
+    evidence: Option<&Evidence>,
+) -> Option<(Code, String)> {
+    let code = rollback_code(reason)?;
+    let algorithm = row.package.id();
+    let hex = |bytes: Option<&[u8]>| bytes.map_or_else(|| "-".to_owned(), hex::encode);
+    let input = hex(evidence.map(|evidence| &evidence.input[..]));
+    let got = hex(evidence.map(|evidence| &evidence.got[..]));
+    let expected = hex(evidence.map(|evidence| &evidence.expected[..]));
+    let reason = explain(reason);
+    let known = [
+        ("algorithm", &*algorithm),
+        ("reason", &reason),
+        ("input", &input),
+        ("got", &got),
+        ("expected", &expected),
+    ];
+    Some((code, code.message(&known)))
 }
 
 fn explain(reason: &RollbackReason) -> String {

@@ -1,0 +1,343 @@
+//! The table. A new code goes beside its kin; none is ever renamed or used again.
+
+use super::{Advice, Entry, Recovery};
+
+catalogue! {
+    // Why a pool does not start, or stops.
+    ConfigInvalid = "CONFIG_INVALID", 500, "error",
+        "The configuration can't be used.",
+        "", [],
+        [("Correct the key that the message names; pool.example.toml documents every one", Some("dagpool check --config pool.toml"), "high")];
+    ConfigUnreadable = "CONFIG_UNREADABLE", 500, "error",
+        "A file of the configuration (or a secret it names) can't be read.",
+        "", [],
+        [("Make the file or variable that the message names readable for the pool's user", Some("dagpool check --config pool.toml"), "high")];
+    AddressUnavailable = "ADDRESS_UNAVAILABLE", 500, "error",
+        "A listening address is taken or not ours.",
+        "", [],
+        [("Stop the other program, or set another address", Some("ss -ltnp"), "high")];
+    DataDirUnwritable = "DATA_DIR_UNWRITABLE", 500, "error",
+        "The data folder can't be written.",
+        "", [],
+        [("Make the folder writable for the pool's user, or set pool.data_dir", Some("df -h"), "high")];
+    NodeIdChanged = "NODE_ID_CHANGED", 500, "error",
+        "The data folder belongs to a node of another number (`pool.node_id`).",
+        "", [],
+        [("Set pool.node_id back, or use another pool.data_dir", Some("dagpool check --config pool.toml"), "high")];
+    DataDirInUse = "DATA_DIR_IN_USE", 500, "error",
+        "Another pool process uses the same data folder.",
+        "", [],
+        [("Stop the other pool process, or set pool.data_dir to another folder", Some("dagpool check --config pool.toml"), "high")];
+    JournalUnusable = "JOURNAL_UNUSABLE", 500, "critical",
+        "The share journal is damaged where no crash can damage it, or could not be opened.",
+        "", [],
+        [("Keep a copy of the folder before anything else; then restore a backup, or a disk that can be read", Some("dagpool check --config pool.toml"), "critical")];
+    StoreUnusable = "STORE_UNUSABLE", 500, "critical",
+        "The store (database) can't be used.",
+        "", [],
+        [("See store.url; restore a backup if the database is damaged", Some("dagpool check --config pool.toml"), "high")];
+    NodeUnusable = "NODE_UNUSABLE", 500, "error",
+        "The node can't be used.",
+        "", [],
+        [("See that the node runs, is synchronised, and is on the right network", Some("dagpool check --config pool.toml"), "high")];
+    AlgorithmUnknown = "ALGORITHM_UNKNOWN", 500, "error",
+        "An algorithm is not known.",
+        "", [],
+        [("Name an algorithm that is linked in, or whose package is on the shelf", Some("dagpool check --config pool.toml"), "high")];
+    ActorFailed = "ACTOR_FAILED", 500, "critical",
+        "An actor that must not die did, or kept dying.",
+        "", [],
+        [("Start the pool again: it recovers from its journal. Report it with the log lines before it", Some("dagpool run --config pool.toml"), "critical")];
+    SystemRefused = "SYSTEM_REFUSED", 500, "error",
+        "The system refused a resource (threads, files).",
+        "", [],
+        [("Raise the limits of the pool's user", Some("ulimit -a"), "high")];
+    PoolUnreachable = "POOL_UNREACHABLE", 503, "error",
+        "The command found no pool at the address it was given.",
+        "no answer from the pool at {url}: {reason}", [],
+        [("Name the pool's dashboard address", Some("dagpool algorithm status --url {url}"), "high"),
+         ("See that the pool runs, and what it says", None, "medium")];
+    PoolAnswerUnreadable = "POOL_ANSWER_UNREADABLE", 502, "error",
+        "What answered the command does not speak as a pool does.",
+        "{url} answered {status} and not as a pool does", [],
+        [("See that --url names a BlockDAG Pool, of about this version", Some("dagpool --version"), "high")];
+    // What a request is answered.
+    BadRequest = "BAD_REQUEST", 400, "warning",
+        "A parameter or the body of the request does not have the form that the route wants.",
+        "", [],
+        [("Correct what the message names", None, "medium")];
+    Unauthorized = "UNAUTHORIZED", 401, "warning",
+        "The route needs the admin token, and the request had none or another one.",
+        "{path} needs the admin token", [],
+        [("Send the admin token that the pool printed at its start", Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm list"), "high")];
+    NotFound = "NOT_FOUND", 404, "info",
+        "There is nothing under that path, or no miner or block of that name.",
+        "", [],
+        [("Check the spelling of path, account or hash", None, "low")];
+    MethodNotAllowed = "METHOD_NOT_ALLOWED", 405, "info",
+        "The route exists, but not for that HTTP method.",
+        "", [],
+        [("Use the method that the documentation of the route names", None, "low")];
+    PayloadTooLarge = "PAYLOAD_TOO_LARGE", 413, "warning",
+        "The body of the request is larger than the route takes.",
+        "{what} is larger than {bytes_max} bytes ({key})", [],
+        [("Send less at once", None, "medium")];
+    RateLimited = "RATE_LIMITED", 429, "warning",
+        "The address has made more requests to the API than the pool allows for a time.",
+        "{client} asks too often: try again in {retry_after_s} s", [],
+        [("Wait as long as Retry-After says; the live feed brings the same figures without asking", None, "medium"),
+         ("Raise http.rate_limit_per_second, or set http.behind_proxy if all come through a proxy of yours", Some("grep -A1 rate_limit pool.toml"), "low")];
+    FeedsExhausted = "FEEDS_EXHAUSTED", 503, "warning",
+        "As many live feeds are open as the pool allows.",
+        "as many live feeds are open as the pool allows ({feeds_max})", [],
+        [("Try again later, or raise http.feeds_max", Some("grep feeds_max pool.toml"), "medium")];
+    StoreUnavailable = "STORE_UNAVAILABLE", 503, "error",
+        "The database does not answer. Shares are still accepted and durable; the ledger catches up by itself.",
+        "", [Retry],
+        [("Bring the database back", Some("dagpool check --config pool.toml"), "high")];
+    NoStagedAlgorithm = "NO_STAGED_ALGORITHM", 409, "warning",
+        "Nothing is staged: there is no checked package that could be deployed.",
+        "", [],
+        [("Stage a package", Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm stage {package}"), "high")];
+    DeploymentInProgress = "DEPLOYMENT_IN_PROGRESS", 409, "warning",
+        "Another deployment is under way; there is one at a time.",
+        "", [],
+        [("Watch it until it ends", Some("dagpool algorithm status"), "medium"),
+         ("Or roll it back", Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm rollback {deployment_id}"), "medium")];
+    DeploymentNotUnderWay = "DEPLOYMENT_NOT_UNDER_WAY", 409, "info",
+        "The deployment is over, or there never was one of that number.",
+        "", [],
+        [("See what is under way", Some("dagpool algorithm status"), "low")];
+    DeploymentStepRefused = "DEPLOYMENT_STEP_REFUSED", 409, "info",
+        "The deployment can't take that step from where it is.",
+        "", [],
+        [("See where it is", Some("dagpool algorithm status"), "low")];
+    DeploymentConfigInvalid = "DEPLOYMENT_CONFIG_INVALID", 400, "warning",
+        "The deployment's configuration can't be carried out.",
+        "", [],
+        [("Correct what the message names; leave a value out for the configured one", None, "medium")];
+    ConfirmationRequired = "CONFIRMATION_REQUIRED", 409, "warning",
+        "The package's author says that going back needs care (rollback_supported: false).",
+        "", [],
+        [("Read its changelog, then confirm by naming the algorithm in config.confirm", None, "high")];
+    CompatibilityCheckFailed = "COMPATIBILITY_CHECK_FAILED", 422, "error",
+        "The package is good, but not for this machine or this version of the pool; details.package_code names the check.",
+        "", [],
+        [("See what it needs", Some("dagpool algorithm inspect {package}"), "high")];
+    PackageValidationFailed = "PACKAGE_VALIDATION_FAILED", 422, "error",
+        "The package is malformed, not to be trusted, or does not do what it says; details.package_code names the check, details.package_actions what to do.",
+        "", [],
+        [("See what the check found", Some("dagpool algorithm verify {package} --public-key author.pub"), "high")];
+    AlgorithmLoadFailed = "ALGORITHM_LOAD_FAILED", 422, "error",
+        "The package's code can't be kept or loaded by this pool.",
+        "", [],
+        [("Look at the pool's data folder and its free space", Some("df -h"), "high")];
+    MigrationFailed = "MIGRATION_FAILED", 409, "error",
+        "The package computes another hash function than the active algorithm, and miners can't be moved to it.",
+        "", [],
+        [("Set algorithms.active to the other function, and restart", Some("dagpool check --config pool.toml"), "high")];
+    Internal = "INTERNAL", 500, "critical",
+        "A defect of the pool.",
+        "", [],
+        [("Report it with the error's id and the log lines around it", None, "high")];
+    // Algorithms at work: what the pool finds out by itself, and does about it.
+    AlgorithmHashDiffers = "ALGORITHM_HASH_DIFFERS", 500, "critical",
+        "A generation on trial computed another hash than the one in force. Its deployment was rolled back; no share was judged by it.",
+        "{algorithm} computed {got} for {input}, the algorithm in force {expected}", [FallBack],
+        [("Look at the input that proves it", Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm status {deployment_id}"), "high"),
+         ("Report input and hashes to the package's author, and do not deploy it again", None, "high")];
+    AlgorithmSlotFailed = "ALGORITHM_SLOT_FAILED", 500, "critical",
+        "A generation on trial panicked, hung or could not be loaded. Its deployment was rolled back; its shares went to the last good generation.",
+        "{algorithm} failed: {reason}", [FallBack],
+        [("See where it failed", Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm status {deployment_id}"), "high"),
+         ("Report it to the package's author", None, "medium")];
+    AlgorithmUnhealthy = "ALGORITHM_UNHEALTHY", 500, "error",
+        "A generation on trial did worse than the one in force (errors, time per hash, refused shares). Its deployment was rolled back.",
+        "{algorithm}: {reason}", [FallBack],
+        [("Compare the figures of both groups", Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm status {deployment_id}"), "high"),
+         ("See what else the machine did at that time", Some("uptime"), "low")];
+    AlgorithmWarmUpFailed = "ALGORITHM_WARM_UP_FAILED", 500, "error",
+        "A generation did not show what it must before it hashes for anybody: known answers, batches, the same hashes as the one in force.",
+        "{algorithm} did not get through its warm-up: {reason}", [FallBack],
+        [("Check the package by itself", Some("dagpool algorithm verify {package} --public-key author.pub"), "high")];
+    ActiveAlgorithmFailed = "ACTIVE_ALGORITHM_FAILED", 500, "critical",
+        "The algorithm in force gave no hash for shares (a trap, a panic, a child process that died). The linked-in code of the same function judged these shares.",
+        "{algorithm} gave no hash for {errors} shares", [Reload, FallBack],
+        [("See what is in force now, and what the pool did about it", Some("dagpool algorithm status"), "high"),
+         ("Deploy a version that works", Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm deploy --wait"), "high")];
+    ActiveAlgorithmUnavailable = "ACTIVE_ALGORITHM_UNAVAILABLE", 500, "critical",
+        "What was deployed last can't be loaded when the pool starts. The linked-in code of the same function serves.",
+        "{algorithm} can't be loaded: {reason}", [FallBack],
+        [("Stage the package again", Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm stage {package}"), "high")];
+    DeploymentStepUnwritten = "DEPLOYMENT_STEP_UNWRITTEN", 503, "error",
+        "The database did not take a step of a deployment. A step forward waits for it; a step back was taken at once.",
+        "a step of deployment {deployment_id} could not be written: {reason}", [Retry],
+        [("Bring the database back", Some("dagpool check --config pool.toml"), "high")];
+    BlockLost = "BLOCK_LOST", 500, "critical",
+        "A block that was found could not be handed to the node.",
+        "{reason}", [],
+        [("Report it with the log lines around it", None, "critical")];
+    // What is wrong with a package.
+    PackageTooLarge = "PACKAGE_TOO_LARGE" in PackageValidationFailed, 422, "error",
+        "The package's file, an entry or all entries together are larger than the pool takes.",
+        "", [],
+        [("Leave out what is not needed, or strip the native libraries", Some("strip --strip-debug algorithm.so"), "medium")];
+    PackageNotAZip = "PACKAGE_NOT_A_ZIP" in PackageValidationFailed, 422, "error",
+        "The file is no zip archive.",
+        "", [],
+        [("Make the package with the pack command", Some("dagpool algorithm pack"), "high")];
+    PackageTruncated = "PACKAGE_TRUNCATED" in PackageValidationFailed, 422, "error",
+        "The archive's end is missing, or one of its parts points beyond the file.",
+        "", [],
+        [("Copy or upload the whole file again", Some("sha256sum {package}"), "high")];
+    PackagePrefix = "PACKAGE_PREFIX" in PackageValidationFailed, 422, "error",
+        "There are bytes before the first entry of the archive, which another reader could take for something else.",
+        "", [],
+        [("Make the package with the pack command, and do not trust the one at hand", Some("dagpool algorithm pack"), "high")];
+    PackageTrailingBytes = "PACKAGE_TRAILING_BYTES" in PackageValidationFailed, 422, "error",
+        "There are bytes or a comment behind the end of the archive.",
+        "", [],
+        [("Make the package with the pack command, and do not trust the one at hand", Some("dagpool algorithm pack"), "high")];
+    PackageTooManyEntries = "PACKAGE_TOO_MANY_ENTRIES" in PackageValidationFailed, 422, "error",
+        "The archive says that it holds more entries than a package can, or another number than it has.",
+        "", [],
+        [("Make the package with the pack command", Some("dagpool algorithm pack"), "high")];
+    PackageDuplicateEntry = "PACKAGE_DUPLICATE_ENTRY" in PackageValidationFailed, 422, "critical",
+        "Two entries have the same name, so that two readers could see two different packages.",
+        "", [],
+        [("Do not trust the package; ask its author for another", None, "critical")];
+    PackageCaseTwins = "PACKAGE_CASE_TWINS" in PackageValidationFailed, 422, "error",
+        "An entry's name differs from a known one in upper and lower case only.",
+        "", [],
+        [("Name the entries exactly as the format does", Some("dagpool algorithm pack"), "high")];
+    PackageEntryName = "PACKAGE_ENTRY_NAME" in PackageValidationFailed, 422, "error",
+        "An entry has a name that no package has: a path that leads elsewhere, a folder, or a file that the format does not know.",
+        "", [],
+        [("Keep to the files of the format", Some("dagpool algorithm pack"), "high")];
+    PackageSymlink = "PACKAGE_SYMLINK" in PackageValidationFailed, 422, "critical",
+        "An entry is a link, a folder or a device instead of a file.",
+        "", [],
+        [("Do not trust the package; ask its author for another", None, "critical")];
+    PackageEncrypted = "PACKAGE_ENCRYPTED" in PackageValidationFailed, 422, "error",
+        "An entry is encrypted, so it can't be checked.",
+        "", [],
+        [("Make the package with the pack command", Some("dagpool algorithm pack"), "high")];
+    PackageMethod = "PACKAGE_METHOD" in PackageValidationFailed, 422, "error",
+        "An entry is compressed by another method than stored or deflated.",
+        "", [],
+        [("Make the package with the pack command", Some("dagpool algorithm pack"), "high")];
+    PackageOverlap = "PACKAGE_OVERLAP" in PackageValidationFailed, 422, "critical",
+        "Entries share bytes of the file, or there are bytes between them that belong to none.",
+        "", [],
+        [("Do not trust the package; ask its author for another", None, "critical")];
+    PackageHeaderMismatch = "PACKAGE_HEADER_MISMATCH" in PackageValidationFailed, 422, "critical",
+        "The archive's directory and the entry itself say different things, so that two readers could see two different packages.",
+        "", [],
+        [("Do not trust the package; ask its author for another", None, "critical")];
+    PackageBomb = "PACKAGE_BOMB" in PackageValidationFailed, 422, "critical",
+        "An entry grows far beyond what it says, or by a factor that no real file has, when it is decompressed.",
+        "", [],
+        [("Do not trust the package; ask its author for another", None, "critical")];
+    PackageCorrupt = "PACKAGE_CORRUPT" in PackageValidationFailed, 422, "error",
+        "An entry can't be decompressed, or its checksum is wrong.",
+        "", [],
+        [("Copy or upload the whole file again", Some("sha256sum {package}"), "high")];
+    PackageIncomplete = "PACKAGE_INCOMPLETE" in PackageValidationFailed, 422, "error",
+        "An entry that every package needs is missing.",
+        "", [],
+        [("Add the file that the message names", Some("dagpool algorithm pack"), "high")];
+    ManifestInvalid = "MANIFEST_INVALID" in PackageValidationFailed, 422, "error",
+        "manifest.json does not have the form or the values that the format wants.",
+        "", [],
+        [("Correct the field that the message names", Some("dagpool algorithm inspect {package}"), "high")];
+    ManifestMismatch = "MANIFEST_MISMATCH" in PackageValidationFailed, 422, "error",
+        "The manifest says something else than the package's code or its other files.",
+        "", [],
+        [("Bring manifest and code together and pack again", Some("dagpool algorithm inspect {package}"), "high")];
+    SignatureMissing = "SIGNATURE_MISSING" in PackageValidationFailed, 422, "error",
+        "The package is not signed.",
+        "", [],
+        [("Ask the author to sign it", Some("dagpool algorithm sign {package} --key author.key"), "high")];
+    SignatureInvalid = "SIGNATURE_INVALID" in PackageValidationFailed, 422, "critical",
+        "The signature does not belong to these contents and that key: something was changed after signing.",
+        "", [],
+        [("Get the package again from its author, over a way that you trust", Some("dagpool algorithm verify {package} --public-key author.pub"), "critical")];
+    KeyUnknown = "KEY_UNKNOWN" in PackageValidationFailed, 422, "error",
+        "The package is signed by a key that the trust store does not hold.",
+        "", [],
+        [("If you trust its owner, add the public key to the trust store", Some("cat author.pub"), "high")];
+    KeyRevoked = "KEY_REVOKED" in PackageValidationFailed, 422, "critical",
+        "The package is signed by a key that was revoked. A signature has no date that could be trusted, so everything that this key signed is refused.",
+        "", [],
+        [("Ask the author for a package signed with the new key", None, "critical")];
+    KeyNotPermitted = "KEY_NOT_PERMITTED" in PackageValidationFailed, 422, "error",
+        "The key is not trusted for code of this kind.",
+        "", [],
+        [("Run the package at level wasm, or permit native code to this key in the trust store", None, "high")];
+    PackageDowngrade = "PACKAGE_DOWNGRADE" in PackageValidationFailed, 422, "error",
+        "A newer version of this algorithm was staged here before; an older one may have a known fault.",
+        "", [],
+        [("Stage the newest version, or override deliberately: the override is recorded", None, "high")];
+    EngineTooOld = "ENGINE_TOO_OLD" in CompatibilityCheckFailed, 422, "error",
+        "The package needs a newer engine than this pool's.",
+        "", [],
+        [("Update the pool", Some("dagpool --version"), "high"),
+         ("Use another version of the algorithm", None, "medium")];
+    PlatformUnsupported = "PLATFORM_UNSUPPORTED" in CompatibilityCheckFailed, 422, "error",
+        "The package is not made for this platform, or not at this level of isolation.",
+        "", [],
+        [("Use level wasm, or a package that names this platform", Some("dagpool algorithm inspect {package}"), "high")];
+    CpuFeatureMissing = "CPU_FEATURE_MISSING" in CompatibilityCheckFailed, 422, "error",
+        "The package's native code needs instructions that this processor does not have.",
+        "", [],
+        [("Use level wasm, or another machine", Some("lscpu"), "high")];
+    MemoryInsufficient = "MEMORY_INSUFFICIENT" in CompatibilityCheckFailed, 422, "error",
+        "The algorithm needs more memory than this machine has to give.",
+        "", [],
+        [("Add memory, or use fewer validation threads", Some("free -m"), "high")];
+    CodeRefused = "CODE_REFUSED" in PackageValidationFailed, 422, "error",
+        "The sandbox did not load the package's code.",
+        "", [],
+        [("Build the algorithm again with this version's plugin-sdk", Some("dagpool algorithm pack"), "high")];
+    VectorsInvalid = "VECTORS_INVALID" in PackageValidationFailed, 422, "error",
+        "tests/test_vectors.json or tests/benchmark_data.json does not have the form that the format wants.",
+        "", [],
+        [("Correct what the message names", Some("dagpool algorithm inspect {package}"), "high")];
+    VectorMismatch = "VECTOR_MISMATCH" in PackageValidationFailed, 422, "critical",
+        "The code computes another hash than the package's own test vector says.",
+        "", [],
+        [("Do not use the package; report the vector to its author", Some("dagpool algorithm verify {package} --public-key author.pub"), "critical")];
+    NotDeterministic = "NOT_DETERMINISTIC" in PackageValidationFailed, 422, "critical",
+        "The same input gave two hashes, in one instance or in two.",
+        "", [],
+        [("Do not use the package: miners would be judged by chance", None, "critical")];
+    BenchmarkFailed = "BENCHMARK_FAILED" in PackageValidationFailed, 422, "error",
+        "The algorithm failed while it was measured.",
+        "", [],
+        [("Run the benchmark by itself to see why", Some("dagpool algorithm bench {package}"), "high")];
+    PerformanceWarning = "PERFORMANCE_WARNING", 200, "warning",
+        "The algorithm reaches less than 0.8 of the hash rate that its manifest expects, on this machine. It is staged all the same.",
+        "", [],
+        [("Consider an optimized build", Some("dagpool algorithm bench {package}"), "medium"),
+         ("Check what else the machine does", Some("uptime"), "low")];
+    ResourceLimitExceeded = "RESOURCE_LIMIT_EXCEEDED" in PackageValidationFailed, 422, "error",
+        "The algorithm needs more time or memory for a hash than the pool or its own manifest allows.",
+        "", [],
+        [("Raise memory_usage or memory_requirements in the manifest if the algorithm really needs it, and pack again", None, "high")];
+    KeyFileInvalid = "KEY_FILE_INVALID" in PackageValidationFailed, 422, "error",
+        "A key file can't be read, or is readable for others.",
+        "", [],
+        [("Give the right file, or make a key under a new name", Some("dagpool algorithm keygen --out NAME"), "high")];
+    TrustStoreInvalid = "TRUST_STORE_INVALID" in PackageValidationFailed, 422, "error",
+        "The trust store, or the record of versions seen, can't be read.",
+        "", [],
+        [("Correct the entry that the message names", None, "high")];
+    BuildFailed = "BUILD_FAILED" in PackageValidationFailed, 422, "error",
+        "The algorithm's crate could not be made or built.",
+        "", [],
+        [("Do what the message says; the compiler's own words stand above it", Some("cargo test"), "high")];
+    FileUnusable = "FILE_UNUSABLE" in PackageValidationFailed, 422, "error",
+        "A file or folder can't be read or written.",
+        "", [],
+        [("Check its path, its owner and the free space", Some("ls -l PATH; df -h ."), "high")];
+}
