@@ -5,6 +5,7 @@
 
 mod algorithms;
 mod chain;
+pub mod database;
 mod identity;
 mod journal;
 mod parts;
@@ -134,6 +135,10 @@ impl Pool {
         let stats = start_stats(&books, &snapshot, &clock);
 
         identity::claim(&*parts.disk, &*parts.store, config.pool.node_id).await?;
+        // Before anything else is written: a second process for the same node is refused here.
+        let node_name = identity::node_name(config.pool.node_id);
+        let wait = Duration::from_secs(config.store.start_wait_s);
+        let ledger_state = database::claim(&*parts.store, &node_name, wait).await?;
         let journal = journal::open(runtime, &config.journal, &parts.disk, &clock)?;
         let lanes: Vec<Outbox<AppendShares>> = journal.shards.iter().map(Supervised::outbox).collect();
 
@@ -173,9 +178,8 @@ impl Pool {
         let ledger = start_ledger(&books, &wiring, &config, &parts.store, &journal.reader);
         let tracker = start_tracker(&wiring, &ledger);
         let submitter = start_submitter(&wiring, &journal.shards[0], &tracker);
-        let node_name = identity::node_name(config.pool.node_id);
         let resume = CriticalOutbox::new(submitter.outbox::<ResumeBlock>());
-        recovery::resume_blocks(&node_name, &parts.store, &journal.reader, &resume).await?;
+        recovery::resume_blocks(&ledger_state, &journal.reader, &resume).await?;
 
         let stratum = stratum::start(
             runtime,

@@ -18,6 +18,8 @@ mod kill;
 mod mining;
 #[path = "pool/poison.rs"]
 mod poison;
+#[path = "pool/postgres.rs"]
+mod postgres;
 #[path = "pool/reload.rs"]
 mod reload;
 #[path = "pool/swap.rs"]

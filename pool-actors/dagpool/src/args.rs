@@ -24,6 +24,9 @@ pub(crate) enum Command {
     /// Preflight: one line for each thing that the pool needs, and what to do about each that fails.
     #[command(after_help = "Example: dagpool check --config pool.toml --json")]
     Check(Check),
+    /// The database's schema: bring it up to date, or say what it lacks.
+    #[command(after_help = "Example: dagpool migrate status --config pool.toml --json")]
+    Migrate(Migrate),
     /// The simulator: a node alone, or a swarm of miners against any pool.
     #[command(subcommand)]
     Sim(Sim),
@@ -86,6 +89,26 @@ pub(crate) struct Check {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    /// What to do.
+    #[arg(value_enum, default_value_t = MigrateAction::Up)]
+    pub(crate) action: MigrateAction,
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MigrateAction {
+    /// Apply what is missing, all or nothing.
+    Up,
+    /// Only say what was applied and what is missing; exit code 1 when something is.
+    Status,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod demo;
 mod logging;
+mod migrate;
 mod run;
 mod sim;
 mod token;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
             Command::Demo(demo) => demo::demo(demo).await,
             Command::Run(file) => run::run(&file.config).await,
             Command::Check(check) => check::check(&check).await,
+            Command::Migrate(migrate) => migrate::migrate(&migrate).await,
             Command::Sim(Sim::Node(node)) => sim::node(node).await,
             Command::Sim(Sim::Miners(miners)) => sim::miners(miners).await,
             Command::Bench(bench) => bench::bench(bench).await,

@@ -3,6 +3,7 @@
 
 pub mod disk_folder;
 pub mod disk_memory;
+mod migrations;
 pub mod node_bip22;
 mod node_dag_memory;
 mod node_endpoints;
@@ -12,6 +13,8 @@ pub mod postgres;
 pub mod sqlite;
 pub mod system_clock;
 mod weights;
+
+pub use migrations::Migration;
 
 /// The body of a thread that works for a store; ends when the last handle of the store is dropped.
 pub type StoreThread = Box<dyn FnOnce() + Send>;

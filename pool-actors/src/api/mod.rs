@@ -29,6 +29,8 @@ mod server;
 mod views;
 mod wire;
 
+pub use wire::rfc3339;
+
 #[cfg(test)]
 mod limits_tests;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use pool_domain::units::TimeMs;
 use serde_json::Value;
 
 /// RFC 3339 in UTC with milliseconds, e.g. `2026-11-22T12:00:00.000Z`.
-pub(super) fn rfc3339(at: TimeMs) -> String {
+pub fn rfc3339(at: TimeMs) -> String {
     let (seconds, ms) = (at.0 / 1_000, at.0 % 1_000);
     let (days, second_of_day) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil_from_days(days);

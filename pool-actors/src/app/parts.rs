@@ -1,29 +1,23 @@
 //! What a pool is made of from outside. Production takes the real ones; a test or a deterministic world brings others.
 
-use std::{
-    num::NonZeroUsize,
-    path::{Path, PathBuf},
-    sync::Arc,
-    thread,
-};
+use std::{num::NonZeroUsize, path::Path, sync::Arc, thread};
 
 use plugin_sdk::PowAlgorithm;
 use pool_engine::Registry;
 
-use super::chain;
+use super::{
+    chain,
+    database::{self, Database},
+};
 use crate::{
     adapters::package_shelf::FolderShelf,
-    adapters::{StoreThread, disk_folder::FolderDisk, sqlite::SqliteStore, system_clock::SystemClock},
+    adapters::{StoreThread, disk_folder::FolderDisk, system_clock::SystemClock},
     api::{Assets, Currency, Import, MetricsHandle},
     config::Config,
     error::{Code, Failure},
     ports::{
-        clock::SharedClock,
-        deployments::SharedDeployments,
-        disk::SharedDisk,
-        node::SharedNode,
-        packages::SharedShelf,
-        store::{SharedStore, StoreError},
+        clock::SharedClock, deployments::SharedDeployments, disk::SharedDisk, node::SharedNode,
+        packages::SharedShelf, store::SharedStore,
     },
     stratum::settings::AccountCheck,
 };
@@ -69,9 +63,7 @@ impl Parts {
         let clock: SharedClock = Arc::new(SystemClock);
         let data_dir = &config.pool.data_dir;
         let disk = FolderDisk::open(&data_dir.join("journal")).map_err(|error| folder(data_dir, &error))?;
-        let path = database_path(config);
-        let (store, store_threads) =
-            SqliteStore::open(&path, clock.now()).map_err(|error| database(&path, &error))?;
+        let Database { store, deployments, threads } = database::open(config, &clock)?;
         let algorithm = Registry::linked_in()
             .find(&config.algorithms.active)
             .map_err(|error| Failure::new(Code::AlgorithmUnknown, "algorithms.active", error.to_string()))?;
@@ -81,10 +73,10 @@ impl Parts {
             node: chain::node(config, &clock)?,
             clock,
             disk: Arc::new(disk),
-            store: Arc::new(store.clone()),
-            deployments: Arc::new(store),
+            store,
+            deployments,
             shelf: Some(shelf(config)),
-            store_threads: store_threads.into(),
+            store_threads: threads,
             algorithm,
             accounts: chain::account_check(&config.chain),
             currency: chain::currency(config.chain.profile),
@@ -121,19 +113,6 @@ pub(super) fn importer(folder: &Path) -> Import {
         }
         std::fs::read(&wanted).map_err(unusable)
     })
-}
-
-/// Where the embedded database is.
-pub(super) fn database_path(config: &Config) -> PathBuf {
-    config.pool.data_dir.join(config.store.url.strip_prefix("sqlite:").unwrap_or(&config.store.url))
-}
-
-pub(super) fn database(path: &Path, error: &StoreError) -> Failure {
-    Failure::new(
-        Code::StoreUnusable,
-        format!("the database {} can't be used ({error})", path.display()),
-        "see store.url; restore a backup if it is damaged",
-    )
 }
 
 pub(super) fn folder(path: &Path, error: &std::io::Error) -> Failure {

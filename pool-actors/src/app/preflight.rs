@@ -5,13 +5,16 @@ use std::sync::Arc;
 use pool_domain::ids::AlgorithmName;
 use pool_engine::Registry;
 
-use super::{chain, identity};
+use super::{
+    chain,
+    database::{self, Database, Running},
+    identity,
+};
 use crate::{
-    adapters::{disk_folder::FolderDisk, sqlite::SqliteStore, system_clock::SystemClock},
+    adapters::{disk_folder::FolderDisk, system_clock::SystemClock},
     config::Config,
     error::{Code, Failure},
-    ports::clock::{Clock as _, SharedClock},
-    runtime::threads::Thread,
+    ports::clock::SharedClock,
 };
 
 /// A name and what was found, or what to do.
@@ -21,7 +24,8 @@ pub type Probe = (&'static str, Result<String, Failure>);
 pub async fn probe(config: &Config) -> Vec<Probe> {
     vec![
         ("data folder", data_folder(config)),
-        ("database", database(config)),
+        ("database", database::probe(config).await),
+        ("migrations", migrations(config).await),
         ("node number", node_number(config).await),
         ("algorithm", algorithm(config)),
         ("node", node(config).await),
@@ -34,32 +38,33 @@ fn data_folder(config: &Config) -> Result<String, Failure> {
     Ok(folder.display().to_string())
 }
 
-fn database(config: &Config) -> Result<String, Failure> {
-    let path = super::parts::database_path(config);
-    // Opening migrates and checks; the threads that would serve it are not needed.
-    let opened =
-        SqliteStore::open(&path, SystemClock.now()).map_err(|error| super::parts::database(&path, &error))?;
-    drop(opened);
-    Ok(format!("{}, schema current", path.display()))
+/// Whether the database has all of this program's schema, or will get it at start.
+async fn migrations(config: &Config) -> Result<String, Failure> {
+    let schema = database::schema(config, false).await?;
+    match schema.pending() {
+        0 => Ok(format!("{} applied, none pending", schema.migrations.len())),
+        pending if config.store.migrate_at_start => {
+            Ok(format!("{pending} of {} pending, applied at start", schema.migrations.len()))
+        }
+        pending => Err(Failure::new(
+            Code::StoreUnusable,
+            format!("{pending} of {} migrations are pending in {}", schema.migrations.len(), schema.database),
+            "run `dagpool migrate`, or set store.migrate_at_start = true",
+        )),
+    }
 }
 
 /// Whether the folder was begun under this `pool.node_id`.
 async fn node_number(config: &Config) -> Result<String, Failure> {
-    let (folder, path) = (&config.pool.data_dir, super::parts::database_path(config));
+    let folder = &config.pool.data_dir;
     let disk =
         FolderDisk::open(&folder.join("journal")).map_err(|error| super::parts::folder(folder, &error))?;
-    let (store, threads) =
-        SqliteStore::open(&path, SystemClock.now()).map_err(|error| super::parts::database(&path, &error))?;
-    let mut running = Vec::new();
-    for (name, body) in threads {
-        running.push(Thread::spawn(name, body).map_err(|error| super::start::refused("threads", &error))?);
-    }
-    let marked = identity::check(&disk, &store, config.pool.node_id).await;
-    drop(store);
-    for thread in running {
-        // What it was asked is answered.
-        let _ = thread.join();
-    }
+    let clock: SharedClock = Arc::new(SystemClock);
+    let Database { store, deployments, threads } = database::open(config, &clock)?;
+    let running = Running::start(threads)?;
+    let marked = identity::check(&disk, &*store, config.pool.node_id).await;
+    drop((store, deployments));
+    running.join();
     let node = identity::node_name(config.pool.node_id);
     Ok(if marked? { format!("{node} owns the folder") } else { format!("{node} will own the folder") })
 }

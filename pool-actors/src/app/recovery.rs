@@ -8,7 +8,7 @@ use crate::{
     error::{Code, Failure},
     ledger::journal::{Entry, JournalReader, Record, entry_of},
     messages::block::ResumeBlock,
-    ports::store::{BlockRow, SharedStore},
+    ports::store::{BlockRow, LedgerState},
     runtime::critical::CriticalOutbox,
 };
 
@@ -18,18 +18,10 @@ const BATCH: u64 = 10_000;
 /// Hands every candidate without a verdict back to the BlockSubmitter. Only the journal behind the ledger's oldest open
 /// candidate is read: all before it has its verdict.
 pub(super) async fn resume_blocks(
-    node: &str,
-    store: &SharedStore,
+    state: &LedgerState,
     reader: &JournalReader,
     submitter: &CriticalOutbox<ResumeBlock>,
 ) -> Result<(), Failure> {
-    let state = store.load(node).await.map_err(|error| {
-        Failure::new(
-            Code::StoreUnusable,
-            format!("the ledger's store: {error}"),
-            "see store.url in the configuration",
-        )
-    })?;
     let no_verdict =
         |row: &&BlockRow| matches!(row.life.stage(), BlockStatus::Candidate | BlockStatus::Submitted);
     let oldest = state

@@ -52,6 +52,9 @@ pub fn changes(running: &Config, wanted: &Config) -> Vec<Change> {
     let secrets = [
         ("auth.admin_token", running.auth.admin_token != wanted.auth.admin_token),
         ("chain.rpc_password", running.chain.rpc_password != wanted.chain.rpc_password),
+        ("store.url", running.store.url != wanted.store.url),
+        ("store.password", running.store.password != wanted.store.password),
+        ("store.replica_url", running.store.replica_url != wanted.store.replica_url),
     ];
     for (key, _) in secrets.iter().filter(|(_, differs)| *differs) {
         if !changes.iter().any(|change| change.key == *key) {

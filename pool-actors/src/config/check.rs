@@ -69,7 +69,23 @@ pub fn check(config: &Config) -> Result<(), Failure> {
             "journal.disk_budget_bytes holds fewer than four segments",
             "raise it",
         ),
-        (config.store.url.starts_with("sqlite:"), "store.url is not an sqlite: address", "use sqlite:PATH"),
+        (
+            config.store.url.may_begin_with(&["sqlite:", "postgres://", "postgresql://"]),
+            "store.url is neither an sqlite: nor a postgres:// address",
+            "use sqlite:PATH or postgres://user@host/database",
+        ),
+        (
+            config
+                .store
+                .replica_url
+                .as_ref()
+                .is_none_or(|url| url.may_begin_with(&["postgres://", "postgresql://"])),
+            "store.replica_url is not a postgres:// address",
+            "use postgres://user@host/database, or remove it",
+        ),
+        (config.store.connections > 0, "store.connections is 0", "use 8"),
+        (config.store.connect_timeout_ms >= 100, "store.connect_timeout_ms is below 100", "use 5000"),
+        (config.store.statement_timeout_ms >= 100, "store.statement_timeout_ms is below 100", "use 10000"),
     ];
     for (good, what, advice) in rules {
         if !good {
@@ -146,6 +162,8 @@ mod tests {
             |c| c.stratum.listener.push(c.stratum.listener[0].clone()),
             |c| c.payout.fee_basis_points = 10_001,
             |c| c.store.url = "mysql://".into(),
+            |c| c.store.replica_url = Some("sqlite:copy.db".into()),
+            |c| c.store.statement_timeout_ms = 0,
             |c| c.chain.job_interval_ms_min = 100,
             |c| c.chain.allow_unsynced = true,
             |c| c.stratum.extranonce_part_per_ip_basis_points = 0,

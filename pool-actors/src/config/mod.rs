@@ -8,6 +8,7 @@ mod check;
 mod example;
 mod load;
 mod secret;
+mod secret_url;
 pub mod section;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -20,6 +21,7 @@ pub use check::check;
 pub use example::example;
 pub use load::{load, parse};
 pub use secret::Secret;
+pub use secret_url::SecretUrl;
 
 /// The whole configuration (`pool.toml`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -294,8 +296,24 @@ pub enum Durability {
 section! {
     /// The database.
     Store {
-        /// "sqlite:PATH"; a relative path is below `pool.data_dir`.
-        url: String = "sqlite:pool.db".into(),
+        /// "sqlite:PATH" (a relative path is below `pool.data_dir`), or "postgres://user:password@host:port/database"
+        /// (several hosts are tried in turn). The text itself, "file:/path" or "env:NAME". DATABASE_URL sets it, too.
+        url: SecretUrl = "sqlite:pool.db".into(),
+        /// Password of the database, if the address should not hold it: the text itself, "file:/path" or "env:NAME".
+        password: Option<Secret> = None,
+        /// PostgreSQL: address of a read replica for what the API shows; the primary is asked while it does not answer.
+        replica_url: Option<SecretUrl> = None,
+        /// PostgreSQL: connections for what the API shows, to each server. The ledger has its own, at most four.
+        connections: u32 = 8,
+        /// PostgreSQL: bound on the time until a connection is usable, milliseconds.
+        connect_timeout_ms: u64 = 5_000,
+        /// PostgreSQL: bound on one statement, milliseconds; audits take what they take.
+        statement_timeout_ms: u64 = 10_000,
+        /// How long to wait at start for a database that does not answer, seconds.
+        start_wait_s: u64 = 30,
+        /// Bring the schema up to date at start. With false, a schema that is behind is refused until `dagpool migrate`
+        /// was run: for roles that may not change tables.
+        migrate_at_start: bool = true,
     }
 }
 

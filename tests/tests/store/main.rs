@@ -1,6 +1,8 @@
 //! The stores: one suite of what every store must do, run on each database, and what only PostgreSQL can do wrong.
 
 mod conformance;
+mod deployments;
+mod migrations;
 mod postgres;
 
 use pool_actors::{
@@ -15,22 +17,48 @@ fn start((name, body): (&'static str, StoreThread)) {
     drop(Thread::spawn(name, body).unwrap());
 }
 
+/// A store in a file of this folder.
+fn sqlite(folder: &TempDir) -> SqliteStore {
+    let (store, threads) = SqliteStore::open(&folder.path().join("pool.db"), TimeMs(1)).unwrap();
+    threads.into_iter().for_each(start);
+    store
+}
+
 /// The suite, once for each database.
 macro_rules! conforms {
     ($($name:ident),* $(,)?) => {
         mod on_sqlite {
             use super::*;
+
+            #[actix_rt::test]
+            async fn deployments_and_their_trail() {
+                let folder = TempDir::new().unwrap();
+                let store = std::sync::Arc::new(sqlite(&folder));
+                deployments::an_older_revision_replaces_nothing_and_the_trail_keeps_all(store).await;
+            }
+
             $(#[actix_rt::test]
             async fn $name() {
                 let folder = TempDir::new().unwrap();
-                let (store, threads) = SqliteStore::open(&folder.path().join("pool.db"), TimeMs(1)).unwrap();
-                threads.into_iter().for_each(start);
-                conformance::$name(std::sync::Arc::new(store)).await;
+                conformance::$name(std::sync::Arc::new(sqlite(&folder))).await;
             })*
         }
 
         mod on_postgres {
             use super::*;
+
+            #[actix_rt::test]
+            async fn deployments_and_their_trail() {
+                let server = pool_tests::postgres::Postgres::start();
+                let store = postgres::store(&server);
+                let of_node = |node: &str| std::sync::Arc::new(store.deployments_of(node));
+                deployments::an_older_revision_replaces_nothing_and_the_trail_keeps_all(of_node("n1")).await;
+                // Another pool process numbers its own.
+                deployments::an_older_revision_replaces_nothing_and_the_trail_keeps_all(of_node("n2")).await;
+                let refused = server.sql("DELETE FROM deployment_trail").unwrap_err();
+                assert!(refused.contains("append-only"), "{refused}");
+            }
+
             $(#[actix_rt::test]
             async fn $name() {
                 let server = pool_tests::postgres::Postgres::start();

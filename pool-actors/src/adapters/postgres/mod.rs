@@ -8,6 +8,7 @@
 
 mod codec;
 mod copy;
+mod deployments;
 mod read;
 mod schema;
 mod session;
@@ -18,6 +19,7 @@ mod write;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+pub use deployments::PostgresDeployments;
 use pool_domain::ids::{Account, BlockHash};
 pub use settings::PostgresSettings;
 use tokio::{
@@ -32,7 +34,7 @@ use self::{
     statements::SERVER_VERSION,
     write::Writer,
 };
-use super::StoreThread;
+use super::{Migration, StoreThread};
 use crate::ports::{
     clock::SharedClock,
     store::{
@@ -117,19 +119,51 @@ impl PostgresStore {
         Ok((store, ("store-postgres", body)))
     }
 
-    /// Connects, checks the schema (and brings it up to date), and says what was found.
+    /// Connects, and says what answered: where, and which version. The schema is not looked at.
     ///
     /// # Errors
     /// As any call.
     pub async fn probe(&self) -> Result<String, StoreError> {
+        self.probe_as(Purpose::Read).await
+    }
+
+    /// The same, of a replica: one that takes no writes is welcome.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn probe_replica(&self) -> Result<String, StoreError> {
+        self.probe_as(Purpose::Replica).await
+    }
+
+    async fn probe_as(&self, purpose: Purpose) -> Result<String, StoreError> {
         let inner = Arc::clone(&self.inner);
-        self.on_thread(async move {
-            let session = inner.gate.open(Purpose::Read).await?;
-            let row = session.client.query_one(SERVER_VERSION.text, &[]).await.map_err(session::failure)?;
+        let asking = async move {
+            let client = session::connect(&inner.gate.settings, purpose).await?;
+            let row = client.query_one(SERVER_VERSION.text, &[]).await.map_err(session::failure)?;
             let version: String = row.get(0);
-            Ok(format!("{}, PostgreSQL {version}, schema current", inner.gate.settings))
-        })
-        .await
+            Ok(format!("{}, PostgreSQL {version}", inner.gate.settings))
+        };
+        self.on_thread(self.inner.gate.settings.bounded(asking)).await
+    }
+
+    /// The changes of the schema that the database has had and lacks; with `apply`, it gets what it lacks.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn migrations(&self, apply: bool) -> Result<Vec<Migration>, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        let work = async move {
+            let mut client = session::connect(&inner.gate.settings, Purpose::Read).await?;
+            if apply {
+                schema::migrate(&mut client, (inner.gate.clock)()).await?;
+            }
+            schema::status(&client).await
+        };
+        if apply {
+            self.on_thread(work).await
+        } else {
+            self.on_thread(self.inner.gate.settings.bounded(work)).await
+        }
     }
 
     /// Runs `work` where the connections live. It goes on when whoever asked has gone.

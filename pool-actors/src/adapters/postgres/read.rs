@@ -48,7 +48,7 @@ pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T
     row.try_get(index).map_err(|error| corrupt(format!("PostgreSQL, column {index}: {error}")))
 }
 
-fn count(row: &Row, index: usize) -> Result<u64, StoreError> {
+pub(super) fn count(row: &Row, index: usize) -> Result<u64, StoreError> {
     unsigned(column(row, index)?)
 }
 
@@ -68,7 +68,7 @@ fn amount(row: &Row, index: usize) -> Result<Amount, StoreError> {
     Amount::try_from(column::<Numeric>(row, index)?).map_err(corrupt)
 }
 
-fn time(row: &Row, index: usize) -> Result<TimeMs, StoreError> {
+pub(super) fn time(row: &Row, index: usize) -> Result<TimeMs, StoreError> {
     column::<Stamp>(row, index).map(|stamp| stamp.0)
 }
 

@@ -72,19 +72,13 @@ impl Session {
     }
 
     async fn open(settings: &PostgresSettings, purpose: Purpose, now: TimeMs) -> Result<Self, StoreError> {
-        let mut config = settings.config.clone();
-        config.connect_timeout(settings.connect_timeout);
+        let mut client = connect(settings, purpose).await?;
         if purpose != Purpose::Replica {
-            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        }
-        let (mut client, connection) = config.connect(NoTls).await.map_err(failure)?;
-        // Ends with the client, or with the connection, which the client then reports.
-        tokio::spawn(connection);
-        client.batch_execute(SESSION.text).await.map_err(failure)?;
-        let bound = settings.statement_timeout.as_millis().to_string();
-        client.query(SESSION_TIMEOUT.text, &[&bound]).await.map_err(failure)?;
-        if purpose != Purpose::Replica {
-            schema::migrate(&mut client, now).await?;
+            if settings.migrate {
+                schema::migrate(&mut client, now).await?;
+            } else {
+                schema::check(&client).await?;
+            }
         }
         let mut wanted = READING.to_vec();
         if purpose == Purpose::Write {
@@ -96,6 +90,22 @@ impl Session {
         let statements = wanted.iter().map(|sql| sql.name).zip(prepared).collect();
         Ok(Self { client, statements: Statements(statements), spoilt: false })
     }
+}
+
+/// A connection with its bounds set, of which nothing else is known.
+pub(super) async fn connect(settings: &PostgresSettings, purpose: Purpose) -> Result<Client, StoreError> {
+    let mut config = settings.config.clone();
+    config.connect_timeout(settings.connect_timeout);
+    if purpose != Purpose::Replica {
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
+    let (client, connection) = config.connect(NoTls).await.map_err(failure)?;
+    // Ends with the client, or with the connection, which the client then reports.
+    tokio::spawn(connection);
+    client.batch_execute(SESSION.text).await.map_err(failure)?;
+    let bound = settings.statement_timeout.as_millis().to_string();
+    client.query(SESSION_TIMEOUT.text, &[&bound]).await.map_err(failure)?;
+    Ok(client)
 }
 
 /// Opens connections, and refuses to for a while after one that failed: a database that comes back must not be met by a

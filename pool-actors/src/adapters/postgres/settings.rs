@@ -2,7 +2,10 @@
 
 use std::{fmt, time::Duration};
 
+use tokio::time::timeout;
 use tokio_postgres::config::{Config, Host, SslMode};
+
+use crate::ports::store::StoreError;
 
 /// A database that can be connected to.
 #[derive(Clone)]
@@ -14,6 +17,8 @@ pub struct PostgresSettings {
     pub connect_timeout: Duration,
     /// Bound on one statement. Audits take what they take.
     pub statement_timeout: Duration,
+    /// Bring the schema up to date; else one that is behind is refused.
+    pub migrate: bool,
 }
 
 impl PostgresSettings {
@@ -48,7 +53,20 @@ impl PostgresSettings {
             connections: 8,
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
+            migrate: true,
         })
+    }
+}
+
+impl PostgresSettings {
+    /// Gives up on a server that takes a connection and then says nothing.
+    pub(super) fn bounded<R: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<R, StoreError>> + Send + 'static,
+    ) -> impl Future<Output = Result<R, StoreError>> + Send + 'static {
+        let bound = self.connect_timeout * 2 + self.statement_timeout;
+        let what = format!("{self} did not answer within {} ms", bound.as_millis());
+        async move { timeout(bound, work).await.unwrap_or(Err(StoreError::Unavailable { what })) }
     }
 }
 

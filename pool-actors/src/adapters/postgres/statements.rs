@@ -54,6 +54,9 @@ statements! {
     BLOCKS_OPEN = "blocks_open",
     BLOCKS_PAGE = "blocks_page",
     COUNTS = "counts",
+    DEPLOYMENT_RECORD = "deployment_record",
+    DEPLOYMENT_TRAIL = "deployment_trail",
+    DEPLOYMENTS_PAGE = "deployments_page",
     POSITION_GET = "position_get",
     POSITION_NODES = "position_nodes",
     SPLITS_GET = "splits_get",
@@ -90,7 +93,10 @@ statements! {
 }
 
 /// Schema changes in order.
-pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "ledger", text!("migrations", "0001_ledger"))];
+pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "ledger", text!("migrations", "0001_ledger")),
+    (2, "deployments", text!("migrations", "0002_deployments")),
+];
 
 /// Audits that return no rows when all is well.
 pub(super) const CHECKS: &[(&str, &str)] = &[

@@ -322,6 +322,6 @@ impl Step<'_> {
 }
 
 /// PostgreSQL's text holds no NUL; a node's words might.
-fn clean(words: &str) -> Cow<'_, str> {
+pub(super) fn clean(words: &str) -> Cow<'_, str> {
     if words.contains('\0') { Cow::Owned(words.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(words) }
 }

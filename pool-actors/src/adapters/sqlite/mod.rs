@@ -23,7 +23,7 @@ use pool_domain::{
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
-use super::StoreThread;
+use super::{Migration, StoreThread};
 use crate::ports::store::{
     AccountRow, BlockQuery, BlockRow, BlockStep, Finding, LedgerCommit, LedgerState, Position, Split,
     StoreError, StorePort, Totals,
@@ -63,6 +63,14 @@ impl SqliteStore {
             ("store-audit", Box::new(move || work(audit_db, audits))),
         ];
         Ok((Self { writer, reader, auditor }, threads))
+    }
+
+    /// The changes of the schema that the database at `path` has had and lacks. Nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn migrations(path: &Path) -> Result<Vec<Migration>, StoreError> {
+        schema::status(path)
     }
 
     /// For the ledger, which has one question at a time: whoever floods the API must not make it seem that the database

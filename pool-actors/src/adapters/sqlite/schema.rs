@@ -4,10 +4,15 @@ use std::path::Path;
 
 use pool_domain::units::TimeMs;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, named_params};
-use sha2::{Digest, Sha256};
 
-use super::statements::{ENTRIES_STAGING, MIGRATION_ADD, MIGRATIONS, MIGRATIONS_ALL, MIGRATIONS_TABLE};
-use super::{read::signed, unavailable};
+use super::{
+    super::migrations::{self, Applied, Migration},
+    read::{column, count, rows, signed},
+    statements::{
+        ENTRIES_STAGING, MIGRATION_ADD, MIGRATIONS, MIGRATIONS_ALL, MIGRATIONS_EXIST, MIGRATIONS_TABLE,
+    },
+    unavailable,
+};
 use crate::ports::store::StoreError;
 
 /// Prepared statements kept per connection; there are fewer than this.
@@ -48,40 +53,17 @@ fn prepare(db: &Connection) -> Result<(), StoreError> {
 
 fn migrate(db: &mut Connection, now: TimeMs) -> Result<(), StoreError> {
     db.execute_batch(MIGRATIONS_TABLE).map_err(unavailable)?;
-    let applied: Vec<(i64, String, String)> = db
-        .prepare(MIGRATIONS_ALL)
-        .and_then(|mut all| all.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect())
-        .map_err(unavailable)?;
-    for (version, name, checksum) in &applied {
-        match MIGRATIONS.iter().find(|(known, ..)| known == version) {
-            None => {
-                return Err(StoreError::Schema {
-                    what: format!(
-                        "the database has schema version {version} ({name}), which this program does not know: it was written by a newer pool; start that one"
-                    ),
-                });
-            }
-            Some((_, _, text)) if digest(text) != *checksum => {
-                return Err(StoreError::Schema {
-                    what: format!(
-                        "schema version {version} ({name}) of the database differs from this program's: use the pool it was made with, or restore a backup"
-                    ),
-                });
-            }
-            Some(_) => {}
-        }
-    }
-    for (version, name, text) in MIGRATIONS {
-        if applied.iter().any(|(done, ..)| done == version) {
-            continue;
-        }
+    let applied = applied(db)?;
+    migrations::verify(MIGRATIONS, &applied)?;
+    for (version, name, text) in migrations::missing(MIGRATIONS, &applied) {
         let change = db.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(unavailable)?;
         change.execute_batch(text).map_err(unavailable)?;
+        let checksum = migrations::digest(text);
         change
             .execute(
                 MIGRATION_ADD,
                 named_params! {
-                    ":version": version, ":name": name, ":checksum": digest(text), ":applied_at": signed(now.0)?,
+                    ":version": version, ":name": name, ":checksum": checksum, ":applied_at": signed(now.0)?,
                 },
             )
             .map_err(unavailable)?;
@@ -91,6 +73,25 @@ fn migrate(db: &mut Connection, now: TimeMs) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn digest(text: &str) -> String {
-    hex::encode(Sha256::digest(text.as_bytes()))
+fn applied(db: &Connection) -> Result<Vec<Applied>, StoreError> {
+    rows(db, MIGRATIONS_ALL, &[], |row| {
+        Ok(Applied {
+            version: column(row, 0)?,
+            name: column(row, 1)?,
+            checksum: column(row, 2)?,
+            at: TimeMs(count(row, 3)?),
+        })
+    })
+}
+
+/// The changes that the database at `path` has had and lacks; nothing is changed, nor made where there is none.
+pub(super) fn status(path: &Path) -> Result<Vec<Migration>, StoreError> {
+    if !path.exists() {
+        return Ok(migrations::status(MIGRATIONS, &[]));
+    }
+    let db = open_reader(path)?;
+    let exist: bool = db.query_row(MIGRATIONS_EXIST, [], |row| row.get(0)).map_err(unavailable)?;
+    let applied = if exist { applied(&db)? } else { Vec::new() };
+    migrations::verify(MIGRATIONS, &applied)?;
+    Ok(migrations::status(MIGRATIONS, &applied))
 }

@@ -46,6 +46,7 @@ statements! {
     ENTRY_STAGE = "entry_stage",
     MIGRATION_ADD = "migration_add",
     MIGRATIONS_ALL = "migrations_all",
+    MIGRATIONS_EXIST = "migrations_exist",
     MIGRATIONS_TABLE = "migrations_table",
     POSITION_ADVANCE = "position_advance",
     POSITION_CREATE = "position_create",

@@ -1,0 +1,52 @@
+//! The schema is brought up to date once, looked at without being touched, and refused where it is not ours.
+
+use std::sync::Arc;
+
+use pool_actors::{
+    adapters::{
+        Migration,
+        postgres::{PostgresSettings, PostgresStore},
+        sqlite::SqliteStore,
+        system_clock::SystemClock,
+    },
+    ports::store::{StoreError, StorePort as _},
+};
+use pool_tests::postgres::Postgres;
+use tempfile::TempDir;
+
+fn applied(migrations: &[Migration]) -> usize {
+    migrations.iter().filter(|migration| migration.applied_at.is_some()).count()
+}
+
+#[actix_rt::test]
+async fn sqlite_is_looked_at_without_being_made() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("pool.db");
+    let before = SqliteStore::migrations(&path).unwrap();
+    assert_eq!(applied(&before), 0);
+    assert!(!path.exists());
+    drop(crate::sqlite(&folder));
+    let after = SqliteStore::migrations(&path).unwrap();
+    assert_eq!(applied(&after), before.len());
+    assert!(after.is_sorted_by_key(|migration| migration.version));
+}
+
+#[actix_rt::test]
+async fn postgres_may_be_left_to_its_administrator() {
+    let server = Postgres::start();
+    let mut settings = PostgresSettings::new(&server.url(), None).unwrap();
+    settings.migrate = false;
+    let (store, thread) = PostgresStore::open(settings, None, Arc::new(SystemClock)).unwrap();
+    crate::start(thread);
+    let before = store.migrations(false).await.unwrap();
+    assert_eq!(applied(&before), 0);
+    let refused = store.load("n1").await.unwrap_err();
+    assert!(
+        matches!(&refused, StoreError::Schema { what } if what.contains("run `dagpool migrate`")),
+        "{refused}"
+    );
+    let after = store.migrations(true).await.unwrap();
+    assert_eq!((applied(&after), after.len()), (before.len(), before.len()));
+    assert_eq!(store.migrations(true).await.unwrap(), after, "twice changes nothing");
+    store.load("n1").await.unwrap();
+}
