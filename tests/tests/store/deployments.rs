@@ -64,7 +64,7 @@ pub(crate) async fn an_older_revision_replaces_nothing_and_the_trail_keeps_all(s
     store.record(staged, line("deployed")).await.unwrap();
     store.record(back.clone(), line("rolled_back")).await.unwrap();
     store.record(warm, line("step")).await.unwrap();
-    assert_eq!(store.deployments(None, 10).await.unwrap(), [back.clone()]);
+    assert_eq!(store.deployments(None, 10).await.unwrap(), std::slice::from_ref(&back));
     assert_eq!(store.deployments(Some(1), 10).await.unwrap(), []);
     let trail = store.trail(1).await.unwrap();
     assert_eq!(trail, [line("deployed"), line("rolled_back"), line("step")]);
