@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
 import { Algorithms } from "./fixture-algorithms.mjs";
 import { Dag, hashOf, randomFrom } from "./fixture-dag.mjs";
+import { Money } from "./fixture-money.mjs";
 
 const dist = fileURLToPath(new URL("../dist/", import.meta.url));
 const types = {
@@ -44,6 +45,7 @@ class Fixture {
     this.connections = 0;
     this.algorithms = new Algorithms((type, data) => this.send(this.message(type, data)));
     this.miners = empty ? [] : this.#makeMiners(miners);
+    this.money = new Money(this.miners);
     this.dag = new Dag(this.random, this.miners.length > 0 ? this.miners : [{ account: "nobody" }]);
     this.counts = {
       candidate: 0,
@@ -276,7 +278,7 @@ class Fixture {
         this.imbalance = "-1";
       },
     };
-    const act = actions[action] ?? this.algorithms.actions[action];
+    const act = actions[action] ?? this.algorithms.actions[action] ?? this.money.actions[action];
     act?.();
     return act !== undefined;
   }
@@ -316,7 +318,7 @@ export async function startFixture(port = 0, options = {}) {
     return miner && (() => fixture.details(miner));
   };
   const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url ?? "/", "http://fixture");
+    const { pathname, searchParams } = new URL(request.url ?? "/", "http://fixture");
     if (request.method === "POST" && pathname.startsWith("/fixture/")) {
       response.writeHead(fixture.act(pathname.slice(9)) ? 204 : 404).end();
       return;
@@ -326,7 +328,8 @@ export async function startFixture(port = 0, options = {}) {
       return;
     }
     if (await fixture.algorithms.serve(request, response, pathname)) return;
-    const answer = rest[pathname] ?? one(pathname);
+    const money = fixture.money.answer(pathname, searchParams);
+    const answer = rest[pathname] ?? one(pathname) ?? (money && (() => money));
     if (answer) {
       response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer()));
       return;

@@ -101,4 +101,5 @@ await scene(
   { fixture: { empty: true }, browser: { viewport: sizes.phone, reducedMotion: "reduce" } },
 );
 
+await import("./miner-scenes.mjs");
 await import("./algorithms-scenes.mjs");

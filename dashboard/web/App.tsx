@@ -10,6 +10,18 @@ import { Toasts } from "./ui/Toasts";
 // Pages that an operator opens now and then are no part of the first load.
 const AlgorithmsPage = lazy(() => import("./algorithms/AlgorithmsPage"));
 const BenchPage = lazy(() => import("./bench/BenchPage"));
+const MinerPage = lazy(() => import("./miner/MinerPage"));
+
+/** The account that a path like `/miners/ADDRESS` names. */
+function accountOf(path: string): string | null {
+  const name = path.match(/^\/miners\/([^/]+)$/)?.[1];
+  if (name === undefined) return null;
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}
 
 interface AppProps {
   session: Session;
@@ -25,6 +37,7 @@ export function App({ session, algorithms }: AppProps) {
     void algorithms.probe();
     return () => session.stop();
   }, [session, algorithms]);
+  const account = accountOf(path);
   const nav = <Nav algorithms={service === "served"} />;
   return (
     <Toasts>
@@ -33,6 +46,8 @@ export function App({ session, algorithms }: AppProps) {
           <AlgorithmsPage session={session} store={algorithms} nav={nav} />
         ) : path === "/algorithms/bench" ? (
           <BenchPage session={session} nav={nav} />
+        ) : account !== null ? (
+          <MinerPage key={account} account={account} session={session} nav={nav} />
         ) : (
           <Overview session={session} nav={nav} />
         )}

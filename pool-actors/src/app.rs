@@ -4,6 +4,8 @@
 //! miners come last. Order of stop is the reverse: sessions first, the journal last, so that what was taken is committed.
 
 mod algorithms;
+pub mod audit;
+pub mod books;
 mod chain;
 pub mod database;
 mod identity;
@@ -208,6 +210,7 @@ impl Pool {
                 currency: parts.currency,
                 clock: Arc::clone(&clock),
                 store: Arc::clone(&parts.store),
+                books: parts.books,
                 snapshot: snapshot.watched(),
                 node: wiring.node_state.watched(),
                 ledger: wiring.summary.watched(),

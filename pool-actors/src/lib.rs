@@ -16,6 +16,7 @@ pub mod adapters;
 pub mod algorithm;
 pub mod api;
 pub mod app;
+pub mod audit;
 pub mod config;
 pub mod error;
 pub mod ledger;

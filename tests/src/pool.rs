@@ -257,6 +257,30 @@ impl PoolProcess {
         }
     }
 
+    /// What `dagpool` says to these arguments: exit code, standard output, standard error.
+    ///
+    /// # Panics
+    /// When it can't be run.
+    pub fn command(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let done =
+            Command::new(dagpool()).args(arguments).stdin(Stdio::null()).output().expect("dagpool runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (done.status.code(), text(&done.stdout), text(&done.stderr))
+    }
+
+    /// The report of `dagpool ledger audit` on its folder, whether it runs or not.
+    ///
+    /// # Panics
+    /// When there is no report.
+    pub fn audit(&self) -> Value {
+        let folder = self.data();
+        let folder = folder.to_str().expect("a path of text");
+        let (code, out, error) = self.command(&["ledger", "audit", "--data-dir", folder, "--json"]);
+        let report: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("no report: {out}{error}"));
+        assert_eq!(code, Some(i32::from(report["clean"] != true)), "{report:#}");
+        report
+    }
+
     /// Accepted shares of each account in the journal, which must not be in use.
     pub fn journalled(&self) -> BTreeMap<String, u64> {
         let disk = FolderDisk::open(&self.data().join("journal")).expect("the pool has let go of its folder");

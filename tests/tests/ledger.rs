@@ -1,6 +1,9 @@
 //! Journal, ledger actor and SQLite together: what was journalled is credited once, through restarts, a store that goes
 //! away and answers that get lost.
 
+#[path = "ledger/audit.rs"]
+mod audit;
+
 use std::{
     collections::BTreeMap,
     path::Path,

@@ -2,6 +2,8 @@
 
 #[path = "pool/actors.rs"]
 mod actors;
+#[path = "pool/audit.rs"]
+mod audit;
 #[path = "pool/cli.rs"]
 mod cli;
 #[path = "pool/disk.rs"]

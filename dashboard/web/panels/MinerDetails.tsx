@@ -5,6 +5,7 @@ import { money, unitOf } from "../format/money";
 import { compact, hashrateText, whole } from "../format/number";
 import { parseTime } from "../format/time";
 import { Empty, Fact, Facts, Loading } from "../ui/Panel";
+import { Link } from "../ui/router";
 import { Ago } from "../ui/Time";
 
 type Answer = { state: "loading" } | { state: "failed" } | { state: "shown"; details: Details };
@@ -51,7 +52,9 @@ export function MinerDetails({ account, currency, now }: DetailsProps) {
   const { workers, balance } = answer.details;
   return (
     <div className="miner-details">
-      <p className="miner-account">{account}</p>
+      <p className="miner-account">
+        {account} <Link to={`/miners/${encodeURIComponent(account)}`}>earnings and proofs</Link>
+      </p>
       {balance && (
         <Facts>
           {(["pending", "confirmed", "paid"] as const).map((key) => (

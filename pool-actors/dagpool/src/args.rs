@@ -33,6 +33,9 @@ pub(crate) enum Command {
     /// Load and benchmarks.
     #[command(subcommand)]
     Bench(crate::bench::Bench),
+    /// Money: statements, proofs, balances, exports, audits.
+    #[command(subcommand)]
+    Ledger(crate::ledger::Ledger),
     /// Algorithm packages: make, sign, check and measure them; stage and deploy them in a running pool.
     #[command(subcommand)]
     Algorithm(crate::algorithm::Algorithm),

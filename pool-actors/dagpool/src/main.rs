@@ -6,6 +6,7 @@ mod args;
 mod bench;
 mod check;
 mod demo;
+mod ledger;
 mod logging;
 mod migrate;
 mod run;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
             Command::Sim(Sim::Node(node)) => sim::node(node).await,
             Command::Sim(Sim::Miners(miners)) => sim::miners(miners).await,
             Command::Bench(bench) => bench::bench(bench).await,
+            Command::Ledger(command) => ledger::ledger(command).await,
             Command::Algorithm(command) => algorithm::algorithm(&command).await,
         }
     });

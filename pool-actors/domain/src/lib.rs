@@ -12,7 +12,7 @@
 //! | addresses | [`kaspa_address`] |
 //! | a share | [`job`], [`share`], [`extranonce`], [`dedup`], [`vardiff`] |
 //! | hot-swap | [`traffic_split`], [`rollout`], [`slot_health`] |
-//! | money | [`share_window`], [`pplns`], [`split`], [`proof`], [`accounting`], [`postings`], [`maturity`] |
+//! | money | [`share_window`], [`pplns`], [`split`], [`proof`], [`statement`], [`accounting`], [`postings`], [`maturity`] |
 //! | checks | [`invariants`], [`ghostdag`] |
 //! | errors | [`catalogue`] |
 #![no_std]
@@ -41,6 +41,7 @@ pub mod share;
 pub mod share_window;
 pub mod slot_health;
 pub mod split;
+pub mod statement;
 pub mod target;
 pub mod traffic_split;
 pub mod units;

@@ -123,6 +123,19 @@ mod tests {
         );
     }
 
+    /// The same numbers are in the dashboard's test of its own verifier.
+    #[test]
+    fn a_tree_with_an_odd_node_on_each_level() {
+        let five = list(5);
+        let root =
+            "eb1a9bb79e81bd7961f80377c3107f5d99bff12cd78e73f6de866efc80fb5542".parse::<BlockHash>().unwrap();
+        assert_eq!(BlockHash(window_root(&five)), root);
+        let last = prove(&five, &five[4].0).unwrap();
+        let sibling = "9fc7827dd50a942e8b125ab5b90cd3848f69b4388a21c5b0acbb8348f1dd08b9".parse().unwrap();
+        assert_eq!(last, WindowProof { index: 4, count: 5, branch: [sibling].into() });
+        assert!(verify(&root.0, &five[4].0, Work(5), &last));
+    }
+
     proptest! {
         #[test]
         fn every_line_is_provable_and_no_other(count in 1usize..70, index in any::<prop::sample::Index>()) {

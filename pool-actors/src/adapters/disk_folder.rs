@@ -11,10 +11,11 @@ use rustix::fs::{FallocateFlags, fallocate};
 
 use crate::ports::disk::{Disk, DiskEntry, DiskFile};
 
-/// A locked folder.
+/// A locked folder, or one that is only read.
 pub struct FolderDisk {
     path: PathBuf,
-    _lock: File,
+    /// `None`: opened for reading only.
+    lock: Option<File>,
 }
 
 impl FolderDisk {
@@ -26,13 +27,28 @@ impl FolderDisk {
         fs::create_dir_all(path)?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join("lock"))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { path: path.to_owned(), lock: Some(lock) }),
             Err(TryLockError::WouldBlock) => Err(io::Error::new(
                 io::ErrorKind::ResourceBusy,
                 format!("{} is in use by another pool process", path.display()),
             )),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    /// For reading only: takes no lock, makes nothing, changes nothing; whatever a pool does there meanwhile.
+    ///
+    /// # Errors
+    /// When there is no such folder.
+    pub fn open_read_only(path: &Path) -> io::Result<Self> {
+        fs::read_dir(path)?;
+        Ok(Self { path: path.to_owned(), lock: None })
+    }
+
+    fn is_writable(&self) -> io::Result<()> {
+        let refused =
+            || io::Error::new(io::ErrorKind::PermissionDenied, "the folder is open for reading only");
+        self.lock.as_ref().map(drop).ok_or_else(refused)
     }
 }
 
@@ -56,6 +72,7 @@ impl Disk for FolderDisk {
     }
 
     fn create(&self, name: &str, len: u64) -> io::Result<Box<dyn DiskFile>> {
+        self.is_writable()?;
         let path = self.path.join(name);
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
         let made = reserve(&file, len)
@@ -70,11 +87,13 @@ impl Disk for FolderDisk {
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).write(true).open(self.path.join(name))?;
+        let writes = self.lock.is_some();
+        let file = OpenOptions::new().read(true).write(writes).open(self.path.join(name))?;
         Ok(Box::new(OpenFile { file }))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
+        self.is_writable()?;
         fs::remove_file(self.path.join(name))
     }
 }
@@ -141,6 +160,21 @@ mod tests {
         assert!(second.to_string().contains("in use by another pool process"));
         drop(first);
         FolderDisk::open(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_folder_in_use_can_be_read_but_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(FolderDisk::open_read_only(&folder.path().join("missing")).is_err());
+        let pool = FolderDisk::open(folder.path()).unwrap();
+        pool.create("a", 10).unwrap().write_at(0, b"hello").unwrap();
+        let auditor = FolderDisk::open_read_only(folder.path()).unwrap();
+        let mut buffer = [0; 5];
+        let mut file = auditor.open("a").unwrap();
+        assert_eq!((file.read_at(0, &mut buffer).unwrap(), &buffer), (5, b"hello"));
+        assert!(file.write_at(0, b"no").is_err());
+        assert!(auditor.create("b", 1).is_err());
+        assert!(auditor.remove("a").is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! | `errors` | the catalogue of errors, their JSON and their documentation pages |
 //! | `assets` | the dashboard's files, handed in by whoever embeds them |
 //! | `pool` | `/api/stats`, `/api/miners`, `/api/blocks` |
+//! | `books` | statements, proofs, earnings |
 //! | `algorithms` | `/api/algorithms...`, `/api/deployments...` |
 //! | `admin` | `/api/admin/...` |
 //! | `health` | `/health/...`, `/metrics` |
@@ -19,6 +20,7 @@ mod access;
 mod admin;
 mod algorithms;
 mod assets;
+mod books;
 mod effort;
 mod errors;
 mod health;
@@ -31,6 +33,8 @@ mod wire;
 
 pub use wire::rfc3339;
 
+#[cfg(test)]
+mod books_tests;
 #[cfg(test)]
 mod limits_tests;
 #[cfg(test)]
@@ -59,12 +63,16 @@ use crate::{
         live::{Events, PoolSnapshot},
         session::{SessionCommand, SessionView},
     },
-    ports::{clock::SharedClock, deployments::SharedDeployments, packages::SharedShelf, store::SharedStore},
+    ports::{
+        books::SharedBooks, clock::SharedClock, deployments::SharedDeployments, packages::SharedShelf,
+        store::SharedStore,
+    },
     runtime::{observe::Registry, watch::Watched},
 };
 
 pub use algorithms::{DeployDefaults, Import, RowView};
 pub use assets::{Asset, Assets};
+pub use books::{CREDIT_COLUMNS, credit_csv, credit_json, proof_document, statement_json};
 pub use health::MetricsHandle;
 pub use server::ServerHandle;
 
@@ -97,6 +105,8 @@ pub struct Context {
     pub clock: SharedClock,
     /// The ledger's database, to read.
     pub store: SharedStore,
+    /// The books, for statements and earnings.
+    pub books: SharedBooks,
     /// Live figures.
     pub snapshot: Watched<PoolSnapshot>,
     /// Node and job.

@@ -48,7 +48,7 @@ pub(super) struct BlocksQuery {
     account: Option<String>,
 }
 
-fn page_size(limit: Option<usize>) -> Result<usize, ApiError> {
+pub(super) fn page_size(limit: Option<usize>) -> Result<usize, ApiError> {
     match limit.unwrap_or(PAGE) {
         limit @ 1..=PAGE_MAX => Ok(limit),
         limit => Err(ApiError::bad_request(format!("limit is {limit}, it must be 1 to {PAGE_MAX}"))
@@ -56,14 +56,19 @@ fn page_size(limit: Option<usize>) -> Result<usize, ApiError> {
     }
 }
 
-fn account_named(text: &str, parameter: &str) -> Result<Account, ApiError> {
+pub(super) fn account_named(text: &str, parameter: &str) -> Result<Account, ApiError> {
     Account::new(text).map_err(|error| {
         ApiError::bad_request(format!("{parameter}: {error}")).with(json!({ "parameter": parameter }))
     })
 }
 
+pub(super) fn hash_named(text: &str) -> Result<BlockHash, ApiError> {
+    text.parse()
+        .map_err(|error| ApiError::bad_request(format!("hash: {error}")).with(json!({ "parameter": "hash" })))
+}
+
 /// Cuts a list that was asked for one item more than fits, and names where the next page begins.
-fn page<T>(
+pub(super) fn page<T>(
     mut items: Vec<T>,
     limit: usize,
     cursor: impl Fn(&T) -> Value,
@@ -149,9 +154,7 @@ pub(super) async fn blocks(
 }
 
 pub(super) async fn block(api: web::Data<Api>, path: web::Path<String>) -> Result<HttpResponse, ApiError> {
-    let hash: BlockHash = path.parse().map_err(|error| {
-        ApiError::bad_request(format!("hash: {error}")).with(json!({ "parameter": "hash" }))
-    })?;
+    let hash = hash_named(&path)?;
     let found = api.store.block(hash).await?;
     let (row, steps) = found
         .ok_or_else(|| ApiError::new(ErrorCode::NotFound, format!("the pool did not find a block {hash}")))?;

@@ -12,7 +12,7 @@ use actix_web::{
     web,
 };
 
-use super::{Api, access, admin, algorithms, assets, errors, health, limits::RateLimits, live, pool};
+use super::{Api, access, admin, algorithms, assets, books, errors, health, limits::RateLimits, live, pool};
 use crate::{
     config::Http,
     error::{Code, Failure},
@@ -144,8 +144,11 @@ pub(super) fn configure(routes: &mut web::ServiceConfig) {
         .service(web::resource("/api/stats").route(web::get().to(pool::stats)))
         .service(web::resource("/api/miners").route(web::get().to(pool::miners)))
         .service(web::resource("/api/miners/{account}").route(web::get().to(pool::miner)))
+        .service(web::resource("/api/miners/{account}/earnings").route(web::get().to(books::earnings)))
         .service(web::resource("/api/blocks").route(web::get().to(pool::blocks)))
         .service(web::resource("/api/blocks/{hash}").route(web::get().to(pool::block)))
+        .service(web::resource("/api/blocks/{hash}/statement").route(web::get().to(books::block_statement)))
+        .service(web::resource("/api/blocks/{hash}/proof").route(web::get().to(books::block_proof)))
         .service(web::resource("/api/live").route(web::get().to(live::open)))
         .service(web::resource("/api/algorithms").route(web::get().to(algorithms::list)))
         .service(web::resource("/api/algorithms/status").route(web::get().to(algorithms::status)))

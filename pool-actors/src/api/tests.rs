@@ -174,7 +174,7 @@ pub(super) struct Rig {
     pub(super) http: Http,
     node: Publisher<NodeState>,
     ledger: Publisher<LedgerSummary>,
-    store: SharedStore,
+    pub(super) store: SharedStore,
     sqlite: SqliteStore,
     desk: Arc<Desk>,
     trouble: Option<String>,
@@ -221,6 +221,7 @@ impl Rig {
             currency: Currency { symbol: "SIM", decimals: 8 },
             clock: Arc::new(StoppedClock),
             store: Arc::clone(&self.store),
+            books: Arc::new(self.sqlite.clone()),
             snapshot: self.snapshot.watched(),
             node: self.node.watched(),
             ledger: self.ledger.watched(),
@@ -251,14 +252,22 @@ impl Rig {
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
-    async fn get(&self, uri: &str) -> Value {
+    pub(super) async fn get(&self, uri: &str) -> Value {
         let (status, body) = self.ask(TestRequest::get().uri(uri)).await;
         assert_eq!(status, StatusCode::OK, "{uri}: {body}");
         body
     }
 
+    /// An answer that is not JSON.
+    pub(super) async fn text(&self, uri: &str) -> String {
+        let app = app!(self);
+        let response = call_service(&app, TestRequest::get().uri(uri).to_request()).await;
+        assert_eq!(response.status(), StatusCode::OK, "{uri}");
+        String::from_utf8(read_body(response).await.to_vec()).unwrap()
+    }
+
     /// The error of a request.
-    async fn refused(&self, request: TestRequest, status: StatusCode, code: &str) -> Value {
+    pub(super) async fn refused(&self, request: TestRequest, status: StatusCode, code: &str) -> Value {
         let (answered, body) = self.ask(request).await;
         assert_eq!((answered, body["error"]["code"].as_str()), (status, Some(code)), "{body}");
         body["error"].clone()
@@ -278,7 +287,7 @@ fn asset(path: &str) -> Option<Asset> {
     })
 }
 
-fn account(name: &str) -> Account {
+pub(super) fn account(name: &str) -> Account {
     Account::new(name).unwrap()
 }
 
@@ -286,7 +295,7 @@ fn algorithm() -> AlgorithmName {
     AlgorithmName::new("blake2s").unwrap()
 }
 
-fn block_row(number: u8, events: &[BlockEvent]) -> BlockChange {
+pub(super) fn block_row(number: u8, events: &[BlockEvent]) -> BlockChange {
     let mut life = BlockLife::new();
     for event in events {
         life.apply(event.clone()).unwrap();
@@ -443,6 +452,7 @@ async fn every_route_asks_for_the_token_that_it_should() {
         "/api/stats",
         "/api/miners",
         "/api/miners/alice",
+        "/api/miners/alice/earnings",
         "/api/blocks",
         "/docs/errors",
         "/docs/errors/UNAUTHORIZED",

@@ -13,6 +13,7 @@ use crate::{
     config::{Config, SecretUrl},
     error::{Code, Failure},
     ports::{
+        books::SharedBooks,
         clock::{Clock as _, SharedClock},
         deployments::SharedDeployments,
         store::{LedgerState, SharedStore, StoreError, StorePort},
@@ -26,12 +27,13 @@ const START_POLL: Duration = Duration::from_millis(500);
 /// The database behind its ports, and the threads that serve it.
 pub(super) struct Database {
     pub(super) store: SharedStore,
+    pub(super) books: SharedBooks,
     pub(super) deployments: SharedDeployments,
     pub(super) threads: Vec<(&'static str, StoreThread)>,
 }
 
 /// Which database the configuration names.
-enum Place {
+pub(super) enum Place {
     Sqlite(PathBuf),
     Postgres { primary: Box<PostgresSettings>, replica: Option<Box<PostgresSettings>> },
 }
@@ -53,7 +55,7 @@ impl Schema {
 }
 
 impl Place {
-    fn of(config: &Config) -> Result<Self, Failure> {
+    pub(super) fn of(config: &Config) -> Result<Self, Failure> {
         let url = config.store.url.reveal()?;
         if let Some(path) = url.strip_prefix("sqlite:") {
             return Ok(Self::Sqlite(config.pool.data_dir.join(path)));
@@ -83,6 +85,7 @@ impl Place {
                     SqliteStore::open(path, clock.now()).map_err(|error| self.failed(&error))?;
                 Ok(Database {
                     store: Arc::new(store.clone()),
+                    books: Arc::new(store.clone()),
                     deployments: Arc::new(store),
                     threads: threads.into(),
                 })
@@ -92,6 +95,7 @@ impl Place {
                 let node = identity::node_name(config.pool.node_id);
                 Ok(Database {
                     deployments: Arc::new(store.deployments_of(&node)),
+                    books: Arc::new(store.clone()),
                     store: Arc::new(store),
                     threads: vec![thread],
                 })

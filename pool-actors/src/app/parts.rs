@@ -16,8 +16,8 @@ use crate::{
     config::Config,
     error::{Code, Failure},
     ports::{
-        clock::SharedClock, deployments::SharedDeployments, disk::SharedDisk, node::SharedNode,
-        packages::SharedShelf, store::SharedStore,
+        books::SharedBooks, clock::SharedClock, deployments::SharedDeployments, disk::SharedDisk,
+        node::SharedNode, packages::SharedShelf, store::SharedStore,
     },
     stratum::settings::AccountCheck,
 };
@@ -32,6 +32,8 @@ pub struct Parts {
     pub disk: SharedDisk,
     /// The database.
     pub store: SharedStore,
+    /// The same database's books, for reading.
+    pub books: SharedBooks,
     /// Threads that the database needs.
     pub store_threads: Vec<(&'static str, StoreThread)>,
     /// The chain.
@@ -63,7 +65,7 @@ impl Parts {
         let clock: SharedClock = Arc::new(SystemClock);
         let data_dir = &config.pool.data_dir;
         let disk = FolderDisk::open(&data_dir.join("journal")).map_err(|error| folder(data_dir, &error))?;
-        let Database { store, deployments, threads } = database::open(config, &clock)?;
+        let Database { store, books, deployments, threads } = database::open(config, &clock)?;
         let algorithm = Registry::linked_in()
             .find(&config.algorithms.active)
             .map_err(|error| Failure::new(Code::AlgorithmUnknown, "algorithms.active", error.to_string()))?;
@@ -74,6 +76,7 @@ impl Parts {
             clock,
             disk: Arc::new(disk),
             store,
+            books,
             deployments,
             shelf: Some(shelf(config)),
             store_threads: threads,

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use pool_domain::{
     ids::{AlgorithmName, BlockHash, ShareSeq},
     maturity::{BlockEvent, BlockLife, BlockStatus},
+    proof::window_root,
     units::{TimeMs, Work},
 };
 
@@ -409,12 +410,16 @@ impl Book {
         let split = self.windows.split(&row.algorithm, anchor, row.network_work, self.position.seq, feed)?;
         let split = split.unwrap_or_else(|| {
             tracing::warn!(block = %hash, "no share stands before this block: its finder gets all of it");
+            let weights = vec![(row.account.clone(), Work(row.network_work.0.max(1)))];
             Split {
                 scheme: "finder".into(),
+                factor: None,
                 fee: self.policy.fee,
                 first_seq: None,
+                first_counted: None,
                 last_seq: row.candidate_seq,
-                weights: vec![(row.account.clone(), Work(row.network_work.0.max(1)))],
+                root: window_root(&weights),
+                weights,
             }
         });
         row.anchor = Some(split.last_seq);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use pool_domain::{
     ids::{Account, AlgorithmName, ShareSeq},
     pplns::{AccountPlace, BlockFound, Scheme, ShareWindow, WindowError, WindowState, window_work},
+    proof::window_root,
     units::{BasisPoints, TimeMs, Work},
 };
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,13 @@ impl RewardPolicy {
             Scheme::Pplns { .. } => "pplns",
             Scheme::Prop => "prop",
             Scheme::Solo => "solo",
+        }
+    }
+
+    const fn factor(&self) -> Option<BasisPoints> {
+        match self.scheme {
+            Scheme::Pplns { factor } => Some(factor),
+            Scheme::Prop | Scheme::Solo => None,
         }
     }
 }
@@ -322,9 +330,12 @@ impl Windows {
         match weighed {
             Ok(window) => Ok(Some(Split {
                 scheme: policy.scheme_name().into(),
+                factor: policy.factor(),
                 fee: policy.fee,
                 first_seq: Some(window.first),
+                first_counted: Some(window.first_counted),
                 last_seq: window.winning,
+                root: window_root(&window.weights),
                 weights: window.weights,
             })),
             Err(WindowError::UnknownShare(_)) => Ok(None),

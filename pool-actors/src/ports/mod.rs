@@ -1,5 +1,6 @@
 //! Traits that the outside implements. The bottom layer of the library: knows `pool-domain` only.
 
+pub mod books;
 pub mod clock;
 pub mod deployments;
 pub mod disk;

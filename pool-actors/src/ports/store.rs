@@ -140,16 +140,22 @@ pub struct BlockRow {
 /// How a block's reward is shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
-    /// Name of the scheme: `pplns`, `prop`, `solo`.
+    /// Name of the scheme: `pplns`, `prop`, `solo`; `finder` where there was no share to go by.
     pub scheme: String,
+    /// Window as a multiple of network work, where the scheme has one.
+    pub factor: Option<BasisPoints>,
     /// Pool fee.
     pub fee: BasisPoints,
     /// Oldest share counted, if any was.
     pub first_seq: Option<ShareSeq>,
+    /// What of the oldest share's work counts.
+    pub first_counted: Option<Work>,
     /// Newest share counted (the anchor).
     pub last_seq: ShareSeq,
     /// Work of each account inside the window, by account.
     pub weights: Vec<(Account, Work)>,
+    /// Merkle root over `weights` ([`pool_domain::proof`]), what the pool commits itself to.
+    pub root: [u8; 32],
 }
 
 /// A step in a block's life.

@@ -1,1 +1,2 @@
-SELECT scheme, fee_bp, first_seq, last_seq, weights FROM block_splits WHERE number = :number
+SELECT scheme, fee_bp, first_seq, last_seq, weights, factor_bp, first_counted_hi, first_counted_mid, first_counted_lo, root
+FROM block_splits WHERE number = :number

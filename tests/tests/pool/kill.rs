@@ -54,6 +54,8 @@ async fn survives(kills: usize) {
         pool.until(&format!("/api/miners/{account}"), |_, body| body["shares"]["accepted"] == durable).await;
     }
     mining::assert_balanced(&stats);
+    let report = pool.audit();
+    assert_eq!((&report["clean"], &report["unchecked"]), (&json!(true), &json!([])), "{report:#}");
     let (last, credited) = (swarm.stats(), journalled.values().sum::<u64>());
     let unanswered = last.submitted - last.accepted - last.rejected.values().sum::<u64>();
     println!(

@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
-use pool_actors::ports::store::{
-    Anchor, BlockChange, BlockQuery, BlockRow, BlockStep, LedgerCommit, Position, Posting, ShareDelta,
-    SharedStore, Split, StoreError, WindowMark,
+use pool_actors::ports::{
+    books::{BookItem, BooksPort, CreditQuery, CreditState},
+    store::{
+        Anchor, BlockChange, BlockQuery, BlockRow, BlockStep, LedgerCommit, Position, Posting, ShareDelta,
+        SharedStore, Split, StoreError, StorePort, WindowMark,
+    },
 };
 use pool_domain::{
-    accounting::{Cause, LedgerAccount, Transaction},
+    accounting::{Cause, CreditId, Income, LedgerAccount, Transaction},
     ids::{Account, AdjustmentId, AlgorithmName, BlockHash, ShareSeq, WorkerName},
     maturity::{BlockEvent, BlockLife, BlockStatus, Color},
+    postings::Credit,
+    proof::window_root,
+    split::split as divide,
     units::{Amount, BasisPoints, TimeMs, Work},
 };
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
@@ -56,6 +62,19 @@ pub(crate) fn block(hash: u8) -> BlockRow {
     }
 }
 
+pub(crate) fn split(weights: Vec<(Account, Work)>) -> Split {
+    Split {
+        scheme: "pplns".into(),
+        factor: Some(BasisPoints(20_000)),
+        fee: BasisPoints(100),
+        first_seq: Some(ShareSeq(1)),
+        first_counted: Some(Work(u128::MAX)),
+        last_seq: ShareSeq(10),
+        root: window_root(&weights),
+        weights,
+    }
+}
+
 pub(crate) fn change(row: BlockRow) -> BlockChange {
     let step = BlockStep {
         at: TimeMs(7),
@@ -84,13 +103,7 @@ pub(crate) async fn a_commit_is_applied_once_and_as_a_whole(store: SharedStore) 
         state: vec![1, 2],
     }];
     first.anchors_added = vec![Anchor { candidate: u64::MAX, seq: ShareSeq(10) }];
-    let split = Split {
-        scheme: "pplns".into(),
-        fee: BasisPoints(100),
-        first_seq: Some(ShareSeq(1)),
-        last_seq: ShareSeq(10),
-        weights: vec![(account("alice"), Work(u128::MAX)), (account("bob"), Work(1))],
-    };
+    let split = split(vec![(account("alice"), Work(u128::MAX)), (account("bob"), Work(1))]);
     first.blocks = vec![BlockChange { split: Some(split.clone()), ..change(block(7)) }];
     first.postings = vec![posting(
         1,
@@ -273,4 +286,119 @@ pub(crate) async fn thousands_of_workers_in_one_commit(store: SharedStore) {
     let found = store.account(account("account999")).await.unwrap().unwrap();
     assert_eq!((found.workers[1].accepted, found.workers[1].work), (4_000, Work(1_999 << 65)));
     assert_eq!(store.check().await.unwrap(), vec![]);
+}
+
+/// A store whose books can be read, too.
+pub(crate) trait Books: StorePort + BooksPort {}
+impl<T: StorePort + BooksPort> Books for T {}
+
+/// Statements, credits and the walk over everything say what was committed.
+pub(crate) async fn books_say_what_was_committed<T: Books>(store: Arc<T>) {
+    let weights = vec![(account("alice"), Work(3)), (account("bob"), Work(1))];
+    let credit = |revision, reward| {
+        let id = CreditId { block: BlockHash([7; 32]), income: Income::Block, revision };
+        Credit { id, split: divide(Amount(reward), BasisPoints(100), &weights).unwrap() }
+    };
+    let made = [
+        credit(1, 400).pending(),
+        credit(1, 400).void(),
+        credit(2, 1_000).pending(),
+        credit(2, 1_000).post(),
+    ];
+    let mut first = commit(Position::default(), 10);
+    first.shares = vec![ShareDelta {
+        account: account("alice"),
+        worker: WorkerName::new("rig").unwrap(),
+        algorithm: AlgorithmName::new("blake2s").unwrap(),
+        accepted: 3,
+        work: Work(u128::MAX / 4),
+        last_share_at: TimeMs(4),
+    }];
+    let stored = split(weights.clone());
+    let row = BlockRow { height: None, ..block(8) };
+    first.blocks = vec![BlockChange { split: Some(stored.clone()), ..change(block(7)) }, change(row.clone())];
+    let postings = made.map(|made| Posting {
+        transaction: made.unwrap(),
+        block: Some(BlockHash([7; 32])),
+        at: TimeMs(9),
+    });
+    first.postings = postings.into();
+    first.postings.push(balanced(1));
+    let first = Arc::new(first);
+    let position = store.commit(Arc::clone(&first)).await.unwrap();
+
+    let (found, split) = store.statement(BlockHash([7; 32])).await.unwrap().unwrap();
+    assert_eq!((found, split), (BlockRow { number: 1, ..block(7) }, Some(stored.clone())));
+    assert_eq!(store.statement(BlockHash([8; 32])).await.unwrap().unwrap().1, None);
+    assert_eq!(store.statement(BlockHash([9; 32])).await.unwrap(), None);
+
+    let query = CreditQuery { account: account("alice"), before: None, limit: 1 };
+    let newest = store.credits(query.clone()).await.unwrap();
+    assert_eq!((newest.len(), newest[0].revision, newest[0].amount), (1, 2, Amount(743)));
+    assert_eq!((newest[0].state, newest[0].ended_at), (CreditState::Confirmed, Some(TimeMs(9))));
+    let older =
+        store.credits(CreditQuery { before: Some(newest[0].id), limit: 9, ..query.clone() }).await.unwrap();
+    assert_eq!((older.len(), older[0].revision, older[0].state), (1, 1, CreditState::Voided));
+    assert_eq!(
+        (older[0].amount, older[0].block, older[0].height),
+        (Amount(297), BlockHash([7; 32]), Some(9))
+    );
+    assert_eq!(store.credits(CreditQuery { before: Some(u64::MAX), ..query.clone() }).await.unwrap(), newest);
+    assert_eq!(store.credits(CreditQuery { account: account("nobody"), ..query }).await.unwrap(), []);
+
+    let items = walk(&*store).await;
+    assert_eq!(items[0], BookItem::Position { node: "n1".into(), position });
+    let blocks: Vec<_> = items
+        .iter()
+        .filter_map(|item| if let BookItem::Block(block) = item { Some(block) } else { None })
+        .collect();
+    assert_eq!((blocks[0].split.as_ref(), blocks[0].stored_root), (Some(&stored), Some(stored.root)));
+    assert_eq!(
+        (blocks[0].node.as_str(), blocks[0].status.as_str(), blocks[0].color.as_str()),
+        ("n1", "candidate", "unknown")
+    );
+    assert_eq!(blocks[1].row, BlockRow { number: 2, parents: vec![], ..row });
+    assert_eq!((&blocks[1].split, blocks[1].stored_root, blocks[1].reward), (&None, None, None));
+    let transactions: Vec<_> = items
+        .iter()
+        .filter_map(|item| if let BookItem::Transaction(one) = item { Some(one) } else { None })
+        .collect();
+    assert_eq!(transactions.len(), 5);
+    for (found, posting) in transactions.iter().zip(&first.postings) {
+        let lines = posting.transaction.entries().iter();
+        let lines: Vec<_> = lines
+            .map(|entry| (entry.account.kind().to_owned(), entry.account.owner().cloned(), entry.amount))
+            .collect();
+        assert_eq!((&found.lines, &found.reference), (&lines, &posting.transaction.cause().key()));
+        assert_eq!(
+            (found.kind.as_str(), found.block, found.at),
+            (posting.transaction.cause().kind(), posting.block, posting.at)
+        );
+    }
+    let confirmed = BookItem::Balance {
+        kind: "miner_confirmed".into(),
+        owner: Some(account("bob")),
+        amount: Amount(247),
+    };
+    assert!(items.contains(&confirmed), "{items:?}");
+    assert!(
+        matches!(items.last(), Some(BookItem::Shares { accepted: 3, work, .. }) if work.0 == u128::MAX / 4)
+    );
+    // Whoever has seen enough is left alone, and the connection serves others.
+    store.walk(Box::new(|_| false)).await.unwrap();
+    assert_eq!(walk(&*store).await, items);
+}
+
+async fn walk(store: &impl BooksPort) -> Vec<BookItem> {
+    let items = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&items);
+    store
+        .walk(Box::new(move |item| {
+            seen.lock().unwrap().push(item);
+            true
+        }))
+        .await
+        .unwrap();
+    let items = items.lock().unwrap();
+    items.clone()
 }

@@ -71,6 +71,7 @@ macro_rules! conforms {
 conforms! {
     a_commit_is_applied_once_and_as_a_whole,
     a_second_writer_and_a_second_posting_are_refused,
+    books_say_what_was_committed,
     blocks_change_while_their_history_stays,
     nodes_have_places_of_their_own,
     sums_are_exact,

@@ -61,6 +61,10 @@ catalogue! {
         "What answered the command does not speak as a pool does.",
         "{url} answered {status} and not as a pool does", [],
         [("See that --url names a BlockDAG Pool, of about this version", Some("dagpool --version"), "high")];
+    NotInBooks = "NOT_IN_BOOKS", 404, "info",
+        "The ledger has no such block or account, or the block's split is not settled.",
+        "", [],
+        [("Check the block's hash and the account's address", Some("dagpool ledger statement --help"), "low")];
     // What a request is answered.
     BadRequest = "BAD_REQUEST", 400, "warning",
         "A parameter or the body of the request does not have the form that the route wants.",

@@ -6,6 +6,7 @@
 //! fail as [`StoreError::Unavailable`], the next ones connect again (see `session`). How it is set up, and what happens
 //! when it is away: `pool-actors/docs/stores.md`.
 
+mod books;
 mod codec;
 mod copy;
 mod deployments;

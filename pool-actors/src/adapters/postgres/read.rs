@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pool_domain::{
     ids::{Account, AlgorithmName, BlockHash, ShareSeq, WorkerName},
     maturity::{BlockStatus, Color},
+    proof::window_root,
     units::{Amount, BasisPoints, TimeMs, Work},
 };
 use tokio_postgres::{Row, types::FromSql};
@@ -39,7 +40,7 @@ pub(super) fn signed(value: u64) -> Result<i64, StoreError> {
     i64::try_from(value).map_err(|_| corrupt(format!("{value} does not fit the database's integers")))
 }
 
-fn unsigned(value: i64) -> Result<u64, StoreError> {
+pub(super) fn unsigned(value: i64) -> Result<u64, StoreError> {
     u64::try_from(value)
         .map_err(|_| corrupt(format!("the database holds {value} where nothing negative belongs")))
 }
@@ -52,19 +53,19 @@ pub(super) fn count(row: &Row, index: usize) -> Result<u64, StoreError> {
     unsigned(column(row, index)?)
 }
 
-fn seq(row: &Row, index: usize) -> Result<ShareSeq, StoreError> {
+pub(super) fn seq(row: &Row, index: usize) -> Result<ShareSeq, StoreError> {
     count(row, index).map(ShareSeq)
 }
 
-fn optional_count(row: &Row, index: usize) -> Result<Option<u64>, StoreError> {
+pub(super) fn optional_count(row: &Row, index: usize) -> Result<Option<u64>, StoreError> {
     column::<Option<i64>>(row, index)?.map(unsigned).transpose()
 }
 
-fn work(row: &Row, index: usize) -> Result<Work, StoreError> {
+pub(super) fn work(row: &Row, index: usize) -> Result<Work, StoreError> {
     Work::try_from(column::<Numeric>(row, index)?).map_err(corrupt)
 }
 
-fn amount(row: &Row, index: usize) -> Result<Amount, StoreError> {
+pub(super) fn amount(row: &Row, index: usize) -> Result<Amount, StoreError> {
     Amount::try_from(column::<Numeric>(row, index)?).map_err(corrupt)
 }
 
@@ -77,15 +78,15 @@ pub(super) fn text<T>(row: &Row, index: usize, parse: impl Fn(&str) -> Option<T>
     parse(stored).ok_or_else(|| corrupt(format!("the database holds \"{stored}\" in column {index}")))
 }
 
-fn address(row: &Row, index: usize) -> Result<Account, StoreError> {
+pub(super) fn address(row: &Row, index: usize) -> Result<Account, StoreError> {
     text(row, index, |name| Account::new(name).ok())
 }
 
-fn algorithm(row: &Row, index: usize) -> Result<AlgorithmName, StoreError> {
+pub(super) fn algorithm(row: &Row, index: usize) -> Result<AlgorithmName, StoreError> {
     text(row, index, |name| AlgorithmName::new(name).ok())
 }
 
-fn worker(row: &Row, index: usize) -> Result<WorkerName, StoreError> {
+pub(super) fn worker(row: &Row, index: usize) -> Result<WorkerName, StoreError> {
     text(row, index, |name| WorkerName::new(name).ok())
 }
 
@@ -93,18 +94,18 @@ pub(super) fn hash(bytes: &[u8]) -> Result<BlockHash, StoreError> {
     bytes.try_into().map(BlockHash).map_err(|_| corrupt("a block hash in the database is not of 32 bytes"))
 }
 
-fn status(name: &str) -> Option<BlockStatus> {
+pub(super) fn status(name: &str) -> Option<BlockStatus> {
     use BlockStatus::{Accepted, Candidate, Matured, Paid, Rejected, Submitted, Void};
     [Candidate, Submitted, Accepted, Rejected, Matured, Paid, Void]
         .into_iter()
         .find(|known| known.as_str() == name)
 }
 
-fn color(name: &str) -> Option<Color> {
+pub(super) fn color(name: &str) -> Option<Color> {
     [Color::Unknown, Color::Blue, Color::Red].into_iter().find(|known| known.as_str() == name)
 }
 
-fn limit(limit: usize) -> i64 {
+pub(super) fn limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
@@ -133,7 +134,7 @@ pub(super) async fn load(session: &Session, node: &str) -> Result<LedgerState, S
     Ok(LedgerState { position, open_blocks, windows, anchors })
 }
 
-fn block_row(row: &Row) -> Result<BlockRow, StoreError> {
+pub(super) fn block_row(row: &Row) -> Result<BlockRow, StoreError> {
     Ok(BlockRow {
         number: count(row, 0)?,
         hash: hash(column(row, 1)?)?,
@@ -156,7 +157,7 @@ fn block_row(row: &Row) -> Result<BlockRow, StoreError> {
     })
 }
 
-async fn with_parents(session: &Session, rows: &[Row]) -> Result<Vec<BlockRow>, StoreError> {
+pub(super) async fn with_parents(session: &Session, rows: &[Row]) -> Result<Vec<BlockRow>, StoreError> {
     let mut blocks = rows.iter().map(block_row).collect::<Result<Vec<_>, _>>()?;
     if blocks.is_empty() {
         return Ok(blocks);
@@ -202,7 +203,7 @@ async fn account_rows(session: &Session, page: Vec<(i64, Account)>) -> Result<Ve
     Ok(rows.collect())
 }
 
-fn named(rows: &[Row]) -> Result<Vec<(i64, Account)>, StoreError> {
+pub(super) fn named(rows: &[Row]) -> Result<Vec<(i64, Account)>, StoreError> {
     rows.iter().map(|row| Ok((column(row, 0)?, address(row, 1)?))).collect()
 }
 
@@ -287,6 +288,55 @@ impl Question for OneBlock {
     }
 }
 
+/// A split with its accounts as keys.
+pub(super) struct StoredSplit {
+    pub(super) block: BlockHash,
+    split: Split,
+    weights: Vec<(i64, Work)>,
+    /// The root, where one is stored.
+    pub(super) root: Option<[u8; 32]>,
+}
+
+/// Reads a block's hash and the columns of `block_splits` behind it, from `first` on.
+pub(super) fn split_row(row: &Row, first: usize) -> Result<StoredSplit, StoreError> {
+    let block = hash(column(row, first)?)?;
+    let weights = weights::unpack(column(row, first + 5)?)
+        .ok_or_else(|| corrupt(format!("the split of block {block} is damaged")))?;
+    let points =
+        |value: i32| u32::try_from(value).map(BasisPoints).map_err(|_| corrupt("a proportion is negative"));
+    let counted = column::<Option<Numeric>>(row, first + 7)?;
+    let root = column::<Option<&[u8]>>(row, first + 8)?.map(hash).transpose()?;
+    let split = Split {
+        scheme: column(row, first + 1)?,
+        factor: column::<Option<i32>>(row, first + 6)?.map(points).transpose()?,
+        fee: points(column(row, first + 2)?)?,
+        first_seq: optional_count(row, first + 3)?.map(ShareSeq),
+        first_counted: counted.map(Work::try_from).transpose().map_err(corrupt)?,
+        last_seq: seq(row, first + 4)?,
+        weights: Vec::new(),
+        root: [0; 32],
+    };
+    Ok(StoredSplit { block, split, weights, root: root.map(|root| root.0) })
+}
+
+impl StoredSplit {
+    fn accounts(&self) -> impl Iterator<Item = i64> {
+        self.weights.iter().map(|(id, _)| *id)
+    }
+
+    /// With names in place of keys. A split from before roots were stored has the one that follows from its list.
+    pub(super) fn named(self, name: impl Fn(i64) -> Option<Account>) -> Result<Split, StoreError> {
+        let Self { mut split, weights, root, .. } = self;
+        for (id, work) in weights {
+            let name = name(id).ok_or_else(|| corrupt(format!("account {id} of a split does not exist")))?;
+            split.weights.push((name, work));
+        }
+        split.weights.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        split.root = root.unwrap_or_else(|| window_root(&split.weights));
+        Ok(split)
+    }
+}
+
 /// The splits of these blocks, where known.
 pub(super) struct Splits(pub(super) Vec<BlockHash>);
 
@@ -298,33 +348,17 @@ impl Question for Splits {
         let mut found = Vec::new();
         let mut ids = BTreeSet::new();
         for row in session.query(sql::SPLITS_GET, &[&hashes]).await? {
-            let block = hash(column(&row, 0)?)?;
-            let weights = weights::unpack(column(&row, 5)?)
-                .ok_or_else(|| corrupt(format!("the split of block {block} is damaged")))?;
-            ids.extend(weights.iter().map(|(id, _)| *id));
-            let fee = u32::try_from(column::<i32>(&row, 2)?).map_err(|_| corrupt("a fee is negative"))?;
-            let split = Split {
-                scheme: column(&row, 1)?,
-                fee: BasisPoints(fee),
-                first_seq: optional_count(&row, 3)?.map(ShareSeq),
-                last_seq: seq(&row, 4)?,
-                weights: Vec::new(),
-            };
-            found.push((block, split, weights));
+            let stored = split_row(&row, 0)?;
+            ids.extend(stored.accounts());
+            found.push(stored);
         }
         let ids: Vec<i64> = ids.into_iter().collect();
         let names: BTreeMap<i64, Account> =
             named(&session.query(sql::ACCOUNT_NAMES, &[&ids]).await?)?.into_iter().collect();
         let mut splits = BTreeMap::new();
-        for (block, mut split, weights) in found {
-            for (id, work) in weights {
-                let name = names
-                    .get(&id)
-                    .ok_or_else(|| corrupt(format!("account {id} of a split does not exist")))?;
-                split.weights.push((name.clone(), work));
-            }
-            split.weights.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-            splits.insert(block, split);
+        for stored in found {
+            let block = stored.block;
+            splits.insert(block, stored.named(|id| names.get(&id).cloned())?);
         }
         Ok(splits)
     }

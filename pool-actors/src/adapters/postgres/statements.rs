@@ -26,6 +26,7 @@ statements! {
     #[cfg(test)]
     PLAIN:
     AUDIT_BEGIN = "audit_begin",
+    BOOKS_BEGIN = "books_begin",
     MIGRATION_ADD = "migration_add",
     MIGRATIONS_ALL = "migrations_all",
     MIGRATIONS_EXIST = "migrations_exist",
@@ -35,6 +36,19 @@ statements! {
     SESSION = "session",
     SESSION_TIMEOUT = "session_timeout",
     STAGE = "stage",
+}
+
+statements! {
+    /// Prepared by whoever walks over all of the books, once.
+    #[cfg(test)]
+    BOOKS:
+    BOOKS_ACCOUNTS = "books_accounts",
+    BOOKS_BALANCES = "books_balances",
+    BOOKS_BLOCK_ENTRIES = "books_block_entries",
+    BOOKS_BLOCKS = "books_blocks",
+    BOOKS_ENTRIES = "books_entries",
+    BOOKS_POSITIONS = "books_positions",
+    BOOKS_SHARES = "books_shares",
 }
 
 statements! {
@@ -54,6 +68,7 @@ statements! {
     BLOCKS_OPEN = "blocks_open",
     BLOCKS_PAGE = "blocks_page",
     COUNTS = "counts",
+    CREDITS_PAGE = "credits_page",
     DEPLOYMENT_RECORD = "deployment_record",
     DEPLOYMENT_TRAIL = "deployment_trail",
     DEPLOYMENTS_PAGE = "deployments_page",
@@ -96,6 +111,7 @@ statements! {
 pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "ledger", text!("migrations", "0001_ledger")),
     (2, "deployments", text!("migrations", "0002_deployments")),
+    (3, "proofs", text!("migrations", "0003_proofs")),
 ];
 
 /// Audits that return no rows when all is well.
@@ -118,8 +134,11 @@ mod tests {
             .unwrap()
             .map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
             .collect();
-        let known: BTreeSet<String> =
-            [PLAIN, READING, WRITING].concat().iter().map(|statement| statement.name.to_owned()).collect();
+        let known: BTreeSet<String> = [PLAIN, BOOKS, READING, WRITING]
+            .concat()
+            .iter()
+            .map(|statement| statement.name.to_owned())
+            .collect();
         assert_eq!(files, known);
     }
 }

@@ -4,6 +4,7 @@
 //! (in WAL mode none waits for another). [`SqliteStore::open`] gives the handle and the bodies; who composes the pool
 //! starts the threads.
 
+mod books;
 mod deployments;
 mod limbs;
 mod read;
@@ -16,6 +17,7 @@ mod write;
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use async_trait::async_trait;
+pub use books::ReadThreads;
 use pool_domain::{
     ids::{Account, BlockHash},
     units::TimeMs,

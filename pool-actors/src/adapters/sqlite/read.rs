@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use pool_domain::{
     ids::{Account, AlgorithmName, BlockHash, ShareSeq, WorkerName},
     maturity::{BlockStatus, Color},
+    proof::window_root,
     units::{Amount, BasisPoints, TimeMs, Work},
 };
 use rusqlite::{Connection, OptionalExtension, Row, Statement, named_params, params, types::ToSql};
@@ -24,7 +25,7 @@ pub(super) fn signed(value: u64) -> Result<i64, StoreError> {
     i64::try_from(value).map_err(|_| corrupt(format!("{value} does not fit the database's integers")))
 }
 
-fn unsigned(value: i64) -> Result<u64, StoreError> {
+pub(super) fn unsigned(value: i64) -> Result<u64, StoreError> {
     u64::try_from(value)
         .map_err(|_| corrupt(format!("the database holds {value} where nothing negative belongs")))
 }
@@ -53,19 +54,23 @@ pub(super) fn count(row: &Row<'_>, index: usize) -> Result<u64, StoreError> {
     unsigned(column(row, index)?)
 }
 
-fn limbs(row: &Row<'_>, first: usize) -> Result<Limbs, StoreError> {
+pub(super) fn limbs(row: &Row<'_>, first: usize) -> Result<Limbs, StoreError> {
     Ok(Limbs { hi: column(row, first)?, mid: column(row, first + 1)?, lo: column(row, first + 2)? })
 }
 
-fn amount(row: &Row<'_>, first: usize) -> Result<Amount, StoreError> {
+pub(super) fn amount(row: &Row<'_>, first: usize) -> Result<Amount, StoreError> {
     Amount::try_from(limbs(row, first)?).map_err(|_| corrupt("an amount is beyond 128 bits"))
 }
 
-fn work(row: &Row<'_>, first: usize) -> Result<Work, StoreError> {
+pub(super) fn work(row: &Row<'_>, first: usize) -> Result<Work, StoreError> {
     Work::try_from(limbs(row, first)?).map_err(|_| corrupt("a sum of work is beyond 128 bits"))
 }
 
-fn text<T>(row: &Row<'_>, index: usize, parse: impl Fn(&str) -> Option<T>) -> Result<T, StoreError> {
+pub(super) fn text<T>(
+    row: &Row<'_>,
+    index: usize,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<T, StoreError> {
     let stored: String = column(row, index)?;
     parse(&stored).ok_or_else(|| corrupt(format!("the database holds \"{stored}\" in column {index}")))
 }
@@ -74,14 +79,14 @@ fn hash(row: &Row<'_>, index: usize) -> Result<BlockHash, StoreError> {
     column::<[u8; 32]>(row, index).map(BlockHash)
 }
 
-fn status(name: &str) -> Option<BlockStatus> {
+pub(super) fn status(name: &str) -> Option<BlockStatus> {
     use BlockStatus::{Accepted, Candidate, Matured, Paid, Rejected, Submitted, Void};
     [Candidate, Submitted, Accepted, Rejected, Matured, Paid, Void]
         .into_iter()
         .find(|known| known.as_str() == name)
 }
 
-fn color(name: &str) -> Option<Color> {
+pub(super) fn color(name: &str) -> Option<Color> {
     [Color::Unknown, Color::Blue, Color::Red].into_iter().find(|known| known.as_str() == name)
 }
 
@@ -115,7 +120,7 @@ pub(super) fn load(db: &Connection, node: &str) -> Result<LedgerState, StoreErro
     Ok(LedgerState { position: position(db, node)?, open_blocks, windows, anchors })
 }
 
-fn block_row(row: &Row<'_>) -> Result<BlockRow, StoreError> {
+pub(super) fn block_row(row: &Row<'_>) -> Result<BlockRow, StoreError> {
     Ok(BlockRow {
         number: count(row, 0)?,
         hash: hash(row, 1)?,
@@ -150,29 +155,57 @@ pub(super) fn splits(
     for block in blocks {
         let Some(number) = one_block(db, block)?.map(|row| row.number) else { continue };
         let split = rows(db, sql::BLOCK_SPLIT_GET, named_params! { ":number": signed(number)? }, |row| {
-            Ok((
-                Split {
-                    scheme: column(row, 0)?,
-                    fee: BasisPoints(column(row, 1)?),
-                    first_seq: column::<Option<i64>>(row, 2)?.map(unsigned).transpose()?.map(ShareSeq),
-                    last_seq: ShareSeq(count(row, 3)?),
-                    weights: Vec::new(),
-                },
-                column::<Vec<u8>>(row, 4)?,
-            ))
+            split_row(row, 0)
         })?;
-        if let Some((mut split, packed)) = split.into_iter().next() {
-            let weights = weights::unpack(&packed)
-                .ok_or_else(|| corrupt(format!("the split of block {block} is damaged")))?;
+        if let Some(stored) = split.into_iter().next() {
             let mut by_id = db.prepare_cached(sql::ACCOUNT_NAME).map_err(unavailable)?;
-            for (id, work) in weights {
-                split.weights.push((account_name(&mut by_id, id)?, work));
-            }
-            split.weights.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+            let split = stored.named(|id| account_name(&mut by_id, id))?;
             found.insert(*block, split);
         }
     }
     Ok(found)
+}
+
+/// A split with its accounts as keys.
+pub(super) struct StoredSplit {
+    split: Split,
+    weights: Vec<(i64, Work)>,
+    /// The root, where one is stored.
+    pub(super) root: Option<[u8; 32]>,
+}
+
+/// Reads the columns of `block_splits` from `first` on.
+pub(super) fn split_row(row: &Row<'_>, first: usize) -> Result<StoredSplit, StoreError> {
+    let counted = column::<Option<i64>>(row, first + 6)?;
+    let split = Split {
+        scheme: column(row, first)?,
+        factor: column::<Option<u32>>(row, first + 5)?.map(BasisPoints),
+        fee: BasisPoints(column(row, first + 1)?),
+        first_seq: column::<Option<i64>>(row, first + 2)?.map(unsigned).transpose()?.map(ShareSeq),
+        first_counted: counted.map(|_| work(row, first + 6)).transpose()?,
+        last_seq: ShareSeq(count(row, first + 3)?),
+        weights: Vec::new(),
+        root: [0; 32],
+    };
+    let weights = weights::unpack(&column::<Vec<u8>>(row, first + 4)?)
+        .ok_or_else(|| corrupt("the weights of a split are damaged"))?;
+    Ok(StoredSplit { split, weights, root: column(row, first + 9)? })
+}
+
+impl StoredSplit {
+    /// With names in place of keys. A split from before roots were stored has the one that follows from its list.
+    pub(super) fn named(
+        self,
+        mut name: impl FnMut(i64) -> Result<Account, StoreError>,
+    ) -> Result<Split, StoreError> {
+        let Self { mut split, weights, root } = self;
+        for (id, work) in weights {
+            split.weights.push((name(id)?, work));
+        }
+        split.weights.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        split.root = root.unwrap_or_else(|| window_root(&split.weights));
+        Ok(split)
+    }
 }
 
 /// The keys of the newest accounts.

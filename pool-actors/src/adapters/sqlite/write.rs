@@ -325,6 +325,7 @@ impl Step<'_> {
             packed.push((self.account(account)?, *work));
         }
         packed.sort_unstable_by_key(|(account, _)| *account);
+        let counted = split.first_counted.map(Limbs::from);
         run(
             self.tx,
             sql::BLOCK_SPLIT_PUT,
@@ -335,6 +336,11 @@ impl Step<'_> {
                 ":first_seq": split.first_seq.map(|seq| signed(seq.0)).transpose()?,
                 ":last_seq": signed(split.last_seq.0)?,
                 ":weights": weights::pack(&packed),
+                ":factor_bp": split.factor.map(|factor| factor.0),
+                ":first_counted_hi": counted.map(|limbs| limbs.hi),
+                ":first_counted_mid": counted.map(|limbs| limbs.mid),
+                ":first_counted_lo": counted.map(|limbs| limbs.lo),
+                ":root": split.root.as_slice(),
             },
         )?;
         Ok(())

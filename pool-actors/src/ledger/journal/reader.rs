@@ -13,7 +13,8 @@ use super::{
     format::{ChainHash, FRAME_HEADER, NoFrame, Payload, SEGMENT_HEADER, SegmentHeader, check_frame},
     interned::Names,
     record::{CandidateFields, Record, ShareFields, take_record},
-    writer::JournalState,
+    recovery::look,
+    writer::{BudgetLevel, JournalState},
 };
 use crate::{
     messages::{
@@ -24,7 +25,7 @@ use crate::{
         disk::{DiskFile, SharedDisk},
         node::{AssembledBlock, SubmitVerdict},
     },
-    runtime::watch::Watched,
+    runtime::watch::{Watched, watched},
 };
 
 /// Bytes read at a time; frames are longer only under heavy load, or with a large block in them.
@@ -102,6 +103,26 @@ impl JournalReader {
     pub(super) fn new(disk: SharedDisk, catalogue: Arc<Catalogue>, state: Watched<JournalState>) -> Self {
         let found = state.load().committed;
         Self { disk, catalogue, state, found }
+    }
+
+    /// Reads a journal as it is now, without its lock and without changing anything: beside a pool that writes to it, or
+    /// without one.
+    ///
+    /// # Errors
+    /// When the folder can't be read, or is damaged where no crash can damage it.
+    pub fn read_only(disk: SharedDisk) -> Result<Self, JournalFault> {
+        let (segments, committed) = look(disk.as_ref())?;
+        let catalogue = Arc::new(Catalogue::new(segments));
+        let state = JournalState {
+            committed: ShareSeq(committed),
+            used_bytes: catalogue.used_bytes(),
+            segments: catalogue.count(),
+            budget: BudgetLevel::Ample,
+            commits: 0,
+            failed: None,
+        };
+        let (_, state) = watched(state);
+        Ok(Self::new(disk, catalogue, state))
     }
 
     /// The last durable record; 0 before the first.

@@ -52,11 +52,20 @@ struct Found {
 struct Recovery<'d> {
     disk: &'d dyn Disk,
     segment_bytes: u64,
+    /// Nothing is cut off, cleared or synced: a pool may be writing.
+    read_only: bool,
 }
 
 /// Reads the folder and cuts off a torn tail.
 pub(super) fn recover(disk: &dyn Disk, segment_bytes: u64) -> Result<Recovered, JournalFault> {
-    Recovery { disk, segment_bytes }.run()
+    Recovery { disk, segment_bytes, read_only: false }.run()
+}
+
+/// Finds what can be read, beside a pool that may be writing: whatever follows the last sound frame may be a commit under
+/// way, and is left alone.
+pub(super) fn look(disk: &dyn Disk) -> Result<(VecDeque<SegmentInfo>, u64), JournalFault> {
+    let looked = Recovery { disk, segment_bytes: 0, read_only: true }.run()?;
+    Ok((looked.segments, looked.next_seq - 1))
 }
 
 impl Recovery<'_> {
@@ -77,6 +86,9 @@ impl Recovery<'_> {
             return Err(self.damaged(later.index - 1, 0, "a broken segment header"));
         }
         let mut recovered = self.newest(found)?;
+        if self.read_only {
+            return Ok(recovered);
+        }
         self.unwritten(unwritten, &mut recovered)?;
         Ok(recovered)
     }
@@ -134,6 +146,9 @@ impl Recovery<'_> {
         recovered.epoch = header.epoch;
         let bytes = self.read_whole(&newest)?;
         let (names, end) = self.walk(&newest, &bytes, &mut recovered)?;
+        if self.read_only {
+            return Ok(recovered);
+        }
         recovered.truncated_bytes = self.torn(newest.index, end, &bytes[end..], recovered.next_seq)?;
         if recovered.truncated_bytes > 0 {
             let len = newest.len.max(self.segment_bytes);

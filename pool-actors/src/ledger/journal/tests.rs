@@ -9,7 +9,10 @@ use crate::{
         journal::{CandidateId, CandidateRecord, JournalError},
         share::WorkerIdentity,
     },
-    ports::node::{AssembledBlock, SubmitVerdict},
+    ports::{
+        disk::Disk as _,
+        node::{AssembledBlock, SubmitVerdict},
+    },
 };
 use pool_domain::{
     ids::{Account, AlgorithmName, BlockHash, Generation, JobId, Route, ShareSeq, SlotId, WorkerName},
@@ -351,4 +354,36 @@ fn a_frame_changed_with_a_right_checksum_breaks_the_chain() {
     });
     let fault = reader.verify().unwrap_err();
     assert!(fault.to_string().contains("does not follow the one before it"), "{fault}");
+}
+
+#[test]
+fn a_journal_in_use_is_read_without_its_lock_and_left_alone() {
+    let disk = Arc::new(MemoryDisk::new());
+    let (mut journal, _) = Journal::open(disk.clone(), SMALL).unwrap();
+    append_shares(&mut journal, 0..300).unwrap();
+    let files = |disk: &MemoryDisk| {
+        let mut files = disk.list().unwrap();
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+        files
+    };
+    let before = files(&disk);
+    let reader = JournalReader::read_only(disk.clone()).unwrap();
+    assert_eq!((reader.committed(), reader.oldest()), (journal.reader().committed(), ShareSeq(1)));
+    assert_eq!(tags(&reader), (0..300).collect::<Vec<_>>());
+    // Half a commit under way is not its business.
+    let newest = before.iter().rfind(|file| file.name.ends_with(".journal")).unwrap();
+    let mut file = disk.open(&newest.name).unwrap();
+    let end = newest.len - 9;
+    file.write_at(end, b"half of a").unwrap();
+    let again = JournalReader::read_only(disk.clone()).unwrap();
+    assert_eq!(again.committed(), reader.committed());
+    let mut left = [0; 9];
+    file.read_at(end, &mut left).unwrap();
+    assert_eq!((&left, files(&disk)), (b"half of a", before));
+}
+
+#[test]
+fn an_empty_folder_has_an_empty_journal() {
+    let reader = JournalReader::read_only(Arc::new(MemoryDisk::new())).unwrap();
+    assert_eq!((reader.committed(), reader.oldest()), (ShareSeq(0), ShareSeq(1)));
 }

@@ -36,6 +36,18 @@ const BLOCK_TYPES: [Type; 22] = [
     Type::TIMESTAMPTZ,
 ];
 
+const SPLIT_TYPES: [Type; 9] = [
+    Type::INT8,
+    Type::TEXT,
+    Type::INT4,
+    Type::INT8,
+    Type::INT8,
+    Type::BYTEA,
+    Type::INT4,
+    Type::NUMERIC,
+    Type::BYTEA,
+];
+
 impl Step<'_> {
     pub(super) async fn put_blocks(&self, node: &str, changes: &[BlockChange]) -> Result<(), StoreError> {
         if changes.is_empty() {
@@ -105,8 +117,7 @@ impl Step<'_> {
         if splits.is_empty() {
             return Ok(());
         }
-        let types = [Type::INT8, Type::TEXT, Type::INT4, Type::INT8, Type::INT8, Type::BYTEA];
-        let mut copy = self.copy(sql::SPLITS_COPY, &types).await?;
+        let mut copy = self.copy(sql::SPLITS_COPY, &SPLIT_TYPES).await?;
         for (change, split) in splits {
             let packed = split.weights.iter().map(|(account, work)| Ok((self.account(account)?, *work)));
             let mut packed = packed.collect::<Result<Vec<_>, StoreError>>()?;
@@ -118,6 +129,13 @@ impl Step<'_> {
                 &split.first_seq.map(|seq| signed(seq.0)).transpose()?,
                 &signed(split.last_seq.0)?,
                 &weights::pack(&packed),
+                &split
+                    .factor
+                    .map(|factor| i32::try_from(factor.0))
+                    .transpose()
+                    .map_err(|_| corrupt("a window factor is beyond 31 bits"))?,
+                &split.first_counted.map(Numeric::from),
+                &split.root.as_slice(),
             ])
             .await?;
         }

@@ -1,0 +1,200 @@
+import "./miner.css";
+import { type ReactNode, useCallback, useEffect, useState, useSyncExternalStore } from "react";
+import { loadMiner } from "../feed/rest";
+import type { Currency, MinerDetails } from "../feed/schema";
+import { money, unitOf } from "../format/money";
+import { compact, hashrateText, whole } from "../format/number";
+import { parseTime } from "../format/time";
+import { Header } from "../panels/Header";
+import type { Session } from "../state/session";
+import { Copy } from "../ui/Copy";
+import { useNow } from "../ui/clock";
+import { Empty, Loading, Panel } from "../ui/Panel";
+import { Ago, Instant } from "../ui/Time";
+import { earningsPath, loadPayouts } from "./api";
+import { Earnings } from "./Earnings";
+import type { Payout } from "./schema";
+
+/** While the page is open, its figures are asked for again at this pace. */
+const refreshMs = 5_000;
+
+interface PageProps {
+  account: string;
+  session: Session;
+  nav: ReactNode;
+}
+
+/** `[MINER]`: one account's money, workers, earnings with their proofs, and payouts. */
+export default function MinerPage({ account, session, nav }: PageProps) {
+  const pool = useSyncExternalStore(session.store.subscribe, session.store.shown);
+  const now = useNow();
+  const details = useRepeated(useCallback(() => loadMiner(account), [account]));
+  const payouts = useRepeated(useCallback(() => loadPayouts(account), [account]));
+  useEffect(() => {
+    document.title = `${account.slice(0, 18)} · DAG Pool`;
+  }, [account]);
+  const poolNow = now + pool.skewMs;
+  return (
+    <div className="dashboard" data-live={pool.link.phase === "live"}>
+      <Header title="MINER" link={pool.link} now={now} skewMs={pool.skewMs} algorithm={null} nav={nav} />
+      <main>
+        <p className="miner-name">
+          <code className="hash">{account}</code> <Copy text={account} what="the account" />
+        </p>
+        <div className="grid">
+          <Panel title="BALANCE" className="panel-half">
+            <Shown answer={details} what="balance">
+              {(found) => <Balance balance={found.balance} currency={pool.currency} />}
+            </Shown>
+          </Panel>
+          <Panel title="WORKERS" className="panel-half">
+            <Shown answer={details} what="workers">
+              {(found) => <Workers workers={found.workers} now={poolNow} />}
+            </Shown>
+          </Panel>
+          <Panel title="EARNINGS" className="panel-whole" aside={<Exports account={account} />}>
+            <Earnings account={account} currency={pool.currency} />
+          </Panel>
+          {payouts.state === "shown" && payouts.found !== null && (
+            <Panel title="PAYOUTS" className="panel-whole">
+              <Payouts payouts={payouts.found.items} currency={pool.currency} />
+            </Panel>
+          )}
+        </div>
+      </main>
+      <footer className="footer">
+        <span>Times are in your zone, UTC on hover. Proofs are checked in this browser.</span>
+      </footer>
+    </div>
+  );
+}
+
+type Answer<T> = { state: "loading" } | { state: "failed" } | { state: "shown"; found: T };
+
+/** Asked for now and every few seconds; what was shown stays while the pool does not answer. */
+function useRepeated<T>(load: () => Promise<T>): Answer<T> {
+  const [answer, setAnswer] = useState<Answer<T>>({ state: "loading" });
+  useEffect(() => {
+    let open = true;
+    const ask = async () => {
+      try {
+        const found = await load();
+        if (open) setAnswer({ state: "shown", found });
+      } catch {
+        if (open) setAnswer((known) => (known.state === "shown" ? known : { state: "failed" }));
+      }
+    };
+    void ask();
+    const timer = setInterval(() => void ask(), refreshMs);
+    return () => {
+      open = false;
+      clearInterval(timer);
+    };
+  }, [load]);
+  return answer;
+}
+
+interface ShownProps<T> {
+  answer: Answer<T>;
+  what: string;
+  children: (found: T) => ReactNode;
+}
+
+function Shown<T>({ answer, what, children }: ShownProps<T>) {
+  if (answer.state === "loading") return <Loading what={what} />;
+  if (answer.state === "failed")
+    return (
+      <Empty title="NO_ANSWER">
+        The pool does not know this account, or does not answer. An account is known from its first credited share on;
+        asking again every 5 s.
+      </Empty>
+    );
+  return children(answer.found);
+}
+
+const kinds = [
+  ["pending", "from blocks that may still change colour"],
+  ["confirmed", "mature, owed to you"],
+  ["paid", "sent"],
+] as const;
+
+function Balance({ balance, currency }: { balance: MinerDetails["balance"]; currency: Currency | null }) {
+  if (!balance) return <Empty title="NO_BALANCE">This pool does not tell balances.</Empty>;
+  return (
+    <dl className="ledger">
+      {kinds.map(([kind, meaning]) => (
+        <div className="ledger-row" key={kind}>
+          <dt>
+            {kind} <small>{meaning}</small>
+          </dt>
+          <dd data-testid={`balance-${kind}`}>
+            {money(balance[kind], currency)} <span className="unit">{unitOf(currency)}</span>
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Workers({ workers, now }: { workers: MinerDetails["workers"]; now: number }) {
+  if (workers.length === 0) return <Empty title="NO_WORKERS">No rig of this account has had a share credited.</Empty>;
+  return (
+    <ul className="workers" aria-label="Workers">
+      {workers.map((worker, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: two sessions may carry the same worker name
+        <li key={`${worker.name}-${index}`}>
+          <strong>{worker.name || "unnamed"}</strong>
+          <span>{hashrateText(worker.hashrate)}</span>
+          <span>difficulty {compact(worker.difficulty)}</span>
+          <span>
+            {whole(worker.shares.accepted)} accepted, {whole(worker.shares.rejected)} rejected
+          </span>
+          <span>
+            last share <Ago at={parseTime(worker.last_share_at)} now={now} />
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Exports({ account }: { account: string }) {
+  return (
+    <span className="exports">
+      <a className="button button-small" href={`${earningsPath(account)}?format=csv`} download="earnings.csv">
+        CSV
+      </a>
+      <a className="button button-small" href={`${earningsPath(account)}?format=json`} download="earnings.json">
+        JSON
+      </a>
+    </span>
+  );
+}
+
+function Payouts({ payouts, currency }: { payouts: readonly Payout[]; currency: Currency | null }) {
+  if (payouts.length === 0)
+    return <Empty title="NO_PAYOUTS">Payouts are listed here once the confirmed balance reached the threshold.</Empty>;
+  return (
+    <ul className="credits">
+      {payouts.map((one) => (
+        <li key={one.id} className="credit">
+          <div className="credit-head credit-plain">
+            <span className="credit-amount">
+              {money(one.amount, currency)} <span className="unit">{unitOf(currency)}</span>
+            </span>
+            <span className="tag">{one.state.replaceAll("_", " ").toUpperCase()}</span>
+            <span className="credit-when">
+              <Instant at={parseTime(one.confirmed_at ?? one.created_at)} />
+            </span>
+          </div>
+          {one.txid && (
+            <p className="credit-id">
+              <code className="hash">{one.txid}</code> <Copy text={one.txid} what="the transaction id" />
+            </p>
+          )}
+          {one.reason && <p className="note">{one.reason}</p>}
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,188 @@
+// @vitest-environment jsdom
+import { fireEvent, render, screen, waitFor } from "@testing-library/react";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { App } from "../App";
+import { AlgorithmsStore } from "../algorithms/store";
+import { Session } from "../state/session";
+import { Store } from "../state/store";
+import MinerPage from "./MinerPage";
+import { earning, proof, statement } from "./schema";
+
+const block = "ab".repeat(32);
+const root = "76".repeat(32);
+
+const credit = (id: string, change: object = {}) =>
+  earning.parse({
+    id,
+    block,
+    height: 12,
+    income: "block",
+    revision: 1,
+    amount: "74300000000",
+    state: "pending",
+    credited_at: "2026-11-22T12:00:00Z",
+    ended_at: null,
+    status: "accepted",
+    color: "blue",
+    ...change,
+  });
+
+const shownStatement = statement.parse({
+  block,
+  height: 12,
+  algorithm: "blake2s",
+  account: "alice",
+  found_at: "2026-11-22T12:00:00Z",
+  scheme: "pplns",
+  factor_basis_points: 20_000,
+  fee_basis_points: 100,
+  network_work: "1000",
+  window_work: "2000",
+  shares: { first: 5, first_counted: "3", last: 9 },
+  total_work: "2000",
+  reward: "100000000000",
+  red_merge_income: null,
+  fee: { reward: "1000000000", red_merge_income: null },
+  root,
+  accounts: 2,
+});
+
+const shownProof = proof.parse({
+  format: "dagpool-proof-1",
+  block,
+  root,
+  account: "alice",
+  work: "1500",
+  proof: { index: 0, count: 1, branch: [] },
+  total_work: "2000",
+  fee_basis_points: 100,
+  reward: "100000000000",
+  reward_part: "74300000000",
+});
+
+const miner = {
+  account: "alice",
+  workers: [
+    { name: "rig1", hashrate: 1e6, difficulty: "16", last_share_at: null, shares: { accepted: 7, rejected: 1 } },
+  ],
+  balance: { pending: "74300000000", confirmed: "5", paid: "0" },
+};
+
+type Route = (query: URLSearchParams) => { status?: number; body?: unknown };
+
+/** Answers by path; 404 for the rest. */
+function serve(routes: Record<string, Route>) {
+  vi.stubGlobal("fetch", async (path: string) => {
+    const { pathname, searchParams } = new URL(path, "http://pool");
+    const { status = 200, body } = routes[pathname]?.(searchParams) ?? { status: 404 };
+    return new Response(JSON.stringify(body ?? {}), { status });
+  });
+}
+
+const page = (routes: Record<string, Route>, account = "alice") => {
+  serve(routes);
+  const session = new Session({ url: "ws://x", store: new Store((flush) => flush()) });
+  return render(<MinerPage account={account} session={session} nav={null} />);
+};
+
+const good: Record<string, Route> = {
+  "/api/miners/alice": () => ({ body: miner }),
+  "/api/miners/alice/earnings": (query) =>
+    query.get("cursor") === null
+      ? { body: { items: [credit("9"), credit("8", { state: "voided", income: "red_merge" })], next: "8" } }
+      : { body: { items: [credit("3", { state: "confirmed" })], next: null } },
+  [`/api/blocks/${block}/statement`]: () => ({ body: shownStatement }),
+  [`/api/blocks/${block}/proof`]: () => ({ body: shownProof }),
+};
+
+afterEach(() => vi.unstubAllGlobals());
+
+describe("MINER", () => {
+  it("shows balance, workers and earnings, and no payouts where the pool has none", async () => {
+    page(good);
+    expect((await screen.findByTestId("balance-pending")).textContent).toContain("74,300,000,000");
+    expect(screen.getByText("rig1")).toBeTruthy();
+    expect(await screen.findAllByText("PENDING")).toHaveLength(1);
+    expect(screen.getByText("VOIDED")).toBeTruthy();
+    expect(screen.queryByText("PAYOUTS")).toBeNull();
+    expect(screen.getByText("CSV").getAttribute("href")).toBe("/api/miners/alice/earnings?format=csv");
+    fireEvent.click(screen.getByText("OLDER"));
+    expect(await screen.findByText("CONFIRMED")).toBeTruthy();
+    expect(screen.queryByText("OLDER")).toBeNull();
+  });
+
+  it("checks a proof in the browser, and says when it is wrong", async () => {
+    page(good);
+    fireEvent.click((await screen.findAllByRole("button", { expanded: false }))[0] as HTMLElement);
+    fireEvent.click(await screen.findByText("VERIFY"));
+    // A made-up root is not above any line.
+    expect(screen.getByText(/Not valid: the line of alice is not below the root/)).toBeTruthy();
+    expect(screen.getByText("75.00% of the window")).toBeTruthy();
+    expect(screen.getByText("PPLNS × 2")).toBeTruthy();
+    fireEvent.click(screen.getAllByRole("button", { expanded: true })[0] as HTMLElement);
+    expect(screen.queryByText("VERIFY")).toBeNull();
+  });
+
+  it("takes a sound proof", async () => {
+    const { rootOf } = await import("./proof");
+    const sound = rootOf("alice", 1500n, shownProof.proof);
+    page({
+      ...good,
+      [`/api/blocks/${block}/statement`]: () => ({ body: { ...shownStatement, root: sound } }),
+      [`/api/blocks/${block}/proof`]: () => ({ body: { ...shownProof, root: sound, reward_part: "74250000000" } }),
+    });
+    fireEvent.click((await screen.findAllByRole("button", { expanded: false }))[0] as HTMLElement);
+    fireEvent.click(await screen.findByText("VERIFY"));
+    expect(screen.getByText(/below this root/)).toBeTruthy();
+  });
+
+  it("lists payouts where the pool serves them", async () => {
+    const paid = { id: 4, amount: "900", state: "confirmed", txid: "c0de", created_at: "2026-11-22T12:00:00Z" };
+    const held = { id: 5, amount: "1", state: "on_hold", created_at: null, reason: "asked by the operator" };
+    page({ ...good, "/api/miners/alice/payouts": () => ({ body: { items: [paid, held], next: null } }) });
+    expect(await screen.findByText("PAYOUTS")).toBeTruthy();
+    expect(screen.getByText("c0de")).toBeTruthy();
+    expect(screen.getByText("ON HOLD")).toBeTruthy();
+    expect(screen.getByText("asked by the operator")).toBeTruthy();
+  });
+
+  it("says what is not there", async () => {
+    page({ "/api/miners/carol/payouts": () => ({ body: { items: [], next: null } }) }, "carol");
+    expect(await screen.findAllByText("NO_ANSWER")).toHaveLength(2);
+    expect(screen.getByText("NOT_SERVED")).toBeTruthy();
+    expect(screen.getByText("NO_PAYOUTS")).toBeTruthy();
+  });
+
+  it("asks again when earnings failed, and says when there are none", async () => {
+    let status = 503;
+    page({
+      "/api/miners/alice": () => ({ body: { account: "alice", workers: [], balance: null } }),
+      "/api/miners/alice/earnings": () => ({ status, body: { items: [], next: null } }),
+      "/api/miners/alice/payouts": () => ({ status: 503 }),
+    });
+    const again = await screen.findByText("ASK AGAIN");
+    expect(screen.getByText("NO_WORKERS")).toBeTruthy();
+    expect(screen.getByText("NO_BALANCE")).toBeTruthy();
+    status = 200;
+    fireEvent.click(again);
+    expect(await screen.findByText("NO_EARNINGS")).toBeTruthy();
+  });
+
+  it("says when a statement can't be had", async () => {
+    page({ ...good, [`/api/blocks/${block}/proof`]: () => ({ status: 503 }) });
+    fireEvent.click((await screen.findAllByRole("button", { expanded: false }))[0] as HTMLElement);
+    expect(await screen.findByText("The pool did not tell this block's statement.")).toBeTruthy();
+  });
+
+  it("is found by its path, encoded or not", async () => {
+    serve({ "/api/miners/kaspa%3Aqz": () => ({ body: { ...miner, account: "kaspa:qz" } }) });
+    for (const path of ["/miners/kaspa%3Aqz", "/miners/kaspa:qz"]) {
+      window.history.pushState(null, "", path);
+      const session = new Session({ url: "ws://x", store: new Store((flush) => flush()) });
+      const view = render(<App session={session} algorithms={new AlgorithmsStore()} />);
+      await waitFor(() => expect(view.getByText("kaspa:qz")).toBeTruthy(), { timeout: 10_000 });
+      view.unmount();
+    }
+    window.history.pushState(null, "", "/");
+  });
+});

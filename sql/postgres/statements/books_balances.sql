@@ -1,0 +1,1 @@
+SELECT kind, account_id, amount FROM balances ORDER BY account_id, kind

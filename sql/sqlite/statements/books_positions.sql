@@ -1,0 +1,1 @@
+SELECT node, seq, commits FROM positions ORDER BY node
