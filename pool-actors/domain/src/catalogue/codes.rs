@@ -64,7 +64,7 @@ catalogue! {
     NotInBooks = "NOT_IN_BOOKS", 404, "info",
         "The ledger has no such block or account, or the block's split is not settled.",
         "", [],
-        [("Check the block's hash and the account's address", Some("dagpool ledger statement --help"), "low")];
+        [("Check the block's hash and the account's address", Some("curl URL/api/blocks"), "low")];
     // What a request is answered.
     BadRequest = "BAD_REQUEST", 400, "warning",
         "A parameter or the body of the request does not have the form that the route wants.",
