@@ -7,14 +7,17 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { manageAlgorithms, trustTestKey } from "./algorithms-demo.mjs";
 import { withBrowser } from "./browser.mjs";
 import { accessible, connected, dagDraws, keyboardWorks, numbersChange, offline, openPage, shots } from "./checks.mjs";
 
 const folder = process.env.SHOTS ?? new URL("./shots/", import.meta.url).pathname;
 
-async function check(url, kill) {
+async function check(url, kill, token) {
   await withBrowser(async (context) => {
     const { page, faults } = await openPage(context, url);
     await connected(page);
@@ -30,6 +33,10 @@ async function check(url, kill) {
     await page.getByRole("button", { name: "NEWEST" }).first().click();
     await shots(page, folder);
     console.log(`ok  fits from 360 to 1440 px; screenshots in ${folder}`);
+    if (token) {
+      await manageAlgorithms(context, url, token, folder);
+      console.log("ok  a package is uploaded, deployed under load, and another deployment is rolled back");
+    }
     if (kill) {
       await kill();
       await offline(page);
@@ -43,7 +50,9 @@ async function check(url, kill) {
 
 /** The demonstration with everything in one process, on ports that the system picks. */
 async function withDemo(binary, use) {
-  const args = ["demo", "--http", "127.0.0.1:0", "--stratum", "127.0.0.1:0", "--block-time", "1"];
+  const data = await mkdtemp(join(tmpdir(), "dagpool-e2e-"));
+  await trustTestKey(data);
+  const args = ["demo", "--http", "127.0.0.1:0", "--stratum", "127.0.0.1:0", "--block-time", "1", "--data-dir", data];
   const demo = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
   const ended = once(demo, "exit");
   // Its log, for when something goes wrong; and a full pipe must not stop the pool.
@@ -51,22 +60,26 @@ async function withDemo(binary, use) {
   createInterface({ input: demo.stderr }).on("line", (line) => log.push(line) > 60 && log.shift());
   try {
     let url = null;
+    let token = null;
     for await (const line of createInterface({ input: demo.stdout })) {
-      url = line.match(/^dashboard\s+(http:\/\/\S+)/)?.[1] ?? null;
-      if (url) break;
+      url = line.match(/^dashboard\s+(http:\/\/\S+)/)?.[1] ?? url;
+      token = line.match(/^admin\s+Authorization: Bearer (\S+)/)?.[1] ?? token;
+      if (url && token) break;
     }
-    assert.ok(url, "the demonstration says where its dashboard is");
+    assert.ok(url && token, "the demonstration says where its dashboard is, and its token");
     demo.stdout.resume();
-    await use(url, async () => {
+    const kill = async () => {
       demo.kill("SIGKILL");
       await ended;
-    });
+    };
+    await use(url, kill, token);
   } catch (error) {
     console.error(`--- the last of the demonstration's log ---\n${log.join("\n")}`);
     throw error;
   } finally {
     demo.kill("SIGTERM");
     await ended;
+    await rm(data, { recursive: true, force: true });
   }
 }
 

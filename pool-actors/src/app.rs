@@ -159,6 +159,7 @@ impl Pool {
             trial_arbiters: parts.arbiters,
             journal: lanes,
             unsent: Arc::default(),
+            linked_in: vec![Arc::clone(&parts.algorithm)],
         };
         let wiring = Wiring {
             runtime: runtime.clone(),
@@ -173,6 +174,7 @@ impl Pool {
             store: Arc::clone(&parts.deployments),
             shelf: parts.shelf.clone(),
             configured: Package::linked_in(Arc::clone(&parts.algorithm)),
+            isolation: config.algorithms.isolation,
         };
         let algorithms =
             algorithms::start(&wiring, place, &kept, (&routes, &router), &algorithm, &config.algorithms)

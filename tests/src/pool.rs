@@ -139,7 +139,9 @@ impl PoolProcess {
     pub fn start(setup: Setup) -> Self {
         let any = SocketAddr::from((own_loopback(), 0));
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let client = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
+        // No connection outlives its request: the next one may be for another process at the same address.
+        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build();
+        let client = client.expect("an HTTP client");
         let mut pool = Self { setup, folder, child: None, stratum: any, http: any, client };
         pool.restart();
         pool

@@ -18,6 +18,10 @@ mod kaspa;
 mod kill;
 #[path = "pool/mining.rs"]
 mod mining;
+#[path = "pool/native.rs"]
+mod native;
+#[path = "pool/packages.rs"]
+mod packages;
 #[path = "pool/poison.rs"]
 mod poison;
 #[path = "pool/postgres.rs"]

@@ -145,7 +145,15 @@ impl HashFunction for Faulty {
         let hash = right(input);
         let fault = match input.strip_prefix(&TRIGGER) {
             Some([number, ..]) if input.len() == HEADER_SIZE => *number,
-            _ => return Ok(if is_wrong(&hash) { flipped(hash) } else { hash }),
+            _ => {
+                if cfg!(feature = "segfault-sometimes") && is_sometimes(&hash) {
+                    write_nowhere();
+                }
+                if cfg!(feature = "exit-sometimes") && is_sometimes(&hash) {
+                    return leave(Fault::Exit);
+                }
+                return Ok(if is_wrong(&hash) { flipped(hash) } else { hash });
+            }
         };
         match fault {
             1 => Ok(flipped(hash)),

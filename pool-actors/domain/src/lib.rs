@@ -11,7 +11,7 @@
 //! | proof of work | [`target`], [`difficulty`], [`merkle`], [`header`] |
 //! | addresses | [`kaspa_address`] |
 //! | a share | [`job`], [`share`], [`extranonce`], [`dedup`], [`vardiff`] |
-//! | hot-swap | [`traffic_split`], [`rollout`], [`slot_health`] |
+//! | hot-swap | [`isolation`], [`traffic_split`], [`rollout`], [`slot_health`] |
 //! | money | [`share_window`], [`pplns`], [`split`], [`proof`], [`statement`], [`accounting`], [`postings`], [`maturity`] |
 //! | checks | [`invariants`], [`ghostdag`] |
 //! | errors | [`catalogue`] |
@@ -29,6 +29,7 @@ pub mod ghostdag;
 pub mod header;
 pub mod ids;
 pub mod invariants;
+pub mod isolation;
 pub mod job;
 pub mod kaspa_address;
 pub mod maturity;

@@ -87,6 +87,8 @@ pub struct SlotCounts {
     pub errors: u64,
     /// Times that it panicked.
     pub traps: u64,
+    /// Shares that other code had to hash, because it gave no hash.
+    pub rescued: u64,
     /// Blocks.
     pub candidates: u64,
     /// Hashes that were compared with the other generation's.
@@ -125,6 +127,7 @@ impl SlotCounts {
             (&mut self.stale, other.stale),
             (&mut self.errors, other.errors),
             (&mut self.traps, other.traps),
+            (&mut self.rescued, other.rescued),
             (&mut self.candidates, other.candidates),
             (&mut self.compared, other.compared),
         ] {

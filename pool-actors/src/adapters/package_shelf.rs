@@ -6,22 +6,20 @@ use std::{
     fs::{self, File},
     io::Write as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
 };
 
-use plugin_sdk::PowAlgorithm;
+use pool_domain::isolation::Level;
 use pool_engine::{
     ENGINE_VERSION,
     codes::{self, Code},
-    isolation::{Limits, load_wasm},
-    manifest::MemoryLimits,
-    package::{self, WASM},
-    staging::{Check, HostProfile, Report, StageContext, StageLimits, Staged, stage},
+    package::PackageLimits,
+    staging::{Check, HostProfile, Report, StageContext, StageLimits, Staged, load_at, stage},
     trust::{KnownVersions, Permission, TrustStore},
 };
 
 use crate::ports::packages::{
-    Advice, Package, PackageError, PackageRef, PackageShelf, PackageSource, StageCheck, StageReport,
+    Package, PackageError, PackageRef, PackageShelf, PackageSource, StageCheck, StageReport, StageWish,
 };
 
 /// See the module's documentation.
@@ -29,16 +27,19 @@ use crate::ports::packages::{
 pub struct FolderShelf {
     folder: PathBuf,
     trusted_keys: PathBuf,
+    /// Packages that came with the pool, under any name.
+    provided: PathBuf,
     threads: u32,
     /// One at a time: the record of versions is read, changed and written.
     staging: Mutex<()>,
 }
 
 impl FolderShelf {
-    /// Packages in `folder`, signed by keys of the file `trusted_keys`, to run on so many threads.
+    /// Packages in `folder`, signed by keys of the file `trusted_keys`, to run on so many threads; those that came with
+    /// the pool lie in `provided`.
     #[must_use]
-    pub fn new(folder: PathBuf, trusted_keys: PathBuf, threads: u32) -> Self {
-        Self { folder, trusted_keys, threads: threads.max(1), staging: Mutex::new(()) }
+    pub fn new(folder: PathBuf, trusted_keys: PathBuf, provided: PathBuf, threads: u32) -> Self {
+        Self { folder, trusted_keys, provided, threads: threads.max(1), staging: Mutex::new(()) }
     }
 
     fn versions_file(&self) -> PathBuf {
@@ -53,7 +54,7 @@ impl FolderShelf {
         &self,
         bytes: &[u8],
         known: &KnownVersions,
-        allow_downgrade: bool,
+        (isolation, allow_downgrade): (Level, bool),
         progress: &dyn Fn(&str),
     ) -> Result<Staged, PackageError> {
         let trust = TrustStore::load(&self.trusted_keys).map_err(|error| refused(&error, None))?;
@@ -64,8 +65,8 @@ impl FolderShelf {
             host: &HostProfile::detect(self.threads),
             engine_version: &ENGINE_VERSION,
             limits: &StageLimits::default(),
-            permission: Permission::Wasm,
-            load: &load,
+            permission: if isolation.is_native() { Permission::Native } else { Permission::Wasm },
+            load: &|package, memory| load_at(isolation, &self.folder.join("native"), package, memory),
             progress: &|check: Check| progress(check.as_str()),
         };
         stage(bytes, &context).map_err(|failed| refused(&failed.error, Some(&failed.report)))
@@ -83,42 +84,85 @@ impl FolderShelf {
 }
 
 impl PackageShelf for FolderShelf {
-    fn stage(&self, bytes: Vec<u8>, progress: &dyn Fn(&str)) -> Result<Package, PackageError> {
+    fn stage(
+        &self,
+        bytes: Vec<u8>,
+        wish: &StageWish,
+        progress: &dyn Fn(&str),
+    ) -> Result<Package, PackageError> {
         let _alone = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known = KnownVersions::load(&self.versions_file()).map_err(|error| refused(&error, None))?;
-        let staged = self.check(&bytes, &known, false, progress)?;
+        let staged =
+            self.check(&bytes, &known, (wish.isolation, wish.allow_downgrade.is_some()), progress)?;
         self.keep(&staged.digest.to_string(), &bytes).map_err(|error| unkept(&self.folder, &error))?;
-        known.record(&staged.manifest.name, &staged.manifest.version, "");
+        let downgrade = wish.allow_downgrade.clone().filter(|_| staged.is_downgrade);
+        let reason = downgrade.as_deref().unwrap_or_default();
+        known.record(&staged.manifest.name, &staged.manifest.version, reason);
         known.save(&self.versions_file()).map_err(|error| refused(&error, None))?;
-        package(staged)
+        let mut package = package(staged, wish.isolation)?;
+        package.report.downgrade = downgrade;
+        Ok(package)
     }
 
-    fn load(&self, reference: &PackageRef) -> Result<Package, PackageError> {
+    fn load(&self, reference: &PackageRef, isolation: Level) -> Result<Package, PackageError> {
         let PackageSource::Package { digest } = &reference.source else {
             return Err(gone(reference, "it is no package"));
         };
         let bytes = fs::read(self.place_of(digest)).map_err(|error| gone(reference, &error.to_string()))?;
         // It was staged before: being older than what came later is no fault of it.
-        let staged = self.check(&bytes, &KnownVersions::default(), true, &|_| {})?;
+        let staged = self.check(&bytes, &KnownVersions::default(), (isolation, true), &|_| {})?;
         if staged.digest.to_string() != *digest {
             return Err(gone(reference, "its file holds another package"));
         }
-        package(staged)
+        package(staged, isolation)
+    }
+
+    fn provided(&self, name: &str, isolation: Level) -> (Option<Package>, Vec<PackageError>) {
+        let mut problems = Vec::new();
+        for bytes in self.candidates(name) {
+            let checked = self.check(&bytes, &KnownVersions::default(), (isolation, true), &|_| {});
+            let kept = checked.and_then(|staged| {
+                // So that it can be loaded again, whatever becomes of the folder it came from.
+                self.keep(&staged.digest.to_string(), &bytes)
+                    .map_err(|error| unkept(&self.folder, &error))?;
+                package(staged, isolation)
+            });
+            match kept {
+                Ok(package) => return (Some(package), problems),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        (None, problems)
     }
 }
 
-fn load(package: &package::Package, memory: &MemoryLimits) -> Result<Arc<dyn PowAlgorithm>, String> {
-    let module = package.required(WASM).map_err(|error| error.message)?;
-    let limits = Limits { memory_bytes: memory.instance_bytes_max, ..Limits::default() };
-    load_wasm(module, limits).map_err(|error| format!("{WASM}: {error} [{}]", error.code()))
+impl FolderShelf {
+    /// The packages of that name that came with the pool, the newest first. What can't be read as one is none.
+    fn candidates(&self, name: &str) -> Vec<Vec<u8>> {
+        let files =
+            fs::read_dir(&self.provided).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        let zips = files.filter(|path| path.extension().is_some_and(|extension| extension == "zip"));
+        let limits = PackageLimits::default();
+        let mut found: Vec<_> = zips
+            .filter(|path| fs::metadata(path).is_ok_and(|file| file.len() <= limits.file_bytes_max))
+            .filter_map(|path| fs::read(path).ok())
+            .filter_map(|bytes| {
+                let manifest = pool_engine::package::Package::open(&bytes, &limits).ok()?.manifest().ok()?;
+                (manifest.name.as_str() == name).then_some((manifest.version, bytes))
+            })
+            .collect();
+        found.sort_by(|(a, _), (b, _)| b.cmp(a));
+        found.into_iter().map(|(_, bytes)| bytes).collect()
+    }
 }
 
-fn package(staged: Staged) -> Result<Package, PackageError> {
+fn package(staged: Staged, isolation: Level) -> Result<Package, PackageError> {
     let vectors = staged.package.test_vectors().map_err(|error| refused(&error, None))?.vectors;
     let manifest = &staged.manifest;
     let named = |names: &Vec<pool_engine::manifest::Identifier>| {
         names.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>()
     };
+    let nonce_size = staged.algorithm.nonce_size();
     Ok(Package {
         reference: PackageRef {
             name: manifest.name.as_str().to_owned(),
@@ -128,8 +172,8 @@ fn package(staged: Staged) -> Result<Package, PackageError> {
         },
         replaces: manifest.migration.from_algorithms.as_ref().map(named),
         rollback_supported: manifest.migration.rollback_supported,
-        report: report(&staged.report),
-        vectors: vectors.into_iter().map(|vector| (vector.input, vector.hash)).collect(),
+        report: StageReport { isolation, ..report(&staged.report) },
+        vectors: vectors.iter().map(|vector| (vector.hashed_input(nonce_size), vector.hash)).collect(),
         algorithm: staged.algorithm,
     })
 }
@@ -142,6 +186,7 @@ fn report(report: &Report) -> StageReport {
         expected_hashrate: benchmark.map_or(0, |benchmark| benchmark.expected),
         warnings: report.warnings.clone(),
         next_steps: report.next_steps.clone(),
+        ..StageReport::default()
     }
 }
 
@@ -157,16 +202,9 @@ fn checks(report: &Report) -> Vec<StageCheck> {
 }
 
 fn refused(error: &codes::PackageError, so_far: Option<&Report>) -> PackageError {
-    let advice = |advice: &codes::Advice| Advice {
-        action: advice.action.to_owned(),
-        command: advice.command.map(str::to_owned),
-        priority: advice.priority.to_owned(),
-    };
     PackageError {
         code: error.code.as_str().to_owned(),
-        incompatible: error.code.family() == Code::CompatibilityCheckFailed,
         message: error.message.clone(),
-        advice: error.code.advice().iter().map(advice).collect(),
         checks: so_far.map(checks).unwrap_or_default(),
     }
 }
@@ -174,25 +212,13 @@ fn refused(error: &codes::PackageError, so_far: Option<&Report>) -> PackageError
 fn unkept(folder: &Path, error: &std::io::Error) -> PackageError {
     let message =
         format!("the package passed its checks, but can't be kept in {} ({error})", folder.display());
-    PackageError {
-        code: "ALGORITHM_LOAD_FAILED".to_owned(),
-        incompatible: false,
-        message,
-        advice: vec![Advice {
-            action: "Make the folder writable for the pool's user, and see that there is room".to_owned(),
-            command: Some("df -h".to_owned()),
-            priority: "high".to_owned(),
-        }],
-        checks: Vec::new(),
-    }
+    PackageError { code: "ALGORITHM_LOAD_FAILED".to_owned(), message, checks: Vec::new() }
 }
 
 fn gone(reference: &PackageRef, why: &str) -> PackageError {
     PackageError {
         code: Code::PackageIncomplete.as_str().to_owned(),
-        incompatible: false,
         message: format!("{} can't be read from the shelf: {why}", reference.id()),
-        advice: Vec::new(),
         checks: Vec::new(),
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pool_domain::{
     ids::{Generation, Route, SlotId},
+    isolation::Level,
     rollout::{Plan, RollbackReason, Rollout, RolloutError, Stage},
     slot_health::{SlotCounts, SlotHealth, Thresholds, judge},
     units::{BasisPoints, TimeMs},
@@ -21,6 +22,14 @@ use crate::{
 
 /// A step that sees too few shares to judge is prolonged, up to so many times its length altogether.
 const PATIENCE: u32 = 3;
+
+/// What a call into a child process may take longer: waking two threads, on a busy machine.
+const CHILD_SLACK_NS: u64 = 2_000_000;
+/// The same for the slowest calls: starting a child again after one died.
+const CHILD_P99_SLACK_NS: u64 = 500_000_000;
+
+/// Time for starting a child again, as often as a batch may need it.
+const CHILD_RESTARTS: Duration = Duration::from_secs(30);
 
 /// See the module's documentation.
 pub(super) struct Deployment {
@@ -119,6 +128,26 @@ impl Deployment {
     /// Time in this step, pauses left out.
     pub(super) fn elapsed(&self) -> Duration {
         self.paused_at.map_or_else(|| self.entered_at.elapsed(), |at| at.duration_since(self.entered_at))
+    }
+
+    /// What is too much. A call into a child process takes as long as two threads take to wake each other, which says
+    /// nothing about the code.
+    pub(super) fn thresholds(&self, limits: &Thresholds) -> Thresholds {
+        let mut limits = *limits;
+        if self.row.plan.isolation == Level::Process {
+            limits.median_slack_ns = limits.median_slack_ns.saturating_add(CHILD_SLACK_NS);
+            limits.p99_slack_ns = limits.p99_slack_ns.saturating_add(CHILD_P99_SLACK_NS);
+        }
+        limits
+    }
+
+    /// After how long inside its code a worker hangs. A child has its own, shorter limit for a call, but it may have to be
+    /// started again for several headers of a batch.
+    pub(super) fn hang_after(&self, configured: Duration) -> Duration {
+        match self.row.plan.isolation {
+            Level::Process => configured + CHILD_RESTARTS,
+            Level::Wasm | Level::InProcess => configured,
+        }
     }
 
     /// Judges the new generation by the old one.

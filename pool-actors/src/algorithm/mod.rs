@@ -19,5 +19,7 @@ pub mod trial;
 pub mod validator;
 mod warm_up;
 
+pub use warm_up::proves_itself;
+
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,8 @@ use std::{
 
 use actix::{Actor, Context, Handler, Message, MessageResult};
 use plugin_sdk::{AlgorithmInfo, PowAlgorithm};
-use pool_domain::{ids::Route, slot_health::SlotCounts};
+use pool_domain::{ids::Route, isolation::Level, slot_health::SlotCounts};
+
 use serde::Serialize;
 
 use super::{
@@ -163,6 +164,19 @@ pub struct Place {
     pub journal: Vec<Outbox<AppendShares>>,
     /// Blocks whose job's owner was down, of all generations.
     pub unsent: Arc<Unsent>,
+    /// Algorithms of this program: who hashes where a package's code of the same function gives no hash.
+    pub linked_in: Vec<Arc<dyn PowAlgorithm>>,
+}
+
+impl Place {
+    /// The same for code at a level: calls into a child process wait, so they stay off the sessions' arbiters.
+    #[must_use]
+    pub fn at(&self, level: Level) -> Self {
+        match level {
+            Level::Process => Self { runtime: self.workers.clone(), ..self.clone() },
+            Level::Wasm | Level::InProcess => self.clone(),
+        }
+    }
 }
 
 /// Who hashes.
@@ -448,6 +462,10 @@ fn start_validators(
     tap: &Publisher<Option<ShadowTap>>,
 ) -> Service {
     let seats = if algorithm.info().cpu_intensive { &place.workers } else { &place.runtime };
+    let function = algorithm.info().hash_function;
+    let same = |linked_in: &&Arc<dyn PowAlgorithm>| linked_in.info().hash_function == function;
+    let reference =
+        place.linked_in.iter().find(same).filter(|linked_in| !Arc::ptr_eq(linked_in, algorithm)).cloned();
     let rescues: Vec<_> = place.journal.iter().map(|_| Arc::new(Rescue::default())).collect();
     let validators = (place.journal.iter().zip(&rescues).enumerate())
         .map(|(seat, (journal, rescue))| {
@@ -458,6 +476,7 @@ fn start_validators(
                 slot: slot.outbox(),
                 rescue: Arc::clone(rescue),
                 unsent: Arc::clone(&place.unsent),
+                reference: reference.clone(),
                 seat,
                 tap: tap.watched(),
             };

@@ -10,6 +10,7 @@
 //!
 //! A step forward is written before it is acted on. A step back is acted on first.
 
+mod recovery;
 mod steps;
 
 use std::{
@@ -23,12 +24,15 @@ use actix::{
 };
 use pool_domain::{
     ids::{AlgorithmName, Route},
+    isolation::Level,
     rollout::{Event, RollbackReason, Rollout, RolloutKind, Stage},
     slot_health::Thresholds,
     traffic_split::TrafficSplit,
     units::BasisPoints,
 };
 use tokio::time::Instant;
+
+use recovery::Recovery;
 
 use super::{
     deployment::{Deployment, rollout_plan},
@@ -49,8 +53,8 @@ use crate::{
     metrics::{SLOT_RESTARTS_TOTAL, TRAFFIC_SHARE},
     ports::{
         clock::SharedClock,
-        deployments::{DeploymentRow, SharedDeployments, Strategy, TrailLine},
-        packages::{Package, PackageRef},
+        deployments::{DeployPlan, DeploymentRow, SharedDeployments, Strategy, TrailLine},
+        packages::{Package, PackageRef, SharedShelf},
     },
     runtime::{
         critical::CriticalOutbox,
@@ -84,6 +88,8 @@ pub struct Settings {
 pub struct Active {
     /// Which one.
     pub package: PackageRef,
+    /// How far the pool is kept from its code.
+    pub level: Level,
     /// Its generation.
     pub handle: SlotHandle,
 }
@@ -97,6 +103,7 @@ pub struct State {
     last: Option<DeploymentView>,
     /// Generations that are gone, and since when.
     old_routes: Vec<(Route, Instant)>,
+    recovery: Recovery,
     next_id: u64,
     next_generation: u32,
 }
@@ -111,6 +118,7 @@ impl State {
             deployment: None,
             last: None,
             old_routes: Vec::new(),
+            recovery: Recovery::default(),
             next_id,
             next_generation,
         }
@@ -119,6 +127,11 @@ impl State {
     /// A deployment that a restart interrupted goes on where it was.
     pub fn resume(&mut self, row: DeploymentRow, package: Package) {
         self.deployment = Some(Deployment::new(row, package));
+    }
+
+    /// This deployment brought what is in force.
+    pub fn brought_by(&mut self, row: DeploymentRow) {
+        self.recovery.proven(row);
     }
 
     /// The generations in service, for the pool's stop.
@@ -151,6 +164,10 @@ pub struct Parts {
     pub events: Outbox<Publish>,
     /// What everybody may see.
     pub view: Arc<Publisher<AlgorithmsView>>,
+    /// Where packages are kept, if anywhere.
+    pub shelf: Option<SharedShelf>,
+    /// The linked-in code of the function in force: what all else fails back to.
+    pub linked_in: Option<Package>,
     /// Times and bounds.
     pub settings: Settings,
 }
@@ -246,6 +263,8 @@ impl AlgorithmSupervisor {
             slots.push(slot(handle, &deployment.row.package, traffic));
         }
         self.parts.view.set(AlgorithmsView {
+            isolation: state.active.level,
+            linked_in: self.parts.linked_in.as_ref().map(|package| package.reference.clone()),
             active: Some(state.active.package.clone()),
             staged: state.staged.as_ref().map(|staged| StagedView {
                 package: staged.reference.clone(),
@@ -304,7 +323,7 @@ impl AlgorithmSupervisor {
             package: package.reference.clone(),
             replaces: state.active.package.clone(),
             generation: state.next_generation,
-            plan: deploy.plan.clone(),
+            plan: DeployPlan { isolation: package.report.isolation, ..deploy.plan.clone() },
             rollout: Rollout::new(kind, plan),
             created_at: now,
             updated_at: now,
@@ -313,10 +332,19 @@ impl AlgorithmSupervisor {
         // Numbers are never used twice, not even if this one can't be written.
         state.next_id += 1;
         state.next_generation += 1;
+        let downgrade = package.report.downgrade.clone();
         let mut deployment = Deployment::new(row.clone(), package);
         deployment.writing = true;
         state.deployment = Some(deployment);
-        let detail = format!("{} in place of {}", row.package.id(), row.replaces.id());
+        let mut detail = format!(
+            "{} in place of {}, isolation {}",
+            row.package.id(),
+            row.replaces.id(),
+            row.plan.isolation
+        );
+        if let Some(reason) = downgrade {
+            detail.push_str(&format!("; older than one staged before, let in because: {reason}"));
+        }
         let line = self.trail(&row, "deployed", &deploy.by, detail);
         Ok((row, line))
     }

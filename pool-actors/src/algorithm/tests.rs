@@ -41,6 +41,7 @@ use crate::{
 };
 
 mod dying;
+mod recovery;
 mod rollout;
 mod trial;
 
@@ -155,6 +156,7 @@ fn place(runtime: &Runtime, shard: Outbox<AppendShares>) -> Place {
         trial_arbiters: 0,
         journal: vec![shard],
         unsent: Arc::default(),
+        linked_in: Vec::new(),
     }
 }
 

@@ -6,7 +6,11 @@
 //! * **supervised by** its slot: rebuilt after a panic, and then given what its predecessor left in the [`Rescue`]
 //! * **on overload** nothing is dropped: sessions run out of credit and stop reading
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::{Actor, AsyncContext, Context, Handler, MessageResult};
 use plugin_sdk::PowAlgorithm;
@@ -54,6 +58,8 @@ pub struct Parts {
     pub rescue: Arc<Rescue>,
     /// Blocks whose job's owner was down.
     pub unsent: Arc<Unsent>,
+    /// The linked-in code of the same function, which hashes what the algorithm gives no hash for.
+    pub reference: Option<Arc<dyn PowAlgorithm>>,
     /// Number of its journal shard.
     pub seat: usize,
     /// Which of its hashes another generation is to be compared with.
@@ -86,7 +92,35 @@ impl ShareValidator {
     fn hash(&mut self, shares: &[Share]) -> Hashed {
         self.headers.clear();
         self.headers.extend(shares.iter().map(|share| share.header));
-        hash_all(&*self.parts.algorithm, &self.headers, &mut self.hashes)
+        let mut hashed = hash_all(&*self.parts.algorithm, &self.headers, &mut self.hashes);
+        if hashed.hashes.iter().any(Option::is_none)
+            && let Some(reference) = self.parts.reference.clone()
+        {
+            self.rescue(&*reference, &mut hashed);
+        }
+        hashed
+    }
+
+    /// No share suffers from code that gave no hash: the linked-in code of the same function has one. What that panics on
+    /// too is poison.
+    fn rescue(&mut self, reference: &dyn PowAlgorithm, hashed: &mut Hashed) {
+        let mut rescued = 0;
+        for (at, hash) in hashed.hashes.iter_mut().enumerate().filter(|(_, hash)| hash.is_none()) {
+            let header = &self.headers[at];
+            let right = catch_unwind(AssertUnwindSafe(|| reference.hash(header).ok())).unwrap_or_default();
+            if right.is_some() {
+                *hash = right;
+                rescued += 1;
+            }
+        }
+        let spared = &hashed.hashes;
+        let before = hashed.fatal.len();
+        hashed.fatal.retain(|(at, _)| spared[*at].is_none());
+        let panics = before - hashed.fatal.len();
+        let counts = self.judge.counts();
+        counts.rescued += rescued;
+        counts.errors += rescued;
+        counts.traps += panics as u64;
     }
 
     /// Takes shares that the algorithm panicked on out of a batch, and tells their miners.

@@ -54,6 +54,20 @@ pub(super) fn warm_up(
     }
 }
 
+/// Whether an algorithm may be put in force without a roll-out: its known answers, and the same hashes as `reference`.
+///
+/// # Errors
+/// What it does wrong, in a sentence.
+pub fn proves_itself(package: &Package, reference: &Arc<dyn PowAlgorithm>) -> Result<(), String> {
+    warm_up(package, Some(reference)).map(drop).map_err(|cold| match cold.reason {
+        RollbackReason::HashDiffers(input) => format!("another hash than the linked-in code's for {input}"),
+        RollbackReason::WarmUpFailed(what)
+        | RollbackReason::Unhealthy(what)
+        | RollbackReason::SlotFailed(what)
+        | RollbackReason::Requested(what) => what,
+    })
+}
+
 fn prove(package: &Package, reference: Option<&Arc<dyn PowAlgorithm>>) -> Result<WarmedUp, ColdReason> {
     let algorithm = package.algorithm.as_ref();
     if !algorithm.takes_headers() {

@@ -6,6 +6,7 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, http::header::CONTE
 use futures_util::StreamExt as _;
 use memchr::memmem;
 use pool_domain::{
+    isolation::Level,
     rollout::{RollbackReason, RolloutKind, Stage},
     slot_health::SlotCounts,
     units::{BasisPoints, TimeMs},
@@ -27,7 +28,7 @@ use crate::{
     messages::event::PoolEvent,
     ports::{
         deployments::{DeployPlan, Strategy},
-        packages::{PackageError, PackageRef, PackageSource, StageReport},
+        packages::{PackageError, PackageRef, PackageSource, StageReport, StageWish},
     },
     runtime::outbox::Unanswered,
 };
@@ -71,6 +72,8 @@ fn status_view(view: &AlgorithmsView) -> Value {
     );
     json!({
         "active_algorithm": view.active.as_ref().map(package),
+        "isolation": view.isolation,
+        "fallback_algorithm": view.linked_in.as_ref().map(package),
         "staged_algorithm": view.staged.as_ref().map(staged),
         "migration_state": view.deployment.as_ref().map(migration_state),
         "deployment": view.deployment.as_ref().map(deployment),
@@ -116,6 +119,7 @@ fn planned(api: &Api, wish: &DeployConfig) -> Result<HttpResponse, ApiError> {
         "strategy": plan.strategy,
         "phases": plan_phases(&plan),
         "shadow_percentage": percent(plan.shadow_share),
+        "isolation": wish.isolation.unwrap_or(staged.report.isolation),
         "rollback_on_error": plan.rollback_on_error,
         "at": plan.at.map(rfc3339),
         "estimated_duration": estimated_s(&plan, api.deploy_defaults.drain_ms),
@@ -160,6 +164,7 @@ pub(super) struct DeployConfig {
     /// RFC 3339.
     at: Option<String>,
     rollback_on_error: Option<bool>,
+    isolation: Option<Level>,
     confirm: Option<String>,
 }
 
@@ -234,6 +239,9 @@ fn optional<T: Default + DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
 pub(super) async fn deploy(api: web::Data<Api>, body: web::Bytes) -> Result<HttpResponse, ApiError> {
     let config = optional::<DeployRequest>(&body)?.config;
     let plan = config.plan(&api.deploy_defaults)?;
+    if let Some(level) = config.isolation {
+        load_at(&api, level).await?;
+    }
     let deploy = Deploy { plan, confirm: config.confirm, by: OPERATOR.to_owned() };
     let view = api.algorithms.deploy.ask(deploy).await.map_err(away)??;
     Ok(HttpResponse::Accepted().json(json!({
@@ -242,6 +250,43 @@ pub(super) async fn deploy(api: web::Data<Api>, body: web::Bytes) -> Result<Http
         "estimated_duration": estimated_s(&view.plan, api.deploy_defaults.drain_ms),
         "monitoring_url": format!("/api/deployments/{}", view.id),
     })))
+}
+
+/// What is staged at another level of isolation: its code is loaded and checked anew.
+async fn load_at(api: &web::Data<Api>, level: Level) -> Result<(), ApiError> {
+    let view = api.algorithms.view.get();
+    let staged = view.staged.as_ref().ok_or_else(|| ApiError::from(DeployError::NothingStaged))?;
+    let Some(shelf) = api.shelf.clone().filter(|_| staged.report.isolation != level) else { return Ok(()) };
+    let (reference, downgrade) = (staged.package.clone(), staged.report.downgrade.clone());
+    let loaded = web::block(move || shelf.load(&reference, level)).await;
+    let mut package = loaded
+        .map_err(|_| ApiError::new(ErrorCode::Internal, "loading was interrupted: try again"))?
+        .map_err(refused)?;
+    package.report.downgrade = downgrade;
+    api.algorithms.stage.ask(StagePackage(package)).await.map_err(away)
+}
+
+/// `?isolation=LEVEL&allow_downgrade=REASON` of a stage request; what is missing is as configured.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct StageQuery {
+    isolation: Option<Level>,
+    /// Why an older version than one staged before is let in.
+    allow_downgrade: Option<String>,
+}
+
+impl StageQuery {
+    fn wish(self, configured: Level) -> Result<StageWish, ApiError> {
+        if let Some(reason) = &self.allow_downgrade
+            && !(1..=500).contains(&reason.trim().chars().count())
+        {
+            return Err(ApiError::bad_request("allow_downgrade is the reason, of 1 to 500 characters"));
+        }
+        Ok(StageWish {
+            isolation: self.isolation.unwrap_or(configured),
+            allow_downgrade: self.allow_downgrade,
+        })
+    }
 }
 
 /// Body of a stage request that names a file of the import folder.
@@ -255,8 +300,10 @@ struct ByPath {
 pub(super) async fn stage(
     api: web::Data<Api>,
     request: HttpRequest,
+    wish: web::Query<StageQuery>,
     body: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
+    let wish = wish.into_inner().wish(api.deploy_defaults.plan.isolation)?;
     let shelf = api
         .shelf
         .clone()
@@ -288,13 +335,22 @@ pub(super) async fn stage(
         events.publish(clock.now(), PoolEvent::Staging { upload: told.clone(), check });
     };
     let staged = web::block(move || {
-        let staged = shelf.stage(package, &|check| say(Some(check.to_owned())));
+        let staged = shelf.stage(package, &wish, &|check| say(Some(check.to_owned())));
         say(None);
         staged
     })
     .await
     .map_err(|_| ApiError::new(ErrorCode::Internal, "staging was interrupted: try again"))?
     .map_err(refused)?;
+    if let Some(reason) = &staged.report.downgrade {
+        let message = format!(
+            "{} is older than a version staged before, and was let in: {reason}",
+            staged.reference.id()
+        );
+        tracing::warn!("{message}");
+        let event = PoolEvent::SecurityEvent { code: "PACKAGE_DOWNGRADE".to_owned(), message };
+        api.events.publish(api.clock.now(), event);
+    }
     let (reference, found) = (staged.reference.clone(), report(&staged.report));
     api.algorithms.stage.ask(StagePackage(staged)).await.map_err(away)?;
     let mut answer = self::package(&reference);
@@ -343,7 +399,6 @@ fn refused(error: PackageError) -> ApiError {
     let fine = ErrorCode::named(&error.code).unwrap_or(ErrorCode::PackageValidationFailed);
     ApiError::finer(fine, error.message).with(json!({
         "package_code": error.code,
-        "package_actions": error.advice,
         "validation_results": error.checks,
     }))
 }
@@ -495,6 +550,8 @@ fn report(report: &StageReport) -> Value {
             "expected": report.expected_hashrate,
             "performance_score": score(report),
         },
+        "isolation": report.isolation,
+        "downgrade": report.downgrade,
         "warnings": report.warnings,
         "next_steps": report.next_steps,
     })
@@ -521,6 +578,7 @@ fn figures(counts: &SlotCounts) -> Value {
         "hashes": counts.hashed(),
         "compared": counts.compared,
         "errors": counts.errors,
+        "rescued": counts.rescued,
         "traps": counts.traps,
         "blocks": counts.candidates,
         "median_ns": counts.latency.quantile(BasisPoints(5_000)),
@@ -615,6 +673,7 @@ pub(super) fn deployment(view: &DeploymentView) -> Value {
         "health": health(view),
         "rollback": rollback,
         "rollback_on_error": view.plan.rollback_on_error,
+        "isolation": view.plan.isolation,
         "at": view.plan.at.map(rfc3339),
         "created_at": rfc3339(view.created_at),
         "updated_at": rfc3339(view.updated_at),

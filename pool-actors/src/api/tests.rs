@@ -155,6 +155,7 @@ fn algorithms() -> AlgorithmDoors {
 fn deploy_defaults() -> DeployDefaults {
     DeployDefaults {
         plan: DeployPlan {
+            isolation: Default::default(),
             strategy: Strategy::Gradual,
             shadow_ms: 300_000,
             phase_ms: 600_000,

@@ -10,6 +10,7 @@ use std::{
 
 use pool_domain::{
     ids::{AlgorithmName, Generation, Route, SlotId},
+    isolation::Level,
     rollout::{Event, RollbackReason, Stage},
     slot_health::Thresholds,
     traffic_split::TrafficSplit,
@@ -19,6 +20,7 @@ use pool_domain::{
 use super::start::{Wiring, restarting};
 use crate::{
     algorithm::{
+        proves_itself,
         router::{Routes, SetRoutes, TrafficRouter},
         slot::{Place, SlotHandle},
         supervisor::{self, Active, AlgorithmSupervisor, State, StateCell},
@@ -51,6 +53,8 @@ pub(super) struct Kept {
     pub(super) shelf: Option<SharedShelf>,
     /// The configured algorithm, linked in.
     pub(super) configured: Package,
+    /// How far the pool is kept from the code of packages that came with it.
+    pub(super) isolation: Level,
 }
 
 /// The supervisor, and what is left when it ends.
@@ -64,6 +68,8 @@ pub(super) struct Algorithms {
 struct Restored {
     package: Package,
     generation: u32,
+    level: Level,
+    brought_by: Option<DeploymentRow>,
     resumed: Option<(DeploymentRow, Package)>,
     next_id: u64,
     next_generation: u32,
@@ -86,15 +92,22 @@ pub(super) async fn start(
         )
     })?;
     let route = Route { slot: SlotId(0), generation: Generation(restored.generation) };
-    let handle = SlotHandle::start(&place, route, &restored.package.algorithm);
-    tracing::info!(algorithm = restored.package.reference.id(), %route, "in force");
+    let handle = SlotHandle::start(&place.at(restored.level), route, &restored.package.algorithm);
+    let source = match restored.package.reference.source {
+        PackageSource::LinkedIn => "linked_in",
+        PackageSource::Package { .. } => "package",
+    };
+    tracing::info!(algorithm = restored.package.reference.id(), %route, source, isolation = %restored.level, "in force");
     // Sessions and jobs come right after this: don't let them wait for the router's first turn.
     routes.set(SetRoutes {
         doors: vec![(route, handle.doors())],
         in_service: vec![(algorithm.clone(), TrafficSplit::whole(route))],
     });
-    let active = Active { package: restored.package.reference, handle };
+    let active = Active { package: restored.package.reference, level: restored.level, handle };
     let mut state = State::new(active, restored.next_id, restored.next_generation);
+    if let Some(row) = restored.brought_by {
+        state.brought_by(row);
+    }
     if let Some((row, package)) = restored.resumed {
         state.resume(row, package);
     }
@@ -109,6 +122,8 @@ pub(super) async fn start(
         clock: Arc::clone(&wiring.clock),
         events: wiring.events.clone(),
         view: Arc::clone(&view),
+        shelf: kept.shelf.clone(),
+        linked_in: Some(kept.configured.clone()),
         settings: supervisor_settings(settings),
     };
     let spec = restarting("algorithm-supervisor", "AlgorithmSupervisor", 0);
@@ -137,7 +152,7 @@ async fn restore(wiring: &Wiring, kept: &Kept) -> Result<Restored, StoreError> {
     let next_id = rows.first().map_or(1, |row| row.id + 1);
     let next_generation = rows.iter().map(|row| row.generation).max().unwrap_or(1) + 1;
     let deployed = rows.iter().find(|row| matches!(row.rollout.stage(), Stage::Retired | Stage::Draining));
-    let (package, generation) = in_force(wiring, kept, deployed);
+    let InForce { package, generation, level, brought_by } = in_force(wiring, kept, deployed);
     let mut resumed = None;
     if let Some(row) = rows.first().filter(|row| !row.rollout.stage().is_final()) {
         let outcome = if row.rollout.stage() == Stage::Draining {
@@ -147,23 +162,74 @@ async fn restore(wiring: &Wiring, kept: &Kept) -> Result<Restored, StoreError> {
         };
         resumed = settle(wiring, kept, row.clone(), outcome).await?;
     }
-    Ok(Restored { package, generation, resumed, next_id, next_generation })
+    Ok(Restored { package, generation, level, brought_by, resumed, next_id, next_generation })
 }
 
-/// What was deployed last, if it computes the configured function and can be loaded; else the configured algorithm,
-/// which computes the same.
-fn in_force(wiring: &Wiring, kept: &Kept, deployed: Option<&DeploymentRow>) -> (Package, u32) {
-    let Some(row) = deployed else { return (kept.configured.clone(), 1) };
+/// What serves after a start, and who brought it.
+struct InForce {
+    package: Package,
+    generation: u32,
+    level: Level,
+    brought_by: Option<DeploymentRow>,
+}
+
+impl InForce {
+    /// Nothing was deployed, or it does not count: a package that came with the pool, or the linked-in code.
+    fn provided(kept: &Kept) -> Self {
+        let configured = &kept.configured;
+        let (found, problems) = match &kept.shelf {
+            Some(shelf) => shelf.provided(&configured.reference.name, kept.isolation),
+            None => (None, Vec::new()),
+        };
+        for problem in problems {
+            tracing::warn!(
+                code = problem.code,
+                "a package in algorithms.packages_dir is not used: {problem}"
+            );
+        }
+        let proven = found.and_then(|package| {
+            let same = package.reference.hash_function == configured.reference.hash_function;
+            let proof = if same {
+                proves_itself(&package, &configured.algorithm)
+            } else {
+                Err("it computes another function".into())
+            };
+            proof
+                .map_err(|what| {
+                    tracing::error!(
+                        package = package.reference.id(),
+                        what,
+                        "a package in algorithms.packages_dir is not used"
+                    );
+                })
+                .ok()?;
+            Some(package)
+        });
+        let level = if proven.is_some() { kept.isolation } else { Level::Wasm };
+        let package = proven.unwrap_or_else(|| configured.clone());
+        Self { package, generation: 1, level, brought_by: None }
+    }
+
+    fn linked_in(kept: &Kept) -> Self {
+        Self { package: kept.configured.clone(), generation: 1, level: Level::Wasm, brought_by: None }
+    }
+}
+
+/// What was deployed last, if it computes the configured function and can be loaded; if nothing was, a package that came
+/// with the pool; else the configured algorithm, linked in, which computes the same.
+fn in_force(wiring: &Wiring, kept: &Kept, deployed: Option<&DeploymentRow>) -> InForce {
+    let Some(row) = deployed else { return InForce::provided(kept) };
     if row.package.hash_function != kept.configured.reference.hash_function {
         tracing::warn!(
             deployed = row.package.id(),
             configured = kept.configured.reference.id(),
             "algorithms.active names another function than what was deployed last: the configured one is in force"
         );
-        return (kept.configured.clone(), 1);
+        return InForce::provided(kept);
     }
-    match load(kept, &row.package) {
-        Ok(package) => (package, row.generation),
+    let level = row.plan.isolation;
+    match load(kept, &row.package, level) {
+        Ok(package) => InForce { package, generation: row.generation, level, brought_by: Some(row.clone()) },
         Err(what) => {
             let algorithm = row.package.id();
             let known = [("algorithm", &*algorithm), ("reason", &*what)];
@@ -175,12 +241,12 @@ fn in_force(wiring: &Wiring, kept: &Kept, deployed: Option<&DeploymentRow>) -> (
                 &code.message(&known),
                 &context,
             );
-            (kept.configured.clone(), 1)
+            InForce::linked_in(kept)
         }
     }
 }
 
-fn load(kept: &Kept, reference: &PackageRef) -> Result<Package, String> {
+fn load(kept: &Kept, reference: &PackageRef, level: Level) -> Result<Package, String> {
     if reference.source == PackageSource::LinkedIn {
         return if *reference == kept.configured.reference {
             Ok(kept.configured.clone())
@@ -189,7 +255,7 @@ fn load(kept: &Kept, reference: &PackageRef) -> Result<Package, String> {
         };
     }
     match &kept.shelf {
-        Some(shelf) => shelf.load(reference).map_err(|error| error.to_string()),
+        Some(shelf) => shelf.load(reference, level).map_err(|error| error.to_string()),
         None => Err("this pool keeps no packages".to_owned()),
     }
 }
@@ -207,7 +273,7 @@ fn what_becomes_of(kept: &Kept, row: &DeploymentRow, active: &PackageRef) -> Out
     if row.replaces != *active {
         return Outcome::RollBack(format!("{} is in force now, not {}", active.id(), row.replaces.id()));
     }
-    match load(kept, &row.package) {
+    match load(kept, &row.package, row.plan.isolation) {
         Ok(package) => Outcome::Resume(Box::new(package)),
         Err(what) => Outcome::RollBack(format!("the package can't be loaded after a restart: {what}")),
     }
@@ -262,6 +328,7 @@ pub(super) fn defaults(config: &config::Algorithms) -> DeployDefaults {
             steps: config.phases_percent.iter().copied().map(BasisPoints::percent).collect(),
             at: None,
             rollback_on_error: true,
+            isolation: config.isolation,
         },
         drain_ms: config.drain_ms,
     }

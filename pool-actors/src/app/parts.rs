@@ -94,9 +94,11 @@ impl Parts {
 fn shelf(config: &Config) -> SharedShelf {
     let data_dir = &config.pool.data_dir;
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    pool_engine::isolation::cache_compiled_code(&data_dir.join("packages/compiled"));
     Arc::new(FolderShelf::new(
         data_dir.join("packages"),
         data_dir.join(&config.algorithms.trusted_keys),
+        data_dir.join(&config.algorithms.packages_dir),
         u32::try_from(threads).unwrap_or(1),
     ))
 }

@@ -13,7 +13,7 @@ pub mod section;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use pool_domain::difficulty::Difficulty;
+use pool_domain::{difficulty::Difficulty, isolation::Level};
 use section::section;
 
 pub use changes::{Change, changes};
@@ -205,6 +205,14 @@ section! {
         /// Public keys whose packages may run: a TOML file of [[key]] tables (id, name, public_key, permissions). A relative
         /// path is below `pool.data_dir`; without the file, no package is taken.
         trusted_keys: PathBuf = "trusted-keys.toml".into(),
+        /// Folder of packages that come with the pool; a relative path is below `pool.data_dir`. The newest one there of the
+        /// active algorithm's name is in force until another is deployed, if it passes all checks and hashes like the
+        /// linked-in code; without one, the linked-in code serves.
+        packages_dir: PathBuf = "algorithms".into(),
+        /// How far the pool is kept from a package's code, unless the operator says otherwise: "wasm" (a sandbox), "process"
+        /// (native code in a confined child process; Linux) or "in-process" (native code in the pool itself, which nothing
+        /// can contain). The native ones need a key that is trusted for native code.
+        isolation: Level = Level::Wasm,
         /// Folder from which packages may be staged by path. Empty = by upload only.
         import_dir: PathBuf = PathBuf::new(),
         /// Largest package that is taken, bytes.

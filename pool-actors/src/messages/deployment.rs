@@ -4,6 +4,7 @@ use actix::Message;
 use pool_domain::{
     catalogue::Code,
     ids::Route,
+    isolation::Level,
     rollout::{RollbackReason, RolloutKind, Stage},
     slot_health::SlotCounts,
     units::{BasisPoints, TimeMs},
@@ -219,6 +220,10 @@ pub struct StagedView {
 /// Everything about algorithms, published by the AlgorithmSupervisor in a watch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AlgorithmsView {
+    /// How far the pool is kept from the code in force.
+    pub isolation: Level,
+    /// The linked-in code of the function in force: reference and fallback.
+    pub linked_in: Option<PackageRef>,
     /// The one in force; `None` before the supervisor's first word.
     pub active: Option<PackageRef>,
     /// What could be deployed.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pool_domain::{
+    isolation::Level,
     rollout::Rollout,
     units::{BasisPoints, TimeMs},
 };
@@ -43,6 +44,9 @@ pub struct DeployPlan {
     pub at: Option<TimeMs>,
     /// Go back by itself when health is bad; else pause. A wrong hash, a panic or a hang always goes back.
     pub rollback_on_error: bool,
+    /// How far the pool is kept from the new code.
+    #[serde(default)]
+    pub isolation: Level,
 }
 
 /// A deployment as it stands.
@@ -75,7 +79,8 @@ pub struct DeploymentRow {
 pub struct TrailLine {
     /// When.
     pub at: TimeMs,
-    /// What was done: `staged`, `deployed`, `step`, `paused`, `resumed`, `rolled_back`, `restarted`.
+    /// What was done: `staged`, `deployed`, `step`, `paused`, `resumed`, `rolled_back`, `restarted`, `reloaded`,
+    /// `fell_back`.
     pub action: String,
     /// Stage after it.
     pub stage: String,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use plugin_sdk::PowAlgorithm;
+use pool_domain::isolation::Level;
 use serde::{Deserialize, Serialize};
 
 /// Where an algorithm's code is.
@@ -81,17 +82,19 @@ pub struct StageReport {
     pub warnings: Vec<String>,
     /// What to do now.
     pub next_steps: Vec<String>,
+    /// How far the pool is kept from its code.
+    pub isolation: Level,
+    /// Why an older version than one staged before was let in, in the operator's words.
+    pub downgrade: Option<String>,
 }
 
-/// What one can do about a package that was refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Advice {
-    /// One sentence.
-    pub action: String,
-    /// A command that does it or shows more.
-    pub command: Option<String>,
-    /// low, medium, high or critical.
-    pub priority: String,
+/// How a package is to be staged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StageWish {
+    /// How far the pool is kept from its code.
+    pub isolation: Level,
+    /// Why an older version than one staged before may be let in; `None` = it may not.
+    pub allow_downgrade: Option<String>,
 }
 
 /// An algorithm that can be deployed.
@@ -136,14 +139,10 @@ impl Package {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct PackageError {
-    /// Stable code of the step that refused it.
+    /// Stable code of the step that refused it; the catalogue says what to do.
     pub code: String,
-    /// The package is good, but not for this machine or engine.
-    pub incompatible: bool,
     /// What is wrong, and where.
     pub message: String,
-    /// What to do.
-    pub advice: Vec<Advice>,
     /// The checks made so far.
     pub checks: Vec<StageCheck>,
 }
@@ -154,13 +153,24 @@ pub trait PackageShelf: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`PackageError`] of the first check that refuses it.
-    fn stage(&self, package: Vec<u8>, progress: &dyn Fn(&str)) -> Result<Package, PackageError>;
+    fn stage(
+        &self,
+        package: Vec<u8>,
+        wish: &StageWish,
+        progress: &dyn Fn(&str),
+    ) -> Result<Package, PackageError>;
 
-    /// Loads what was staged before.
+    /// Loads what was staged before, at a level of isolation.
     ///
     /// # Errors
     /// [`PackageError`] when it is gone, or not valid any more.
-    fn load(&self, reference: &PackageRef) -> Result<Package, PackageError>;
+    fn load(&self, reference: &PackageRef, isolation: Level) -> Result<Package, PackageError>;
+
+    /// The newest package of that name which came with the pool and passes all checks, and why newer ones do not.
+    fn provided(&self, name: &str, isolation: Level) -> (Option<Package>, Vec<PackageError>) {
+        let _ = (name, isolation);
+        (None, Vec::new())
+    }
 }
 
 /// A shelf shared by API and start.

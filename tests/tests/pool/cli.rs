@@ -133,7 +133,7 @@ async fn an_operator_deploys_an_upgrade_and_a_subtly_wrong_one_goes_back() {
     let staged = at.json(0, &["stage", &good]).await;
     assert_eq!(staged["algorithm_id"], "blake2s_0.1.0", "{staged:#}");
     let (plan, _) = at.run(0, &["deploy", "--plan", "--phases", "50,100"]).await;
-    assert!(plan.contains("upgrade, gradual") && plan.contains("50%"), "{plan}");
+    assert!(plan.contains("upgrade, gradual\nisolation wasm") && plan.contains("50%"), "{plan}");
     let (shown, steps) = at.run(0, &[&["deploy", "--phases", "50,100", "--wait"], FAST].concat()).await;
     assert!(shown.contains("status    completed") && shown.contains("trail"), "{shown}");
     assert!(steps.contains("deployment 1: running at shadow"), "{steps}");

@@ -13,8 +13,9 @@ use plugin_sdk::{
 };
 use pool_actors::{
     messages::deployment::StagePackage,
-    ports::packages::{Package, PackageError, PackageRef, PackageShelf, PackageSource},
+    ports::packages::{Package, PackageError, PackageRef, PackageShelf, PackageSource, StageWish},
 };
+use pool_domain::isolation::Level;
 use pool_engine::{
     Registry,
     package::{MANIFEST, TEST_VECTORS, WASM},
@@ -91,24 +92,18 @@ fn package(version: &str, fault: Fault) -> Package {
 struct Shelf;
 
 impl PackageShelf for Shelf {
-    fn stage(&self, _: Vec<u8>, _: &dyn Fn(&str)) -> Result<Package, PackageError> {
+    fn stage(&self, _: Vec<u8>, _: &StageWish, _: &dyn Fn(&str)) -> Result<Package, PackageError> {
         Err(gone())
     }
 
-    fn load(&self, reference: &PackageRef) -> Result<Package, PackageError> {
+    fn load(&self, reference: &PackageRef, _: Level) -> Result<Package, PackageError> {
         if reference.version == "6.6.6" { Err(gone()) } else { Ok(package(&reference.version, Fault::None)) }
     }
 }
 
 fn gone() -> PackageError {
     let message = "the package is gone from the shelf".to_owned();
-    PackageError {
-        code: "PACKAGE_GONE".to_owned(),
-        incompatible: false,
-        message,
-        advice: Vec::new(),
-        checks: Vec::new(),
-    }
+    PackageError { code: "PACKAGE_GONE".to_owned(), message, checks: Vec::new() }
 }
 
 impl Inside {

@@ -7,6 +7,7 @@ use pool_actors::ports::{
     packages::{PackageRef, PackageSource},
 };
 use pool_domain::{
+    isolation::Level,
     rollout::{Event, Plan, Rollout, RolloutKind, Stage},
     units::{BasisPoints, TimeMs},
 };
@@ -27,6 +28,7 @@ fn row(id: u64, revision: u64, rollout: Rollout) -> DeploymentRow {
         steps: vec![BasisPoints(500), BasisPoints::ALL],
         at: None,
         rollback_on_error: true,
+        isolation: Level::Process,
     };
     DeploymentRow {
         id,

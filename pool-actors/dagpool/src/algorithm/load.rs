@@ -4,7 +4,11 @@ use std::{fmt, sync::Arc};
 
 use clap::ValueEnum;
 use pool_engine::{
-    PowAlgorithm, manifest::MemoryLimits, package::Package, staging::load_wasm_of, trust::Permission,
+    PowAlgorithm,
+    manifest::MemoryLimits,
+    package::Package,
+    staging::{load_in_process_of, load_process_of, load_wasm_of},
+    trust::Permission,
 };
 
 /// How code is run.
@@ -12,6 +16,20 @@ use pool_engine::{
 pub(crate) enum Level {
     /// In a sandbox.
     Wasm,
+    /// Native, in a confined child process.
+    Process,
+    /// Native, in this process.
+    InProcess,
+}
+
+impl From<Level> for pool_domain::isolation::Level {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Wasm => Self::Wasm,
+            Level::Process => Self::Process,
+            Level::InProcess => Self::InProcess,
+        }
+    }
 }
 
 impl Level {
@@ -19,15 +37,14 @@ impl Level {
     pub(super) const fn permission(self) -> Permission {
         match self {
             Self::Wasm => Permission::Wasm,
+            Self::Process | Self::InProcess => Permission::Native,
         }
     }
 }
 
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Wasm => "wasm",
-        })
+        f.write_str(pool_domain::isolation::Level::from(*self).name())
     }
 }
 
@@ -38,5 +55,9 @@ type Loader = fn(&Package, &MemoryLimits) -> Result<Arc<dyn PowAlgorithm>, Strin
 pub(super) fn loader(level: Level) -> Loader {
     match level {
         Level::Wasm => load_wasm_of,
+        Level::Process => load_process_of,
+        Level::InProcess => |package, memory| {
+            load_in_process_of(package, memory, &std::env::temp_dir().join("dagpool-native"))
+        },
     }
 }

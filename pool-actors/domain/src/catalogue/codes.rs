@@ -129,7 +129,7 @@ catalogue! {
         "", [],
         [("See what it needs", Some("dagpool algorithm inspect {package}"), "high")];
     PackageValidationFailed = "PACKAGE_VALIDATION_FAILED", 422, "error",
-        "The package is malformed, not to be trusted, or does not do what it says; details.package_code names the check, details.package_actions what to do.",
+        "The package is malformed, not to be trusted, or does not do what it says; details.package_code names the check.",
         "", [],
         [("See what the check found", Some("dagpool algorithm verify {package} --public-key author.pub"), "high")];
     AlgorithmLoadFailed = "ALGORITHM_LOAD_FAILED", 422, "error",
@@ -281,7 +281,8 @@ catalogue! {
     PackageDowngrade = "PACKAGE_DOWNGRADE" in PackageValidationFailed, 422, "error",
         "A newer version of this algorithm was staged here before; an older one may have a known fault.",
         "", [],
-        [("Stage the newest version, or override deliberately: the override is recorded", None, "high")];
+        [("Stage the newest version, or let the older one in with a reason, which is recorded",
+          Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm stage {package} --allow-downgrade REASON"), "high")];
     EngineTooOld = "ENGINE_TOO_OLD" in CompatibilityCheckFailed, 422, "error",
         "The package needs a newer engine than this pool's.",
         "", [],

@@ -19,40 +19,12 @@ mod wasm;
 
 pub use error::LoadError;
 pub use in_process::{load_in_process, native_generations};
+pub use pool_domain::isolation::Level;
 #[cfg(target_os = "linux")]
 pub use process::{Host, host_if_asked, load_process, load_process_with};
-pub use wasm::load_wasm;
+pub use wasm::{cache_compiled_code, load_wasm};
 
 use std::time::Duration;
-
-/// How far the pool is kept from an algorithm's code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Level {
-    /// A wasm sandbox.
-    Wasm,
-    /// A native library in a confined child process.
-    Process,
-    /// A native library in this process.
-    InProcess,
-}
-
-impl Level {
-    /// Its name in configuration, API and logs.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Wasm => "wasm",
-            Self::Process => "process",
-            Self::InProcess => "in-process",
-        }
-    }
-}
-
-impl std::fmt::Display for Level {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// What a loaded algorithm may use. In-process nothing enforces it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

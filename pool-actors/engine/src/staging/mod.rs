@@ -24,7 +24,7 @@ use crate::signature::KeyId;
 use crate::trust::{KnownVersions, Permission, TrustStore};
 
 pub use host::HostProfile;
-pub use load::{load_wasm_of, sandbox_limits};
+pub use load::{load_at, load_in_process_of, load_process_of, load_wasm_of, sandbox_limits};
 pub use measure::{Measured, measure};
 pub use report::{BenchmarkReport, Check, Report, Row, Status};
 

@@ -57,6 +57,7 @@ impl AlgorithmSupervisor {
         if self.deployment().is_some_and(|deployment| !deployment.writing) {
             self.look(context);
         }
+        self.watch_active(context);
         if self.ticks.is_multiple_of(TICKS_PER_EVENT) && self.deployment().is_some() {
             self.publish();
         } else {
@@ -95,6 +96,7 @@ impl AlgorithmSupervisor {
         let (active, Some(deployment)) = (&state.active.handle, &mut state.deployment) else {
             return Finding::Wait;
         };
+        let thresholds = deployment.thresholds(&settings.thresholds);
         let stage = deployment.stage();
         let paused = deployment.row.rollout.is_paused();
         if stage == Stage::Staged {
@@ -102,7 +104,7 @@ impl AlgorithmSupervisor {
             return if early || paused { Finding::Wait } else { Finding::Passed };
         }
         let busy_for = deployment.handle.as_ref().map(SlotHandle::busy_for).unwrap_or_default();
-        if busy_for > settings.hang_after {
+        if busy_for > deployment.hang_after(settings.hang_after) {
             return Finding::Failed(format!(
                 "a call into its code did not return for {} ms: its shares went to the last good generation",
                 busy_for.as_millis()
@@ -117,10 +119,10 @@ impl AlgorithmSupervisor {
         }
         match stage {
             Stage::Shadow | Stage::Canary(_) => {
-                if let SlotHealth::Unhealthy(what) = deployment.judge(active.counts(), &settings.thresholds) {
+                if let SlotHealth::Unhealthy(what) = deployment.judge(active.counts(), &thresholds) {
                     return Finding::Unhealthy(what.clone());
                 }
-                if deployment.is_short_of_samples(&settings.thresholds)
+                if deployment.is_short_of_samples(&thresholds)
                     && let Some(handle) = &deployment.handle
                 {
                     active.tap(handle.shadow_tap(BasisPoints::ALL));
@@ -150,7 +152,7 @@ impl AlgorithmSupervisor {
         self.write(row, line, context);
     }
 
-    fn write(&mut self, row: DeploymentRow, mut line: TrailLine, context: &mut Context<Self>) {
+    pub(super) fn write(&mut self, row: DeploymentRow, mut line: TrailLine, context: &mut Context<Self>) {
         let (store, errors) = (Arc::clone(&self.parts.store), self.errors());
         let write = async move {
             let (mut attempts, mut pause, detail) = (1u32, REWRITE_AFTER, line.detail.clone());
@@ -246,7 +248,8 @@ impl AlgorithmSupervisor {
                 state.active.handle.tap(None);
                 state.active.handle.set_life(Life::Draining);
                 handle.set_life(Life::Serving);
-                let left_behind = handle.promote(&self.parts.place);
+                let place = self.parts.place.at(deployment.row.plan.isolation);
+                let left_behind = handle.promote(&place);
                 context.spawn(left_behind.into_actor(self));
                 self.publish_routes();
             }
@@ -381,7 +384,9 @@ impl AlgorithmSupervisor {
         let Some(state) = &mut self.state else { return };
         let Some(deployment) = &mut state.deployment else { return };
         let Some(handle) = deployment.handle.take() else { return };
-        let active = super::Active { package: deployment.row.package.clone(), handle };
+        state.recovery.proven(deployment.row.clone());
+        let level = deployment.row.plan.isolation;
+        let active = super::Active { package: deployment.row.package.clone(), level, handle };
         let old = std::mem::replace(&mut state.active, active);
         state.old_routes.push((old.handle.route, Instant::now()));
         if state.staged.as_ref().is_some_and(|staged| staged.reference == state.active.package) {

@@ -29,7 +29,7 @@ use crate::{
     ports::{
         clock::Clock,
         deployments::{DeployPlan, DeploymentRow, DeploymentStore, Strategy, TrailLine},
-        packages::Package,
+        packages::{Package, SharedShelf},
         store::StoreError,
     },
     runtime::{
@@ -48,9 +48,9 @@ impl Clock for StoppedClock {
 
 /// Keeps deployments in memory, and refuses to when told so.
 #[derive(Default)]
-struct Memory {
-    rows: Mutex<BTreeMap<u64, DeploymentRow>>,
-    trail: Mutex<Vec<TrailLine>>,
+pub(super) struct Memory {
+    pub(super) rows: Mutex<BTreeMap<u64, DeploymentRow>>,
+    pub(super) trail: Mutex<Vec<TrailLine>>,
     away: AtomicBool,
 }
 
@@ -85,14 +85,14 @@ impl Handler<Publish> for Teller<Publish> {
     }
 }
 
-struct World {
+pub(super) struct World {
     bench: Bench,
     routes: Routes,
-    doors: AlgorithmDoors,
-    store: Arc<Memory>,
-    view: Watched<AlgorithmsView>,
+    pub(super) doors: AlgorithmDoors,
+    pub(super) store: Arc<Memory>,
+    pub(super) view: Watched<AlgorithmsView>,
     tokens: u32,
-    events: mpsc::UnboundedReceiver<Publish>,
+    pub(super) events: mpsc::UnboundedReceiver<Publish>,
 }
 
 /// Version 1.0.0 serves; what is deployed has this fault.
@@ -102,6 +102,11 @@ fn world() -> World {
 }
 
 fn world_in_paused_time() -> World {
+    world_of(None)
+}
+
+/// With packages on a shelf.
+pub(super) fn world_of(shelf: Option<SharedShelf>) -> World {
     let good: Arc<dyn PowAlgorithm> = Arc::new(Fixture { panics_left: AtomicU32::new(0) });
     let mut kept = None;
     let mut bench = bench_of(|place| {
@@ -121,13 +126,16 @@ fn world_in_paused_time() -> World {
     };
     let published = routes.clone();
     let router = supervise(&place.runtime, spec("router"), move |_| TrafficRouter::new(published.clone()));
-    let active = Active { package: Package::linked_in(good).reference, handle };
+    let linked_in = Package::linked_in(Arc::clone(&good));
+    let active = Active { package: linked_in.reference.clone(), level: Default::default(), handle };
     let store = Arc::new(Memory::default());
     let (told, events) = mpsc::unbounded_channel::<Publish>();
     let view = Arc::new(watched(AlgorithmsView::default()).0);
     let parts = supervisor::Parts {
         state: Arc::new(Mutex::new(Some(State::new(active, 1, 2)))),
-        place: place.clone(),
+        place: Place { linked_in: vec![Arc::clone(&good)], ..place.clone() },
+        shelf,
+        linked_in: Some(linked_in),
         algorithm: AlgorithmName::new("fixture").unwrap(),
         router: CriticalOutbox::new(router.outbox::<SetRoutes>()),
         store: store.clone(),
@@ -154,8 +162,9 @@ fn world_in_paused_time() -> World {
     World { bench, routes, view: view.watched(), doors, store, tokens: 0, events }
 }
 
-fn plan() -> DeployPlan {
+pub(super) fn plan() -> DeployPlan {
     DeployPlan {
+        isolation: Default::default(),
         strategy: Strategy::Gradual,
         shadow_ms: 2_000,
         phase_ms: 1_000,
@@ -172,7 +181,7 @@ impl World {
         self.doors.stage.ask(StagePackage(package)).await.unwrap();
     }
 
-    async fn deploy(&self, plan: DeployPlan) -> Result<DeploymentView, DeployError> {
+    pub(super) async fn deploy(&self, plan: DeployPlan) -> Result<DeploymentView, DeployError> {
         self.doors.deploy.ask(Deploy { plan, confirm: None, by: "test".into() }).await.unwrap()
     }
 
@@ -181,7 +190,7 @@ impl World {
     }
 
     /// Twenty sessions send a share each, by the split that a job of now would pin. Every share must be accepted.
-    async fn mine(&mut self) {
+    pub(super) async fn mine(&mut self) {
         let split = self.routes.in_service().get()[0].1;
         let table = self.routes.watched().get();
         for session in 0..20 {
@@ -201,7 +210,7 @@ impl World {
     }
 
     /// Mines until the deployment is at `stage`; returns the stages seen.
-    async fn mine_until(&mut self, stage: Stage) -> Vec<Stage> {
+    pub(super) async fn mine_until(&mut self, stage: Stage) -> Vec<Stage> {
         let mut seen = vec![self.deployment().stage];
         while *seen.last().unwrap() != stage {
             assert!(seen.len() < 20 && self.tokens < 20_000, "{stage:?} never came: {seen:?}");

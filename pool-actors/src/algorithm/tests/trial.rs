@@ -16,6 +16,8 @@ pub(super) enum Fault {
     WrongOnce(u64),
     Refuses,
     Panics,
+    /// Refuses everything while this is true.
+    Sick(Arc<std::sync::atomic::AtomicBool>),
     /// Until the gate is opened.
     Hangs(Arc<(Mutex<bool>, Condvar)>),
 }
@@ -42,6 +44,10 @@ impl HashFunction for Faulty {
             Fault::WrongOnce(number) if input[1..9] == number.to_le_bytes() => Ok([0xff; 32]),
             Fault::WrongOnce(_) => right,
             Fault::Refuses => Err(AlgorithmError::BadLength { got: 0, expected: 80 }),
+            Fault::Sick(sick) if sick.load(Ordering::SeqCst) => {
+                Err(AlgorithmError::BadLength { got: 0, expected: 80 })
+            }
+            Fault::Sick(_) => right,
             Fault::Panics => panic!("the faulty algorithm panics as told"),
             Fault::Hangs(gate) => {
                 let mut open = gate.0.lock().unwrap();

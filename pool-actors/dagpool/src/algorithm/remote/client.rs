@@ -108,10 +108,15 @@ impl Client {
     }
 
     /// Sends a file, with a bar where there is somebody to see it.
-    pub(super) async fn upload(&self, path: &str, bytes: Vec<u8>) -> Result<Value, Box<RemoteError>> {
+    pub(super) async fn upload(
+        &self,
+        path: &str,
+        query: &[(&str, Option<&str>)],
+        bytes: Vec<u8>,
+    ) -> Result<Value, Box<RemoteError>> {
         let (url, request) = self.request(Method::POST, path)?;
         let body = reqwest::Body::wrap(Upload::new(bytes));
-        answer(&url, request.header("content-type", "application/zip").body(body)).await
+        answer(&url, request.query(query).header("content-type", "application/zip").body(body)).await
     }
 }
 

@@ -11,7 +11,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use pool_domain::catalogue::Code;
 use serde_json::{Map, Value, json};
 
-use super::{Output, files};
+use super::{Output, files, load::Level};
 use client::{Client, RemoteError};
 
 pub(super) use client::print_error;
@@ -44,6 +44,12 @@ pub(crate) struct List {
 pub(crate) struct Stage {
     /// The package.
     package: PathBuf,
+    /// How far the pool is kept from its code; without it, as the pool is configured (algorithms.isolation).
+    #[arg(long, value_enum)]
+    isolation: Option<Level>,
+    /// Let in an older version than one staged before; the reason is recorded in the trail.
+    #[arg(long, value_name = "REASON")]
+    allow_downgrade: Option<String>,
     #[command(flatten)]
     pub(super) pool: Connection,
 }
@@ -84,6 +90,9 @@ pub(crate) struct Deploy {
     /// Confirms, by naming the algorithm, that going back needs care (rollback_supported: false).
     #[arg(long, value_name = "NAME")]
     confirm: Option<String>,
+    /// How far the pool is kept from the code; without it, as it was staged.
+    #[arg(long, value_enum)]
+    isolation: Option<Level>,
     /// Only show what would be done.
     #[arg(long, conflicts_with = "wait")]
     plan: bool,
@@ -141,7 +150,9 @@ pub(super) async fn list(args: &List) -> Done {
 pub(super) async fn stage(args: &Stage) -> Done {
     let client = Client::new(&args.pool)?;
     let package = files::read_package(&args.package).map_err(|error| RemoteError::package(&error))?;
-    let staged = client.upload("/api/algorithms/stage", package).await?;
+    let isolation = args.isolation.map(|level| level.to_string());
+    let query = [("isolation", isolation.as_deref()), ("allow_downgrade", args.allow_downgrade.as_deref())];
+    let staged = client.upload("/api/algorithms/stage", &query, package).await?;
     Ok(Output::good(show::staged(&staged), staged))
 }
 
@@ -162,6 +173,7 @@ impl Deploy {
         put("phases", self.phases.as_ref().map(|phases| json!(phases)));
         put("at", self.at.as_deref().map(Value::from));
         put("rollback_on_error", self.no_rollback_on_error.then_some(json!(false)));
+        put("isolation", self.isolation.map(|level| json!(level.to_string())));
         put("confirm", self.confirm.as_deref().map(Value::from));
         config
     }

@@ -41,7 +41,11 @@ pub(super) fn check(check: &Value) -> String {
 
 pub(super) fn staged(staged: &Value) -> String {
     let mut out: String = items(&staged["validation_results"]).iter().map(check).collect();
-    let _ = writeln!(out, "\n{} is staged.", text(&staged["algorithm_id"]));
+    let (id, level) = (text(&staged["algorithm_id"]), text(&staged["isolation"]));
+    let _ = writeln!(out, "\n{id} is staged, at isolation level {level}.");
+    if let Some(reason) = staged["downgrade"].as_str() {
+        let _ = writeln!(out, "It is older than a version staged before, and was let in: {reason}");
+    }
     for warning in items(&staged["warnings"]) {
         let _ = writeln!(out, "warning: {}", text(warning));
     }
@@ -62,11 +66,12 @@ pub(super) fn begun(begun: &Value) -> String {
 
 pub(super) fn plan(plan: &Value) -> String {
     let mut out = format!(
-        "from      {}\nto        {}\nkind      {}, {}\n",
+        "from      {}\nto        {}\nkind      {}, {}\nisolation {}\n",
         algorithm(&plan["from"]),
         algorithm(&plan["to"]),
         text(&plan["kind"]),
         text(&plan["strategy"]),
+        text(&plan["isolation"]),
     );
     for phase in items(&plan["phases"]) {
         let (name, split) = (text(&phase["name"]), text(&phase["traffic_split"]));
@@ -91,8 +96,10 @@ pub(super) fn plan(plan: &Value) -> String {
 
 pub(super) fn status(status: &Value) -> String {
     let mut out = format!(
-        "active    {}\nhealth    {}\nstaged    {}\n",
+        "active    {}, isolation {}\nfallback  {}\nhealth    {}\nstaged    {}\n",
         algorithm(&status["active_algorithm"]),
+        text(&status["isolation"]),
+        algorithm(&status["fallback_algorithm"]),
         reasoned(&status["health"], &status["health_reason"]),
         algorithm(&status["staged_algorithm"]),
     );

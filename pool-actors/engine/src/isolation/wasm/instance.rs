@@ -13,8 +13,8 @@ use plugin_sdk::{
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 use wasmtime::{
-    Engine, Extern, InstancePre, Linker, Memory, Module, ResourceLimiter, Store, Trap, TypedFunc,
-    UpdateDeadline, WasmParams,
+    Engine, Extern, InstancePre, Linker, Memory, ResourceLimiter, Store, Trap, TypedFunc, UpdateDeadline,
+    WasmParams,
 };
 
 /// What the runtime is told about an instance.
@@ -63,7 +63,7 @@ impl Mold {
     pub(super) fn new(engine: &'static Engine, wasm: &[u8], limits: Limits) -> Result<Self, LoadError> {
         let unloadable =
             |e: wasmtime::Error| LoadError::Unloadable { what: "wasm module", reason: format!("{e:#}") };
-        let module = Module::from_binary(engine, wasm).map_err(unloadable)?;
+        let module = super::cache::module(engine, wasm).map_err(unloadable)?;
         let imports: Vec<_> = module.imports().map(|i| format!("{}::{}", i.module(), i.name())).collect();
         if !imports.is_empty() {
             return Err(LoadError::Imports { imports });

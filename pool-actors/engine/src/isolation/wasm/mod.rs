@@ -1,5 +1,6 @@
 //! Level `wasm`: a module without imports, in a sandbox for each thread that hashes.
 
+mod cache;
 mod engine;
 mod instance;
 
@@ -9,6 +10,7 @@ use super::{
     remote::{Remote, Transport},
     slots::Slots,
 };
+pub use cache::cache_compiled_code;
 use engine::{Kind, Ticking};
 use instance::Mold;
 use plugin_sdk::{AlgorithmError, Hash, Header, PowAlgorithm};
