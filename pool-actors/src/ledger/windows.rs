@@ -479,3 +479,7 @@ fn each_batch(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "windows_tests.rs"]
+mod tests;
