@@ -25,7 +25,7 @@ use pool_actors::{
         jobs::layout,
         session::MinerSession,
         settings::{Exits, Parts, Shared},
-        wire::{Line, Params, parse_line},
+        wire::{Fields as _, Line, Params, parse_line},
     },
 };
 use pool_domain::{
@@ -221,7 +221,7 @@ fn parse(bencher: Bencher<'_, '_>) {
     let line = share(1, 77);
     bencher.counter(ItemsCount::new(1u32)).bench_local(|| {
         match parse_line(black_box(line.trim_end().as_bytes()), 8) {
-            Ok(Line::Share { params, .. }) => Some(params.len()),
+            Ok(Line::Share { params, .. }) => Some(params.count()),
             Ok(Line::Request(request)) => Params::parse(request.params).map(|params| params.len()),
             _ => unreachable!("a share is a request"),
         }

@@ -1,7 +1,7 @@
 //! Which shares a session has already sent.
 //!
-//! A share is known by a 64-bit fingerprint of its *decoded* header bytes, so that no spelling of the same numbers
-//! slips through. Fingerprints are grouped by [`HeaderSpace`]: jobs whose headers could be equal (two difficulties on
+//! A share is known by the [`Fingerprint`] of its *decoded* header, so that no spelling of the same numbers slips
+//! through. Fingerprints are grouped by [`HeaderSpace`]: jobs whose headers could be equal (two difficulties on
 //! one template, a template refreshed without change) share a space, jobs on other parents can't collide. A space
 //! stays until its owner says that no job in it can earn credit any more; so nothing credited is ever forgotten.
 //!
@@ -13,7 +13,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::header::Header80;
+use crate::fingerprint::Fingerprint;
 
 /// The part of a header that every job on the same parents has in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,26 +41,18 @@ pub enum Seen {
     Full,
 }
 
-/// A 64-bit digest of a header: multiply-and-fold over its ten words.
-///
-/// Not cryptographic, and need not be: a collision can only make a miner lose its own share, and by chance it takes
-/// some 10^9 shares in one space.
-#[must_use]
-pub fn fingerprint(header: &Header80) -> u64 {
-    // Digits of the golden ratio and of pi, odd: any fixed odd numbers without structure do.
-    const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
-    const MULTIPLIER: u64 = 0x2439_f2d1_6ba7_4d6b;
-    let (words, _) = header.as_chunks::<8>();
-    words.iter().fold(SEED, |state, word| {
-        let mixed = state.rotate_left(29) ^ u64::from_le_bytes(*word);
-        fold_multiply(mixed ^ SEED, MULTIPLIER).wrapping_add(mixed)
-    })
-}
-
-#[allow(clippy::cast_possible_truncation)]
-fn fold_multiply(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    product as u64 ^ (product >> 64) as u64
+/// Has the processor fetch a place into its cache, without waiting for it.
+#[inline]
+fn fetch(place: &u64) {
+    #[cfg(target_arch = "x86_64")]
+    #[allow(unsafe_code, reason = "there is no safe form of a hint to the processor")]
+    // SAFETY: a hint; nothing is read or written, and it could not fault whatever the address.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(place).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
 }
 
 /// Open-addressing set of fingerprints; 0 marks an empty place.
@@ -73,11 +65,19 @@ struct FingerprintSet {
 impl FingerprintSet {
     const PLACES_MIN: usize = 8;
 
-    /// Where the fingerprint is, or the empty place where it belongs; `None` when there are no places at all.
-    fn find(&self, fingerprint: u64) -> Option<usize> {
+    /// Where the search for a fingerprint begins; `None` when there are no places at all.
+    #[inline]
+    fn home(&self, fingerprint: u64) -> Option<usize> {
         let mask = self.places.len().checked_sub(1)?;
         // The high bits choose the place, a power of two of them.
-        let mut at = usize::try_from(fingerprint >> 32).ok()? & mask;
+        Some(usize::try_from(fingerprint >> 32).ok()? & mask)
+    }
+
+    /// Where the fingerprint is, or the empty place where it belongs; `None` when there are no places at all.
+    #[inline]
+    fn find(&self, fingerprint: u64) -> Option<usize> {
+        let mask = self.places.len().checked_sub(1)?;
+        let mut at = self.home(fingerprint)?;
         while self.places[at] != 0 && self.places[at] != fingerprint {
             at = (at + 1) & mask;
         }
@@ -114,58 +114,78 @@ impl FingerprintSet {
 }
 
 /// The shares that one session has sent and that could still be credited again.
+#[derive(Clone, Debug, Default)]
+pub struct SeenShares(Option<Box<Spaces>>);
+
+/// A space and what is known in it.
+type Known = (HeaderSpace, FingerprintSet);
+
 #[derive(Clone, Debug)]
-pub struct SeenShares {
-    spaces: Vec<(HeaderSpace, FingerprintSet)>,
-    limit: u32,
+struct Spaces {
+    /// Shares are mostly for the newest job.
+    newest: Known,
+    /// Oldest first.
+    older: Vec<Known>,
 }
 
 impl SeenShares {
-    /// At most `limit` shares are remembered per space.
-    #[must_use]
-    pub const fn new(limit: u32) -> Self {
-        Self { spaces: Vec::new(), limit }
+    /// A share is about to be checked: what is known of its like is fetched from memory meanwhile. The sets of a busy
+    /// server are far larger than its caches, and a share's header takes about as long to make as that takes.
+    #[inline]
+    pub fn expect(&self, space: HeaderSpace, Fingerprint(fingerprint): Fingerprint) {
+        if let Some(spaces) = &self.0
+            && spaces.newest.0 == space
+            && let Some(home) = spaces.newest.1.home(fingerprint)
+        {
+            fetch(&spaces.newest.1.places[home]);
+        }
     }
 
-    /// Remembers a share and says whether it is new.
-    pub fn check(&mut self, space: HeaderSpace, header: &Header80) -> Seen {
-        self.check_fingerprint(space, fingerprint(header))
-    }
-
-    fn check_fingerprint(&mut self, space: HeaderSpace, fingerprint: u64) -> Seen {
-        // Newest last, and shares are mostly for the newest job.
-        let at = self.spaces.iter().rposition(|(known, _)| *known == space).unwrap_or_else(|| {
+    /// Remembers a share and says whether it is new; at most `limit` shares are remembered per space.
+    pub fn check(&mut self, space: HeaderSpace, Fingerprint(fingerprint): Fingerprint, limit: u32) -> Seen {
+        let spaces = self.0.get_or_insert_with(|| {
+            Box::new(Spaces { newest: (space, FingerprintSet::default()), older: Vec::new() })
+        });
+        if spaces.newest.0 != space {
+            if let Some((_, set)) = spaces.older.iter_mut().rev().find(|(known, _)| *known == space) {
+                return set.insert(fingerprint, limit);
+            }
             let mut set = FingerprintSet::default();
             // A session that filled the last space will fill this one: growing step by step costs as much again.
-            let last = self.spaces.last().map_or(0, |(_, last)| last.count as usize);
+            let last = spaces.newest.1.count as usize;
             if last > FingerprintSet::PLACES_MIN {
                 set.grow((last + last / 3).next_power_of_two());
             }
-            self.spaces.push((space, set));
-            self.spaces.len() - 1
-        });
-        self.spaces[at].1.insert(fingerprint, self.limit)
+            spaces.older.push(core::mem::replace(&mut spaces.newest, (space, set)));
+        }
+        spaces.newest.1.insert(fingerprint, limit)
     }
 
     /// Forgets the spaces in which no job can earn credit any more.
     pub fn retain(&mut self, mut resolvable: impl FnMut(HeaderSpace) -> bool) {
-        self.spaces.retain(|(space, _)| resolvable(*space));
-        if self.spaces.is_empty() {
-            self.spaces = Vec::new();
+        let Some(spaces) = &mut self.0 else { return };
+        spaces.older.retain(|(space, _)| resolvable(*space));
+        if !resolvable(spaces.newest.0) {
+            match spaces.older.pop() {
+                Some(newest) => spaces.newest = newest,
+                None => self.0 = None,
+            }
         }
     }
 
     /// Spaces that are remembered.
     #[must_use]
     pub fn spaces(&self) -> usize {
-        self.spaces.len()
+        self.0.as_ref().map_or(0, |spaces| 1 + spaces.older.len())
     }
 
     /// Bytes on the heap, for the memory budget per session.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        let sets: usize = self.spaces.iter().map(|(_, set)| set.places.len() * 8).sum();
-        self.spaces.capacity() * size_of::<(HeaderSpace, FingerprintSet)>() + sets
+        let Some(spaces) = &self.0 else { return 0 };
+        let sets = spaces.older.iter().chain([&spaces.newest]);
+        let places: usize = sets.map(|(_, set)| set.places.len() * 8).sum();
+        size_of::<Spaces>() + spaces.older.capacity() * size_of::<Known>() + places
     }
 }
 
@@ -179,68 +199,60 @@ mod tests {
 
     #[test]
     fn idle_sessions_cost_nothing_on_the_heap() {
-        let mut seen = SeenShares::new(1_000);
+        let mut seen = SeenShares::default();
         assert_eq!(seen.heap_bytes(), 0);
-        assert!(size_of::<SeenShares>() <= 32);
-        assert_eq!(seen.check(HeaderSpace(1), &[0; 80]), Seen::New);
-        assert!(seen.heap_bytes() <= 256, "{}", seen.heap_bytes());
+        assert!(size_of::<SeenShares>() <= 8);
+        assert_eq!(seen.check(HeaderSpace(1), Fingerprint(1), 1_000), Seen::New);
+        assert!(seen.heap_bytes() <= 128, "{}", seen.heap_bytes());
         seen.retain(|_| false);
         assert_eq!(seen.heap_bytes(), 0);
     }
 
     #[test]
     fn spaces_are_apart_and_forgotten_on_request_only() {
-        let mut seen = SeenShares::new(10);
-        let header = [7; 80];
-        assert_eq!(seen.check(HeaderSpace(1), &header), Seen::New);
-        assert_eq!(seen.check(HeaderSpace(2), &header), Seen::New);
-        assert_eq!(seen.check(HeaderSpace(1), &header), Seen::Duplicate);
-        seen.retain(|space| space != HeaderSpace(1));
-        assert_eq!(seen.spaces(), 1);
-        assert_eq!(seen.check(HeaderSpace(1), &header), Seen::New);
-        assert_eq!(seen.check(HeaderSpace(2), &header), Seen::Duplicate);
+        let mut seen = SeenShares::default();
+        let check = |seen: &mut SeenShares, space| seen.check(HeaderSpace(space), Fingerprint(7), 10);
+        for space in 1..=3 {
+            assert_eq!(check(&mut seen, space), Seen::New);
+        }
+        assert_eq!(check(&mut seen, 1), Seen::Duplicate);
+        // The newest goes, then one of the others.
+        for gone in [3, 1] {
+            seen.retain(|space| space != HeaderSpace(gone));
+            assert_eq!(seen.spaces(), 2);
+            assert_eq!(check(&mut seen, 2), Seen::Duplicate);
+            assert_eq!(check(&mut seen, gone), Seen::New);
+            assert_eq!(check(&mut seen, gone), Seen::Duplicate);
+        }
     }
 
     #[test]
     fn a_full_space_lets_nothing_new_through() {
-        let mut seen = SeenShares::new(2);
-        let space = HeaderSpace(0);
-        assert_eq!(seen.check_fingerprint(space, 0), Seen::New);
-        assert_eq!(seen.check_fingerprint(space, 2), Seen::New);
-        assert_eq!(seen.check_fingerprint(space, 3), Seen::Full);
-        assert_eq!(seen.check_fingerprint(space, 2), Seen::Duplicate);
-        assert_eq!(seen.check_fingerprint(space, 0), Seen::Duplicate);
+        let mut seen = SeenShares::default();
+        let mut check = |number| seen.check(HeaderSpace(0), Fingerprint(number), 2);
+        assert_eq!(check(0), Seen::New);
+        assert_eq!(check(2), Seen::New);
+        assert_eq!(check(3), Seen::Full);
+        assert_eq!(check(2), Seen::Duplicate);
+        assert_eq!(check(0), Seen::Duplicate);
     }
 
     #[test]
-    fn fingerprints_of_neighbouring_headers_differ() {
-        let mut all = BTreeSet::new();
-        for at in 0..80 {
-            for value in 1..=255u8 {
-                let mut header = [0; 80];
-                header[at] = value;
-                all.insert(fingerprint(&header));
-            }
-        }
-        for nonce in 0..50_000u32 {
-            let mut header = [0x5a; 80];
-            header[76..].copy_from_slice(&nonce.to_le_bytes());
-            all.insert(fingerprint(&header));
-        }
-        assert_eq!(all.len(), 80 * 255 + 50_000);
+    fn headers_of_other_parents_are_of_another_space() {
         assert_ne!(HeaderSpace::of(&[1; 32]), HeaderSpace::of(&[2; 32]));
     }
 
     proptest! {
         #[test]
         fn agrees_with_a_plain_set(shares in prop::collection::vec((0u64..3, 0u64..200), 1..500)) {
-            let mut seen = SeenShares::new(u32::MAX);
+            let mut seen = SeenShares::default();
             let mut plain = BTreeSet::new();
             for (space, number) in shares {
                 // Few distinct places: clustering is what breaks open addressing.
                 let fingerprint = (number % 5) << 32 | number;
                 let expected = if plain.insert((space, fingerprint.max(1))) { Seen::New } else { Seen::Duplicate };
-                prop_assert_eq!(seen.check_fingerprint(HeaderSpace(space), fingerprint), expected);
+                seen.expect(HeaderSpace(space), Fingerprint(fingerprint));
+                prop_assert_eq!(seen.check(HeaderSpace(space), Fingerprint(fingerprint), u32::MAX), expected);
             }
         }
     }

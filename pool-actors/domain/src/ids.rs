@@ -194,10 +194,10 @@ where
 }
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $range:expr, $allowed:expr) => {
+    ($(#[$doc:meta])* $name:ident, $repr:ty, $what:literal, $range:expr, $allowed:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Arc<str>);
+        pub struct $name($repr);
 
         impl $name {
             /// Checks the text.
@@ -218,20 +218,20 @@ macro_rules! text_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
 
         impl AsRef<str> for $name {
             fn as_ref(&self) -> &str {
-                &self.0
+                self.as_str()
             }
         }
 
-        // The derived `Hash` and `Ord` are those of the text, which is what `Borrow` demands.
+        // `Hash` and `Ord` are those of the text, which is what `Borrow` demands.
         impl core::borrow::Borrow<str> for $name {
             fn borrow(&self) -> &str {
-                &self.0
+                self.as_str()
             }
         }
 
@@ -245,7 +245,7 @@ macro_rules! text_id {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.0)
+                serializer.serialize_str(self.as_str())
             }
         }
 
@@ -260,7 +260,7 @@ macro_rules! text_id {
 text_id! {
     /// Who is paid: a payout address in its chain's canonical text. 1 to 128 printable ASCII characters without
     /// `.` (it separates the worker name) and without space. Ordered by bytes: ties of a split are broken by it.
-    Account, "account", (1, 128), |byte| byte.is_ascii_graphic() && byte != b'.'
+    Account, Arc<str>, "account", (1, 128), |byte| byte.is_ascii_graphic() && byte != b'.'
 }
 
 /// The same thing as [`Account`], under the name that ledgers use.
@@ -268,7 +268,7 @@ pub type AccountId = Account;
 
 text_id! {
     /// One rig of an account. 0 to 64 characters of `[A-Za-z0-9]` and `_ - . : @ + / =`.
-    WorkerName, "worker name", (0, 64), |byte| byte.is_ascii_alphanumeric() || b"_-.:@+/=".contains(&byte)
+    WorkerName, Arc<str>, "worker name", (0, 64), |byte| byte.is_ascii_alphanumeric() || b"_-.:@+/=".contains(&byte)
 }
 
 impl Default for WorkerName {
@@ -277,9 +277,52 @@ impl Default for WorkerName {
     }
 }
 
+/// Text of 32 ASCII characters at most, kept in place: every share names its hash function, and a counted reference costs
+/// more than a copy.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct ShortText {
+    /// Behind the text, zeros: they come before every character, so that the order is that of the text.
+    bytes: [u8; Self::LENGTH_MAX],
+    length: u8,
+}
+
+impl ShortText {
+    const LENGTH_MAX: usize = 32;
+}
+
+impl From<&str> for ShortText {
+    /// `text` was checked: it is not too long, and holds no zero.
+    fn from(text: &str) -> Self {
+        let mut bytes = [0; Self::LENGTH_MAX];
+        let length = text.len().min(Self::LENGTH_MAX);
+        bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
+        Self { bytes, length: u8::try_from(length).unwrap_or_default() }
+    }
+}
+
+impl core::ops::Deref for ShortText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        core::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
+    }
+}
+
+impl core::hash::Hash for ShortText {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        str::hash(self, state);
+    }
+}
+
+impl fmt::Debug for ShortText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
 text_id! {
     /// A hash function's name, such as `sha256d`. 1 to 32 characters of `[a-z0-9-]`.
-    AlgorithmName, "algorithm name", (1, 32), |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
+    AlgorithmName, ShortText, "algorithm name", (1, ShortText::LENGTH_MAX), |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
 }
 
 #[cfg(test)]
@@ -321,6 +364,21 @@ mod tests {
         let mut sorted: Vec<_> = ["b", "B", "a"].iter().map(|text| Account::new(text).unwrap()).collect();
         sorted.sort();
         assert_eq!(sorted.iter().map(Account::as_str).collect::<Vec<_>>(), ["B", "a", "b"]);
+    }
+
+    #[test]
+    fn names_of_functions_are_found_and_ordered_by_their_text() {
+        let texts = ["a", "aa", "ab", "b", "scrypt", "scrypt-bdag", "abcdefghijklmnopqrstuvwxyz-01234"];
+        let names: std::collections::BTreeMap<AlgorithmName, &str> =
+            texts.iter().map(|text| (AlgorithmName::new(text).unwrap(), *text)).collect();
+        let mut sorted = texts;
+        sorted.sort_unstable();
+        assert_eq!(names.values().copied().collect::<Vec<_>>(), sorted);
+        assert!(texts.iter().all(|text| names.get(*text) == Some(text)));
+        let hashed: std::collections::HashSet<AlgorithmName> = names.keys().cloned().collect();
+        assert!(texts.iter().all(|text| hashed.contains(*text)));
+        assert!(AlgorithmName::new(&"x".repeat(33)).is_err());
+        assert_eq!(std::format!("{:?}", AlgorithmName::new("x11").unwrap()), "AlgorithmName(\"x11\")");
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! | names and amounts | [`ids`], [`units`] |
 //! | proof of work | [`target`], [`difficulty`], [`merkle`], [`header`] |
 //! | addresses | [`kaspa_address`] |
-//! | a share | [`job`], [`share`], [`extranonce`], [`dedup`], [`vardiff`] |
+//! | a share | [`job`], [`share`], [`extranonce`], [`fingerprint`], [`dedup`], [`vardiff`] |
 //! | hot-swap | [`isolation`], [`traffic_split`], [`rollout`], [`slot_health`] |
 //! | money | [`share_window`], [`pplns`], [`split`], [`proof`], [`statement`], [`accounting`], [`postings`], [`maturity`] |
 //! | checks | [`invariants`], [`ghostdag`] |
@@ -25,6 +25,7 @@ pub mod catalogue;
 pub mod dedup;
 pub mod difficulty;
 pub mod extranonce;
+pub mod fingerprint;
 pub mod ghostdag;
 pub mod header;
 pub mod ids;

@@ -14,6 +14,8 @@
 //! The result never exceeds the listener's maximum or the network's difficulty, and is quantised so that the miner's
 //! double holds exactly our number.
 
+use alloc::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::difficulty::Difficulty;
@@ -36,6 +38,9 @@ const BURST_SHARES: u32 = 8;
 const BURST_FACTOR: u128 = 4;
 /// Intervals without a share that make a quiet spell.
 const QUIET_INTERVALS: u64 = 8;
+
+/// Least target interval.
+const INTERVAL_MS_MIN: u64 = 100;
 
 /// Settings of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,12 +80,10 @@ enum Regime {
 }
 
 /// The vardiff of one session.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Vardiff {
-    target_interval_ms: u64,
-    deadband: BasisPoints,
-    minimum: Difficulty,
-    maximum: Difficulty,
+    /// Shared by all sessions of a listener, save those that want a minimum of their own.
+    settings: Arc<VardiffSettings>,
     network: Difficulty,
     current: Difficulty,
     regime: Regime,
@@ -95,16 +98,13 @@ pub struct Vardiff {
 }
 
 impl Vardiff {
-    /// For a session that connects now.
+    /// For a session that connects now and starts with this difficulty, as far as the settings allow it.
     #[must_use]
-    pub fn new(settings: &VardiffSettings, network: Difficulty, now: TimeMs) -> Self {
+    pub fn new(settings: Arc<VardiffSettings>, start: Difficulty, network: Difficulty, now: TimeMs) -> Self {
         let mut vardiff = Self {
-            target_interval_ms: settings.target_interval_ms.max(100),
-            deadband: settings.deadband,
-            minimum: settings.minimum,
-            maximum: settings.maximum,
+            settings,
             network,
-            current: settings.initial,
+            current: start,
             regime: Regime::Searching { lowered: 0, seen_share: false },
             window_start: now,
             last_share: now,
@@ -112,7 +112,7 @@ impl Vardiff {
             newest_work: 0,
             shares: 0,
         };
-        vardiff.current = vardiff.clamp(settings.initial);
+        vardiff.current = vardiff.clamp(start);
         vardiff
     }
 
@@ -140,8 +140,8 @@ impl Vardiff {
         }
         let elapsed_ms = now.since(self.window_start).max(1);
         let pace_ms = u128::from(elapsed_ms) * BURST_FACTOR;
-        let burst = self.shares >= BURST_SHARES
-            && pace_ms < u128::from(self.shares) * u128::from(self.target_interval_ms);
+        let burst =
+            self.shares >= BURST_SHARES && pace_ms < u128::from(self.shares) * u128::from(self.interval_ms());
         match self.regime {
             Regime::Searching { .. } if self.shares >= SEARCH_SHARES => self.search(elapsed_ms),
             Regime::Steady { window, .. } if burst || self.shares >= window => self.adjust(now, elapsed_ms),
@@ -154,7 +154,7 @@ impl Vardiff {
     pub fn on_tick(&mut self, now: TimeMs) -> Option<Difficulty> {
         let silence_ms = now.since(self.last_share.max(self.window_start));
         let elapsed_ms = now.since(self.window_start);
-        let interval_ms = self.target_interval_ms;
+        let interval_ms = self.interval_ms();
         match &mut self.regime {
             Regime::Searching { lowered, seen_share } => {
                 let patience_ms =
@@ -195,13 +195,20 @@ impl Vardiff {
 
     /// The miner wants no shares below this (BIP 310 `minimum-difficulty`); the network's difficulty still wins.
     pub fn set_minimum(&mut self, minimum: Difficulty, now: TimeMs) -> Option<Difficulty> {
-        self.minimum = minimum.min(self.maximum);
-        if self.current < self.minimum { self.change_to(self.current, now) } else { None }
+        let minimum = minimum.min(self.settings.maximum);
+        if minimum != self.settings.minimum {
+            Arc::make_mut(&mut self.settings).minimum = minimum;
+        }
+        if self.current < minimum { self.change_to(self.current, now) } else { None }
+    }
+
+    fn interval_ms(&self) -> u64 {
+        self.settings.target_interval_ms.max(INTERVAL_MS_MIN)
     }
 
     /// Work over time, as the difficulty at which shares would come at the target interval.
     fn estimate(&self, work: u128, elapsed_ms: u64) -> Difficulty {
-        Difficulty(work.max(1)).scale(u128::from(self.target_interval_ms), u128::from(elapsed_ms.max(1)))
+        Difficulty(work.max(1)).scale(u128::from(self.interval_ms()), u128::from(elapsed_ms.max(1)))
     }
 
     fn search(&mut self, elapsed_ms: u64) -> Option<Difficulty> {
@@ -221,7 +228,7 @@ impl Vardiff {
         let ideal = self.estimate(self.earlier_work.saturating_add(newest), elapsed_ms);
         self.restart_window(now);
         let all = u128::from(BasisPoints::ALL.0);
-        let mut band = u128::from(self.deadband.0);
+        let mut band = u128::from(self.settings.deadband.0);
         if let Regime::Steady { window, .. } = &mut self.regime
             && *window < WINDOW_SHARES
         {
@@ -250,11 +257,11 @@ impl Vardiff {
     }
 
     fn ceiling(&self) -> Difficulty {
-        self.maximum.min(self.network)
+        self.settings.maximum.min(self.network)
     }
 
     fn clamp(&self, difficulty: Difficulty) -> Difficulty {
-        difficulty.max(self.minimum).min(self.ceiling()).quantise()
+        difficulty.max(self.settings.minimum).min(self.ceiling()).quantise()
     }
 }
 

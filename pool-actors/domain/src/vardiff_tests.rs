@@ -31,6 +31,11 @@ impl Miner {
     }
 }
 
+/// A session that starts with what the settings say.
+fn vardiff(settings: VardiffSettings, network: Difficulty, now: TimeMs) -> Vardiff {
+    Vardiff::new(Arc::new(settings), settings.initial, network, now)
+}
+
 struct Run {
     changes: Vec<(u64, Difficulty)>,
     shares: Vec<u64>,
@@ -82,7 +87,7 @@ fn every_miner_settles_within_30_seconds() {
         let initial = Difficulty((10f64.powf(-9.0 + 13.0 * dice.uniform()) * 4_294_967_296.0) as u128);
         let settings = VardiffSettings { initial, ..VardiffSettings::default() };
         let ideal = ideal(miner.hashes_per_second, settings.target_interval_ms);
-        let mut vardiff = Vardiff::new(&settings, Difficulty::MAX, TimeMs(0));
+        let mut vardiff = vardiff(settings, Difficulty::MAX, TimeMs(0));
         run(&mut vardiff, &mut miner, 0, 30);
         let ratio = as_float(vardiff.current()) / ideal;
         assert!((0.05..=32.0).contains(&ratio), "case {case}: {ratio} after 30 s");
@@ -114,7 +119,7 @@ proptest! {
             ..VardiffSettings::default()
         };
         let network = Difficulty((1 << network) + 12_345);
-        let mut vardiff = Vardiff::new(&settings, network, TimeMs(0));
+        let mut vardiff = vardiff(settings, network, TimeMs(0));
         let mut now = TimeMs(0);
         for (wait, share) in shares {
             now = now.plus_ms(wait);
@@ -137,7 +142,7 @@ proptest! {
 
 fn steady_session() -> (Vardiff, u64) {
     let settings = VardiffSettings { initial: Difficulty::ONE, ..VardiffSettings::default() };
-    let mut vardiff = Vardiff::new(&settings, Difficulty::whole(1 << 40), TimeMs(0));
+    let mut vardiff = vardiff(settings, Difficulty::whole(1 << 40), TimeMs(0));
     let mut now = 0;
     for _ in 0..40 {
         now += settings.target_interval_ms;
@@ -209,7 +214,7 @@ fn the_network_is_the_ceiling() {
 #[test]
 fn miners_may_suggest_within_the_limits() {
     let settings = VardiffSettings { maximum: Difficulty::whole(100), ..VardiffSettings::default() };
-    let mut vardiff = Vardiff::new(&settings, Difficulty::MAX, TimeMs(0));
+    let mut vardiff = vardiff(settings, Difficulty::MAX, TimeMs(0));
     assert_eq!(vardiff.suggest(Difficulty::whole(7), TimeMs(0)), Some(Difficulty::whole(7)));
     assert_eq!(vardiff.suggest(Difficulty::whole(700), TimeMs(0)), Some(Difficulty::whole(100)));
     assert_eq!(vardiff.suggest(Difficulty::whole(1), TimeMs(0)), Some(Difficulty::ONE));
@@ -219,11 +224,8 @@ fn miners_may_suggest_within_the_limits() {
 
 #[test]
 fn late_shares_of_easier_jobs_do_not_push_up() {
-    let mut vardiff = Vardiff::new(
-        &VardiffSettings { initial: Difficulty::whole(1_000), ..VardiffSettings::default() },
-        Difficulty::MAX,
-        TimeMs(0),
-    );
+    let settings = VardiffSettings { initial: Difficulty::whole(1_000), ..VardiffSettings::default() };
+    let mut vardiff = vardiff(settings, Difficulty::MAX, TimeMs(0));
     for ms in 0..500 {
         assert_eq!(vardiff.on_share(TimeMs(ms), Difficulty::ONE), None);
     }

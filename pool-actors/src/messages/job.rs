@@ -65,13 +65,11 @@ impl Job {
         &self.template.header
     }
 
-    /// A copy for the sessions of one arbiter: every share counts a reference to its job and to the algorithm's name, and
-    /// counters that several threads write cost more than a hash. Template and renderings stay shared.
+    /// A copy for the sessions of one arbiter: every share counts a reference to its job, and counters that several
+    /// threads write cost more than a hash. Template and renderings stay shared.
     #[must_use]
     pub fn for_arbiter(&self) -> Arc<Self> {
-        let algorithm =
-            AlgorithmName::new(self.algorithm.as_str()).unwrap_or_else(|_| self.algorithm.clone());
-        Arc::new(Self { algorithm, ..self.clone() })
+        Arc::new(self.clone())
     }
 }
 

@@ -8,6 +8,7 @@
 //! Verdicts reach the session by message, or at its [`desk`](super::desk) by a call.
 
 use std::{
+    cell::Cell,
     fmt,
     sync::{
         Arc,
@@ -34,7 +35,10 @@ pub struct Resolved {
 /// Verdicts for a session, in the order the shares were judged. The tickets' credit is free again on receipt.
 #[derive(Debug, Clone, Default, Message)]
 #[rtype(result = "()")]
-pub struct Verdicts(pub SmallVec<[Resolved; 4]>);
+pub struct Verdicts(pub SmallVec<[Resolved; TOGETHER]>);
+
+/// Verdicts that are told together without an allocation.
+const TOGETHER: usize = 16;
 
 /// How a session hears.
 enum Session {
@@ -44,8 +48,8 @@ enum Session {
 
 struct Office {
     session: Session,
-    outstanding: AtomicU32,
-    credit_max: u32,
+    /// Tickets that have resolved, modulo 2^32.
+    resolved: AtomicU32,
 }
 
 impl Office {
@@ -57,7 +61,7 @@ impl Office {
         // Fewer than `credit_max` (u32) can be outstanding.
         let count = u32::try_from(verdicts.0.len()).unwrap_or(u32::MAX);
         // Credit first: the session decides in its handler whether it reads on.
-        self.outstanding.fetch_sub(count, Ordering::AcqRel);
+        self.resolved.fetch_add(count, Ordering::AcqRel);
         // A session that has gone needs no answer.
         match &self.session {
             Session::Mailbox(session) => session.do_send(verdicts),
@@ -69,6 +73,9 @@ impl Office {
 /// Issues the tickets of one session.
 pub struct TicketOffice {
     office: Arc<Office>,
+    /// Tickets issued, modulo 2^32. Only the session issues.
+    issued: Cell<u32>,
+    credit_max: u32,
 }
 
 impl TicketOffice {
@@ -85,7 +92,8 @@ impl TicketOffice {
     }
 
     fn of(session: Session, credit_max: u32) -> Self {
-        Self { office: Arc::new(Office { session, outstanding: AtomicU32::new(0), credit_max }) }
+        let office = Arc::new(Office { session, resolved: AtomicU32::new(0) });
+        Self { office, issued: Cell::new(0), credit_max }
     }
 
     /// Verdicts that wait at the desk, because they came in the middle of a turn or from another thread.
@@ -108,23 +116,23 @@ impl TicketOffice {
     #[must_use]
     pub fn issue(&self, token: u32) -> Option<Ticket> {
         // Only the session issues, so the count can only have fallen since it was read.
-        if self.office.outstanding.load(Ordering::Acquire) >= self.office.credit_max {
+        if self.credit() == 0 {
             return None;
         }
-        self.office.outstanding.fetch_add(1, Ordering::AcqRel);
+        self.issued.set(self.issued.get().wrapping_add(1));
         Some(Ticket { office: Some(Arc::clone(&self.office)), token })
     }
 
     /// Shares that await their verdict.
     #[must_use]
     pub fn outstanding(&self) -> u32 {
-        self.office.outstanding.load(Ordering::Acquire)
+        self.issued.get().wrapping_sub(self.office.resolved.load(Ordering::Acquire))
     }
 
     /// Shares that may still be taken now.
     #[must_use]
     pub fn credit(&self) -> u32 {
-        self.office.credit_max.saturating_sub(self.outstanding())
+        self.credit_max.saturating_sub(self.outstanding())
     }
 }
 
@@ -188,7 +196,7 @@ pub fn resolve_all(tickets: impl IntoIterator<Item = (Ticket, Verdict)>) {
 /// Verdicts gathered for one session. Flushed on drop too, so that a panicking iterator loses none.
 struct Run {
     office: Option<Arc<Office>>,
-    verdicts: SmallVec<[Resolved; 4]>,
+    verdicts: SmallVec<[Resolved; TOGETHER]>,
 }
 
 impl Run {

@@ -5,6 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use pool_domain::{
     dedup::HeaderSpace,
     difficulty::DifficultyScale,
+    fingerprint::{FingerprintKeys, Fingerprinter},
     header::{Bdag80, Bitcoin80, HeaderLayout, Kaspa80, SplitCoinbase},
     ids::JobId,
     job::Freshness,
@@ -27,6 +28,8 @@ pub struct JobEntry {
     pub layout: HeaderLayout,
     /// Which of a session's shares could be duplicates of each other.
     pub space: HeaderSpace,
+    /// Tells its headers apart, and from those of the other jobs in its space.
+    pub fingerprints: Fingerprinter,
     /// What a difficulty means for its algorithm.
     pub scale: DifficultyScale,
     freshness: Freshness,
@@ -42,11 +45,20 @@ impl JobEntry {
 }
 
 /// See the module's documentation.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct JobBook {
+    /// All jobs of a session are in one book, so fingerprints need not mean anything outside of it.
+    keys: FingerprintKeys,
     entries: VecDeque<JobEntry>,
     /// The last job that invalidated all earlier ones.
     last_clean: Option<JobId>,
+}
+
+impl Default for JobBook {
+    fn default() -> Self {
+        let keys = FingerprintKeys(rand::random());
+        Self { keys, entries: VecDeque::new(), last_clean: None }
+    }
 }
 
 /// How headers of a template are made.
@@ -99,6 +111,7 @@ impl JobBook {
         let scale = DifficultyScale::by_algorithm(&job.algorithm);
         self.entries.push_back(JobEntry {
             job: job.for_arbiter(),
+            fingerprints: Fingerprinter::new(&layout, self.keys),
             layout,
             space,
             scale,

@@ -5,7 +5,7 @@
 //! Whatever else a line holds (escapes, other keys, other types) is left to [`super::wire::parse_line`], which decides;
 //! the two never differ in what they both read (a property test compares them).
 
-use super::wire::{PARAMS_MAX, Params};
+use super::wire::{PARAMS_MAX, PlainParams};
 
 /// Longest number that is taken for an id here.
 const ID_DIGITS_MAX: usize = 19;
@@ -44,7 +44,7 @@ impl<'a> Cursor<'a> {
         }
         let start = self.at + 1;
         let rest = &self.text.as_bytes()[start..];
-        let length = rest.iter().position(|byte| *byte == b'"' || *byte == b'\\' || *byte < b' ')?;
+        let length = end_of_string(rest)?;
         if rest[length] != b'"' {
             return None;
         }
@@ -69,17 +69,17 @@ impl<'a> Cursor<'a> {
         (!odd).then_some(id)
     }
 
-    fn strings(&mut self) -> Option<Params<'a>> {
+    fn strings(&mut self) -> Option<PlainParams<'a>> {
         self.take(b'[')?;
-        let mut items = [""; PARAMS_MAX];
+        let mut texts = [""; PARAMS_MAX];
         for length in 1..=PARAMS_MAX {
-            items[length - 1] = self.string()?;
+            texts[length - 1] = self.string()?;
             self.skip_white_space();
             match self.peek()? {
                 b',' => self.take(b',')?,
                 b']' => {
                     self.at += 1;
-                    return Some(Params::plain(&items[..length]));
+                    return Some(PlainParams { texts, length });
                 }
                 _ => return None,
             }
@@ -88,9 +88,32 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// The first quotation mark, backslash or control character, eight bytes at a time.
+#[inline]
+fn end_of_string(bytes: &[u8]) -> Option<usize> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // The high bit of each byte that is below `limit` (at most 128). A byte behind such a one may be marked wrongly, the
+    // first never is.
+    let below = |word: u64, limit: u64| word.wrapping_sub(EACH * limit) & !word & HIGH;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let quote = below(word ^ (EACH * 0x22), 1);
+        let backslash = below(word ^ (EACH * 0x5c), 1);
+        let found = quote | backslash | below(word, 0x20);
+        if found != 0 {
+            return Some(at * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let in_rest = rest.iter().position(|byte| *byte == b'"' || *byte == b'\\' || *byte < b' ')?;
+    Some(words.len() * 8 + in_rest)
+}
+
 /// Id (its JSON text) and parameters of a share; `None` for everything that is not certainly one.
 #[must_use]
-pub fn submit(line: &[u8]) -> Option<(&str, Params<'_>)> {
+#[inline]
+pub fn submit(line: &[u8]) -> Option<(&str, PlainParams<'_>)> {
     let mut cursor = Cursor { text: std::str::from_utf8(line).ok()?, at: 0 };
     let (mut id, mut method, mut params) = (None, None, None);
     // White space before the object is for the general parser to judge.
@@ -127,7 +150,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::stratum::wire::{Line, Request, parse_general};
+    use crate::stratum::wire::{Fields as _, Line, Params, Request, parse_general};
 
     fn general(line: &str) -> Option<Request<'_>> {
         match parse_general(line.as_bytes(), 8) {
@@ -142,7 +165,7 @@ mod tests {
         let Some(theirs) = Params::parse(request.params) else { return false };
         request.method == "mining.submit"
             && request.id.as_bytes() == id.as_bytes()
-            && params.len() == theirs.len()
+            && params.count() == theirs.len()
             && (0..PARAMS_MAX + 1).all(|index| {
                 params.text(index) == theirs.text(index) && params.scalar(index) == theirs.scalar(index)
             })
@@ -188,6 +211,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_string_ends_where_it_ends(bytes in prop::collection::vec(prop_oneof![Just(b'"'), Just(b'\\'), Just(0x1f), Just(b' '), any::<u8>(), 0x80u8..], 0..40)) {
+            let one_by_one = bytes.iter().position(|byte| *byte == b'"' || *byte == b'\\' || *byte < b' ');
+            prop_assert_eq!(end_of_string(&bytes), one_by_one);
+        }
+
         #[test]
         fn both_parsers_agree(
             line in r#"[{ ]{1,2}(("id":(0|[0-9]{1,21}|"[a-z\\"]{0,70}"|null|-1)|"method" ?: ?"mining\.submit"|"params" ?: ?\[( ?"[a-zé\\.0-9]{0,9}" ?,?|,|7){0,9}\]|"x":1)[, ]{0,2}){0,5}[}]{1,2}[ \r]?"#

@@ -89,8 +89,8 @@ pub struct ListenerProfile {
 impl ListenerProfile {
     /// Limits and start of the difficulty, for sessions that begin now.
     #[must_use]
-    pub fn vardiff(&self) -> VardiffSettings {
-        **self.vardiff.load()
+    pub fn vardiff(&self) -> Arc<VardiffSettings> {
+        self.vardiff.load_full()
     }
 }
 
@@ -165,7 +165,7 @@ impl Shared {
             listener.vardiff.store(Arc::new(VardiffSettings {
                 target_interval_ms: vardiff.target_interval_ms,
                 deadband: BasisPoints(vardiff.deadband_basis_points),
-                ..listener.vardiff()
+                ..*listener.vardiff()
             }));
         }
     }

@@ -49,6 +49,16 @@ impl ReplyId {
         raw.map_or_else(|| Ok(Self::null()), |raw| Self::of(raw.get()))
     }
 
+    /// A number without a fraction, or a string, as [`plain`] has found it.
+    fn plain(text: &str) -> Result<Self, LineError> {
+        if text.len() > ID_LENGTH_MAX {
+            return Err(Self::REFUSED);
+        }
+        Ok(Self(SmallVec::from_slice(text.as_bytes())))
+    }
+
+    const REFUSED: LineError = LineError::InvalidRequest("id must be a number, a short string or null");
+
     fn of(text: &str) -> Result<Self, LineError> {
         let bytes = text.as_bytes();
         let known = match bytes.first() {
@@ -62,7 +72,7 @@ impl ReplyId {
         if known && bytes.len() <= ID_LENGTH_MAX {
             Ok(Self(SmallVec::from_slice(bytes)))
         } else {
-            Err(LineError::InvalidRequest("id must be a number, a short string or null"))
+            Err(Self::REFUSED)
         }
     }
 }
@@ -86,7 +96,7 @@ pub enum Line<'a> {
         /// To be echoed.
         id: ReplyId,
         /// Its parameters, all strings.
-        params: Params<'a>,
+        params: PlainParams<'a>,
     },
     /// Any other request (or notification).
     Request(Request<'a>),
@@ -135,9 +145,10 @@ struct Envelope<'a> {
 ///
 /// # Errors
 /// [`LineError`].
+#[inline]
 pub fn parse_line(line: &[u8], depth_max: usize) -> Result<Line<'_>, LineError> {
     match plain::submit(line) {
-        Some((id, params)) => Ok(Line::Share { id: ReplyId::of(id)?, params }),
+        Some((id, params)) => Ok(Line::Share { id: ReplyId::plain(id)?, params }),
         None => parse_general(line, depth_max),
     }
 }
@@ -192,21 +203,47 @@ pub fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
     serde_json::from_str::<String>(raw.get()).ok().map(Cow::Owned)
 }
 
+/// The parameters of a share, however they were read.
+pub trait Fields {
+    /// How many there are, at most [`PARAMS_MAX`].
+    fn count(&self) -> usize;
+
+    /// One of them, if it is a string.
+    fn text(&self, index: usize) -> Option<Cow<'_, str>>;
+
+    /// The text of a string or of a number.
+    fn scalar(&self, index: usize) -> Option<Cow<'_, str>>;
+}
+
+/// Parameters that are all strings without escapes, by their text.
+#[derive(Debug, Clone, Copy)]
+pub struct PlainParams<'a> {
+    pub(super) texts: [&'a str; PARAMS_MAX],
+    pub(super) length: usize,
+}
+
+impl Fields for PlainParams<'_> {
+    #[inline]
+    fn count(&self) -> usize {
+        self.length
+    }
+
+    #[inline]
+    fn text(&self, index: usize) -> Option<Cow<'_, str>> {
+        self.texts[..self.length].get(index).map(|text| Cow::Borrowed(*text))
+    }
+
+    #[inline]
+    fn scalar(&self, index: usize) -> Option<Cow<'_, str>> {
+        self.text(index)
+    }
+}
+
 /// Positional parameters of a request.
 #[derive(Debug, Default)]
 pub struct Params<'a> {
-    items: [Item<'a>; PARAMS_MAX],
+    items: [Option<&'a RawValue>; PARAMS_MAX],
     length: usize,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-enum Item<'a> {
-    #[default]
-    Missing,
-    /// Text of a string without escapes.
-    Plain(&'a str),
-    /// Anything.
-    Raw(&'a RawValue),
 }
 
 impl<'a> Params<'a> {
@@ -218,16 +255,6 @@ impl<'a> Params<'a> {
             Some(raw) if raw.get().starts_with('[') => serde_json::from_str(raw.get()).ok(),
             Some(_) => None,
         }
-    }
-
-    /// Strings without escapes, by their text; at most [`PARAMS_MAX`].
-    #[must_use]
-    pub(super) fn plain(texts: &[&'a str]) -> Self {
-        let mut params = Self { length: texts.len(), ..Self::default() };
-        for (item, text) in params.items.iter_mut().zip(texts) {
-            *item = Item::Plain(text);
-        }
-        params
     }
 
     /// How many there are, at most [`PARAMS_MAX`].
@@ -242,23 +269,16 @@ impl<'a> Params<'a> {
         self.length == 0
     }
 
-    /// One of them, as JSON; the parameters of [`Line::Share`] have no JSON text of their own.
+    /// One of them, as JSON.
     #[must_use]
     pub fn raw(&self, index: usize) -> Option<&'a RawValue> {
-        match self.items.get(index) {
-            Some(Item::Raw(raw)) => Some(raw),
-            _ => None,
-        }
+        *self.items.get(index)?
     }
 
     /// One of them, if it is a string.
     #[must_use]
     pub fn text(&self, index: usize) -> Option<Cow<'a, str>> {
-        match self.items.get(index)? {
-            Item::Missing => None,
-            Item::Plain(text) => Some(Cow::Borrowed(text)),
-            Item::Raw(raw) => text_of(raw),
-        }
+        text_of(self.raw(index)?)
     }
 
     /// The text of a string or of a number.
@@ -270,6 +290,20 @@ impl<'a> Params<'a> {
             }
             _ => self.text(index),
         }
+    }
+}
+
+impl Fields for Params<'_> {
+    fn count(&self) -> usize {
+        self.length
+    }
+
+    fn text(&self, index: usize) -> Option<Cow<'_, str>> {
+        Params::text(self, index)
+    }
+
+    fn scalar(&self, index: usize) -> Option<Cow<'_, str>> {
+        Params::scalar(self, index)
     }
 }
 
@@ -287,7 +321,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Params<'a> {
                 let mut params = Params::default();
                 while params.length < PARAMS_MAX {
                     let Some(raw) = list.next_element::<&'de RawValue>()? else { return Ok(params) };
-                    params.items[params.length] = Item::Raw(raw);
+                    params.items[params.length] = Some(raw);
                     params.length += 1;
                 }
                 while list.next_element::<IgnoredAny>()?.is_some() {}
@@ -300,6 +334,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Params<'a> {
 
 /// Appends `{"id":ID,"result":RESULT,"error":null}`; `result` is JSON text.
 pub fn push_result(out: &mut Vec<u8>, id: &ReplyId, result: &[u8]) {
+    out.reserve(64 + result.len());
     out.extend_from_slice(b"{\"id\":");
     out.extend_from_slice(id.as_bytes());
     out.extend_from_slice(b",\"result\":");
@@ -437,7 +472,7 @@ mod tests {
             r#"{"params":["a.b","1f","00000000","6a447f30","01000000"],"id":4,"method":"mining.submit"}"#;
         let Ok(Line::Share { id, params }) = parse_line(line.as_bytes(), 8) else { panic!("no share") };
         assert_eq!(id.as_bytes(), b"4");
-        assert_eq!(params.len(), 5);
+        assert_eq!(params.count(), 5);
         assert!(matches!(params.text(0), Some(Cow::Borrowed("a.b"))));
         assert_eq!(params.text(5), None);
     }

@@ -3,7 +3,7 @@
 //! Workers and algorithms are named once per segment and referred to by index after that, so that a segment can be read
 //! by itself and a share takes some 25 bytes. Numbers are varints; times are differences to the time before.
 
-use super::varint::{put, take, take_as, unzigzag, zigzag};
+use super::varint::{Short, put, take, take_as, unzigzag, zigzag};
 
 /// One record, borrowed from the payload it was read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +103,9 @@ pub struct BadRecord {
     pub tag: u8,
 }
 
+/// The longest share: a tag, a time of 65 bits, the other numbers, and two of eight bytes.
+const SHARE_BYTES_MAX: usize = 1 + 10 + 5 + 19 + 3 + 3 + 5 + 10 + 8 + 8;
+
 const SHARE: u8 = 1;
 const SHARE_WITH_CANDIDATE: u8 = 2;
 const WORKER: u8 = 3;
@@ -149,18 +152,21 @@ impl Record<'_> {
 impl ShareFields {
     /// As [`Record::put`], without the detour: this runs a million times a second.
     pub(super) fn put(&self, out: &mut Vec<u8>, clock: &mut u64) {
-        out.push(if self.candidate.is_some() { SHARE_WITH_CANDIDATE } else { SHARE });
-        put_time(out, clock, self.time_ms);
-        put(out, u128::from(self.worker_ix));
-        put(out, self.work);
-        put(out, u128::from(self.algorithm_ix));
-        put(out, u128::from(self.slot));
-        put(out, u128::from(self.generation));
-        put(out, u128::from(self.job));
-        out.extend_from_slice(&self.hash_tag.to_le_bytes());
+        let mut record = Short::<SHARE_BYTES_MAX>::new();
+        record.push(&[if self.candidate.is_some() { SHARE_WITH_CANDIDATE } else { SHARE }]);
+        record.put_wide(zigzag(*clock, self.time_ms));
+        *clock = self.time_ms;
+        record.put(self.worker_ix.into());
+        record.put_wide(self.work);
+        record.put(self.algorithm_ix.into());
+        record.put(self.slot.into());
+        record.put(self.generation.into());
+        record.put(self.job);
+        record.push(&self.hash_tag.to_le_bytes());
         if let Some(id) = self.candidate {
-            out.extend_from_slice(&id.to_le_bytes());
+            record.push(&id.to_le_bytes());
         }
+        out.extend_from_slice(record.bytes());
     }
 
     #[inline]
@@ -343,6 +349,25 @@ mod tests {
             let mut input = bytes.as_slice();
             while !input.is_empty() && take_record(&mut input, &mut clock).is_ok() {}
         }
+    }
+
+    #[test]
+    fn the_longest_share_has_room() {
+        let share = ShareFields {
+            time_ms: u64::MAX,
+            worker_ix: u32::MAX,
+            work: u128::MAX,
+            algorithm_ix: u16::MAX,
+            slot: u16::MAX,
+            generation: u32::MAX,
+            job: u64::MAX,
+            hash_tag: u64::MAX,
+            candidate: Some(u64::MAX),
+        };
+        let mut out = Vec::new();
+        share.put(&mut out, &mut 0);
+        assert_eq!(out.len(), SHARE_BYTES_MAX);
+        assert_eq!(take_record(&mut out.as_slice(), &mut 0), Ok(Record::Share(share)));
     }
 
     #[test]

@@ -10,6 +10,54 @@ pub(super) fn put(out: &mut Vec<u8>, mut value: u128) {
     out.push(value as u8);
 }
 
+/// Some numbers on their way into a vector at once: a check for room per number costs as much as the number.
+pub(super) struct Short<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
+}
+
+impl<const N: usize> Short<N> {
+    pub(super) const fn new() -> Self {
+        Self { bytes: [0; N], length: 0 }
+    }
+
+    /// Adds bytes as they are. Whoever adds more than `N` in all panics.
+    #[inline]
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.bytes[self.length..self.length + bytes.len()].copy_from_slice(bytes);
+        self.length += bytes.len();
+    }
+
+    /// Adds a number, as [`put`] does.
+    #[inline]
+    pub(super) fn put(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.push(&[(value & 0x7f) as u8 | 0x80]);
+            value >>= 7;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "below 0x80 here")]
+        self.push(&[value as u8]);
+    }
+
+    /// As [`Self::put`], of any size.
+    #[inline]
+    pub(super) fn put_wide(&mut self, mut value: u128) {
+        loop {
+            if let Ok(value) = u64::try_from(value) {
+                return self.put(value);
+            }
+            self.push(&[(value & 0x7f) as u8 | 0x80]);
+            value >>= 7;
+        }
+    }
+
+    /// What was added.
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
 /// The bits of a byte that say that more follow, in each of eight bytes.
 const MORE: u64 = 0x8080_8080_8080_8080;
 
@@ -106,6 +154,15 @@ mod tests {
             prop_assert_eq!(take(&mut fast), take_long(&mut slow));
             prop_assert_eq!(fast, slow);
             prop_assert_eq!(fast, behind.as_slice());
+        }
+
+        #[test]
+        fn short_numbers_are_written_alike(value: u128, shift in 0_u32..128) {
+            let value = value >> shift;
+            let (mut short, mut out) = (Short::<24>::new(), Vec::new());
+            short.put_wide(value);
+            put(&mut out, value);
+            prop_assert_eq!(short.bytes(), out.as_slice());
         }
 
         #[test]

@@ -8,7 +8,7 @@ use pool_domain::{
 use super::{JobIdForm, SubmitForm, Variant, wire_id};
 use crate::{
     ports::node::HeaderForm,
-    stratum::wire::{Params, hex_exact, hex_into},
+    stratum::wire::{Fields, hex_exact, hex_into},
 };
 
 /// How far ahead of the template, and of our clock, a rolled header time may be where the node names no bound, seconds.
@@ -58,7 +58,8 @@ pub struct SessionPart<'a> {
 
 /// The job that a submit names; `None` when it is no number of ours.
 #[must_use]
-pub fn job_number(variant: &Variant, params: &Params<'_>) -> Option<u64> {
+#[inline]
+pub fn job_number(variant: &Variant, params: &impl Fields) -> Option<u64> {
     let text = params.scalar(1)?;
     match (variant.submit, variant.job_id) {
         // A number in another writing is still the same number there.
@@ -73,7 +74,7 @@ pub fn job_number(variant: &Variant, params: &Params<'_>) -> Option<u64> {
 /// [`Malformed`].
 pub fn solution(
     form: SubmitForm,
-    params: &Params<'_>,
+    params: &impl Fields,
     header: &HeaderForm,
     session: &SessionPart<'_>,
 ) -> Result<Solution, Malformed> {
@@ -111,7 +112,11 @@ fn extranonce(session: &SessionPart<'_>, extranonce2: &[u8]) -> Result<Extranonc
 }
 
 /// Extranonce, time and nonce of the dialects that have all three.
-fn three_fields(params: &Params<'_>, session: &SessionPart<'_>) -> Result<(Extranonce, u32, u32), Malformed> {
+#[inline]
+fn three_fields(
+    params: &impl Fields,
+    session: &SessionPart<'_>,
+) -> Result<(Extranonce, u32, u32), Malformed> {
     const EXPECTED: &str = "[user, job, extranonce2, ntime, nonce] of strings";
     let (Some(extranonce2), Some(ntime), Some(nonce)) = (params.text(2), params.text(3), params.text(4))
     else {
@@ -128,8 +133,8 @@ fn three_fields(params: &Params<'_>, session: &SessionPart<'_>) -> Result<(Extra
 }
 
 /// BIP 310: the sixth parameter holds the rolled bits.
-fn rolled_version(params: &Params<'_>, version: u32, mask: u32) -> Result<u32, Malformed> {
-    if params.len() < 6 {
+fn rolled_version(params: &impl Fields, version: u32, mask: u32) -> Result<u32, Malformed> {
+    if params.count() < 6 {
         return Ok(version);
     }
     let text = params.text(5).ok_or(Malformed::VersionBits)?;
@@ -142,8 +147,8 @@ fn rolled_version(params: &Params<'_>, version: u32, mask: u32) -> Result<u32, M
 
 /// Kaspa: up to 16 digits after an optional `0x`. A short nonce lacks the session's prefix; a full one must begin with
 /// it, or two sessions could be paid for the same work.
-fn kaspa_nonce(params: &Params<'_>, prefix: &[u8]) -> Result<u64, Malformed> {
-    let index = if params.len() >= 5 { 4 } else { 2 };
+fn kaspa_nonce(params: &impl Fields, prefix: &[u8]) -> Result<u64, Malformed> {
+    let index = if params.count() >= 5 { 4 } else { 2 };
     let text = params.text(index).ok_or(Malformed::Params("[user, job, nonce]"))?;
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(&text);
     if digits.is_empty() || digits.len() > 16 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -166,7 +171,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::stratum::dialect::{BDAG, KASPA, STANDARD};
+    use crate::stratum::{
+        dialect::{BDAG, KASPA, STANDARD},
+        wire::Params,
+    };
 
     const PREFIX: [u8; 4] = [1, 2, 3, 4];
 
@@ -188,7 +196,7 @@ mod tests {
         let prefix = if form == SubmitForm::Kaspa { &PREFIX[..2] } else { &PREFIX[..] };
         let session =
             SessionPart { prefix, extranonce2_bytes: 4, version_mask: mask, now: TimeMs(1_500_000) };
-        solution(form, &serde_json::from_str(params).unwrap(), header, &session)
+        solution(form, &serde_json::from_str::<Params<'_>>(params).unwrap(), header, &session)
     }
 
     fn standard(params: &str) -> Result<Solution, Malformed> {
@@ -266,8 +274,9 @@ mod tests {
 
     #[test]
     fn job_numbers_may_be_strings_or_numbers_where_the_dialect_says_so() {
-        let number =
-            |variant: &Variant, params: &str| job_number(variant, &serde_json::from_str(params).unwrap());
+        let number = |variant: &Variant, params: &str| {
+            job_number(variant, &serde_json::from_str::<Params<'_>>(params).unwrap())
+        };
         assert_eq!(number(&KASPA.variants[0], r#"["a",256,"1"]"#), Some(256));
         assert_eq!(number(&KASPA.variants[0], r#"["a","0256","1"]"#), Some(256));
         assert_eq!(number(&STANDARD.variants[0], r#"["a","1f","1"]"#), Some(31));

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Shares of one session that are remembered per set of parents; past it the difficulty is far too low for its miner.
-const SEEN_MAX: u32 = 1 << 18;
+pub(super) const SEEN_MAX: u32 = 1 << 18;
 
 /// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,7 +170,7 @@ impl Session {
             terms: SmallVec::new(),
             last_sent: None,
             pending: PendingTable::default(),
-            seen: SeenShares::new(SEEN_MAX),
+            seen: SeenShares::default(),
             judged: 0,
             invalid: 0,
             malformed: 0,
@@ -245,7 +245,7 @@ impl Session {
         self.first_line_at.get_or_insert(now);
         self.last_line_at = now;
         match parse_line(line, self.hub.shared.settings.json_depth_max) {
-            Ok(Line::Share { id, params }) => self.submit(&id, &params, now, out),
+            Ok(Line::Share { id, params }) => self.submit(id, &params, now, out),
             Ok(Line::Request(request)) => self.request(&request, now, out),
             Ok(Line::Response { result }) => {
                 self.response(result);

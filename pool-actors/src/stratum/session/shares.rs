@@ -11,8 +11,8 @@ use pool_domain::{
 
 use super::{
     pending::{Guess, Pending},
-    protocol::{End, Flow, Session},
-    work::{Pace, job_version_mask},
+    protocol::{End, Flow, SEEN_MAX, Session},
+    work::{Pace, Terms, job_version_mask},
 };
 use crate::{
     messages::{event::PoolEvent, share::Share, stats::ShareCounts},
@@ -25,7 +25,7 @@ use crate::{
         },
         gate::BanReason,
         jobs::{JobBook, JobEntry},
-        wire::{CODE_BAD_PARAMS, Params, ReplyId, Request, push_error, push_result},
+        wire::{CODE_BAD_PARAMS, Fields, Params, ReplyId, Request, push_error, push_result},
     },
 };
 
@@ -37,6 +37,14 @@ enum Refused {
     Words(String),
     /// No credit: not now.
     Stall,
+}
+
+/// What a share says.
+struct Understood {
+    worker: u16,
+    guess: Option<Box<Guess>>,
+    solution: Solution,
+    bound: Rc<Bound>,
 }
 
 /// A share on its way to a validator.
@@ -55,26 +63,44 @@ impl Session {
             push_error(out, &request.id, CODE_BAD_PARAMS, "Invalid params: expected a list");
             return self.note_malformed(now).map_or(Flow::Next, Flow::End);
         };
-        self.submit(&request.id, &params, now, out)
+        self.submit(request.id.clone(), &params, now, out)
     }
 
     /// A share: refused at once, or on its way to its validator.
+    #[inline]
     pub(super) fn submit(
         &mut self,
-        id: &ReplyId,
-        params: &Params<'_>,
+        id: ReplyId,
+        params: &impl Fields,
         now: TimeMs,
         out: &mut Vec<u8>,
     ) -> Flow {
-        match self.try_submit(id, params, now) {
+        let hub = Rc::clone(&self.hub);
+        let jobs = hub.jobs.borrow();
+        let outcome = match self.understand(&jobs, params, now) {
+            Ok((entry, understood)) => {
+                let Understood { worker, guess, solution, bound } = understood;
+                let candidate = Candidate { id, worker, guess, solution, received_at: now };
+                self.forward(entry, bound, candidate, now)
+            }
+            Err(refused) => Err((refused, id)),
+        };
+        match outcome {
             Ok(()) => Flow::Next,
-            Err(Refused::Stall) => Flow::Stall,
-            Err(Refused::Reason(reason)) => self.refuse(id, reason, reason.message(), now, out),
-            Err(Refused::Words(words)) => self.refuse(id, RejectReason::Other, &words, now, out),
+            Err((Refused::Stall, _)) => Flow::Stall,
+            Err((Refused::Reason(reason), id)) => self.refuse(&id, reason, reason.message(), now, out),
+            Err((Refused::Words(words), id)) => self.refuse(&id, RejectReason::Other, &words, now, out),
         }
     }
 
-    fn try_submit(&mut self, id: &ReplyId, params: &Params<'_>, now: TimeMs) -> Result<(), Refused> {
+    /// What a share says: by whom, for which job, and on which terms.
+    #[inline]
+    fn understand<'a>(
+        &self,
+        jobs: &'a JobBook,
+        params: &impl Fields,
+        now: TimeMs,
+    ) -> Result<(&'a JobEntry, Understood), Refused> {
         if !self.subscribed {
             return Err(Refused::Reason(RejectReason::NotSubscribed));
         }
@@ -82,11 +108,8 @@ impl Session {
         let worker = self.workers.iter().position(|worker| worker.is(&user));
         let worker = worker.ok_or(Refused::Reason(RejectReason::Unauthorized))?;
         let worker = u16::try_from(worker).map_err(|_| Refused::Reason(RejectReason::Unauthorized))?;
-        let hub = Rc::clone(&self.hub);
-        let jobs = hub.jobs.borrow();
         let number = job_number(self.variant, params);
-        let (entry, number) = self.named_job(&jobs, number).ok_or(Refused::Reason(RejectReason::StaleJob))?;
-        let terms = self.terms_of(number).ok_or(Refused::Reason(RejectReason::StaleJob))?;
+        let (entry, terms) = self.named_job(jobs, number).ok_or(Refused::Reason(RejectReason::StaleJob))?;
         let part = SessionPart {
             prefix: terms.prefix.as_slice(),
             extranonce2_bytes: self.dialect.extranonce2_bytes,
@@ -99,33 +122,31 @@ impl Session {
             let left = self.variant.recent_jobs_tried;
             Box::new(Guess { solution, named: entry.job.id, tried: None, left })
         });
-        let bound = self.bound_for(number, entry).ok_or(Refused::Reason(RejectReason::StaleJob))?;
-        let candidate = Candidate { id: id.clone(), worker, guess, solution, received_at: now };
-        self.forward(entry, bound, candidate, now).map_err(|(refused, _)| refused)
+        let bound = self.bound_by(terms, entry);
+        Ok((entry, Understood { worker, guess, solution, bound }))
     }
 
-    /// The job that a share names, with the number under which its terms are known. Firmware that names wrong jobs is
-    /// given the newest one.
-    fn named_job<'a>(&self, jobs: &'a JobBook, number: Option<u64>) -> Option<(&'a JobEntry, u64)> {
+    /// The job that a share names, with the terms under its number. Firmware that names wrong jobs is given the newest one.
+    fn named_job<'a>(&self, jobs: &'a JobBook, number: Option<u64>) -> Option<(&'a JobEntry, &Terms)> {
         let named = number.and_then(|number| {
             let entry = jobs.find(wire_id::split(number).0)?;
-            self.terms_of(number).map(|_| (entry, number))
+            Some((entry, self.terms_of(number)?))
         });
         if named.is_some() || self.variant.recent_jobs_tried == 0 {
             return named;
         }
         let entry = jobs.newest()?;
-        Some((entry, wire_id::first(entry.job.id)))
+        Some((entry, self.terms_of(wire_id::first(entry.job.id))?))
     }
 
-    fn bound_for(&self, number: u64, entry: &JobEntry) -> Option<Rc<Bound>> {
-        let bound = &self.terms_of(number)?.bound;
+    fn bound_by(&self, terms: &Terms, entry: &JobEntry) -> Rc<Bound> {
+        let bound = &terms.bound;
         // A job that this session skipped may be of another algorithm.
-        Some(if bound.scale == entry.scale {
+        if bound.scale == entry.scale {
             Rc::clone(bound)
         } else {
             self.hub.bound(bound.difficulty, entry.scale)
-        })
+        }
     }
 
     /// Duplicate check, ticket, batch.
@@ -139,8 +160,10 @@ impl Session {
         if self.office.credit() == 0 {
             return Err((Refused::Stall, candidate.id));
         }
+        let fingerprint = entry.fingerprints.of(&candidate.solution);
+        self.seen.expect(entry.space, fingerprint);
         let header = entry.layout.assemble(&candidate.solution);
-        match self.seen.check(entry.space, &header) {
+        match self.seen.check(entry.space, fingerprint, SEEN_MAX) {
             Seen::New => {}
             Seen::Duplicate => return Err((Refused::Reason(RejectReason::Duplicate), candidate.id)),
             Seen::Full => {
@@ -205,6 +228,7 @@ impl Session {
                 }
             }
         }
+        self.forgive();
         if retarget && caught_up {
             self.offer_again(now, out);
         }
@@ -214,7 +238,6 @@ impl Session {
     /// Books an accepted share. True if the difficulty is to change.
     fn credit(&mut self, pending: &Pending, now: TimeMs) -> bool {
         self.judged += 1;
-        self.forgive();
         self.hub.count(&self.card, |tally| {
             tally.counts.accepted += 1;
             tally.work = tally.work.saturating_add(pending.bound.work);
@@ -242,7 +265,8 @@ impl Session {
         let Some(entry) = entry.filter(|_| guess.left > 0) else { return Err(RejectReason::LowDifficulty) };
         guess.left -= 1;
         guess.tried = Some(entry.job.id);
-        let bound = self.bound_for(wire_id::first(entry.job.id), entry).ok_or(RejectReason::LowDifficulty)?;
+        let terms = self.terms_of(wire_id::first(entry.job.id)).ok_or(RejectReason::LowDifficulty)?;
+        let bound = self.bound_by(terms, entry);
         let solution = guess.solution;
         let candidate = Candidate {
             id: pending.id.clone(),

@@ -1,6 +1,6 @@
 //! Sending work: jobs, difficulties, extranonces, version masks, and what the hub tells the session to do.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 
 use pool_domain::{
     difficulty::Difficulty, extranonce::ExtranoncePrefix, ids::JobId, units::TimeMs, vardiff::Vardiff,
@@ -185,16 +185,17 @@ impl Session {
     fn first_pace(&self, start: Option<Difficulty>, minimum: Option<Difficulty>, now: TimeMs) -> Pace {
         let listener = self.listener();
         let mut settings = listener.vardiff();
-        if let Some(minimum) = minimum {
-            settings.minimum = settings.minimum.max(minimum).min(settings.maximum);
+        if let Some(minimum) = minimum.filter(|minimum| *minimum > settings.minimum) {
+            let minimum = minimum.min(settings.maximum);
+            Arc::make_mut(&mut settings).minimum = minimum;
         }
-        settings.initial = start.unwrap_or(settings.initial).max(settings.minimum);
+        let start = start.unwrap_or(settings.initial).max(settings.minimum);
         if listener.fixed {
-            return Pace::Fixed(settings.initial.quantise());
+            return Pace::Fixed(start.quantise());
         }
         let network =
             self.hub.jobs.borrow().newest().map_or(Difficulty::MAX, |entry| entry.job.network_difficulty);
-        Pace::Vardiff(Vardiff::new(&settings, network, now))
+        Pace::Vardiff(Vardiff::new(settings, start, network, now))
     }
 
     /// Sends the newest job, if it is newer than what was sent last.
