@@ -25,12 +25,9 @@ use super::ticket::Verdicts;
 
 /// Who takes verdicts at a desk; called on the desk's own thread only.
 pub trait Receiver {
-    /// Takes verdicts, or gives them back when this comes in the middle of the receiver's own turn: then they wait at
-    /// the desk.
-    ///
-    /// # Errors
-    /// The verdicts.
-    fn receive(&self, verdicts: Verdicts) -> Result<(), Verdicts>;
+    /// Takes verdicts and says so, or leaves them when this comes in the middle of the receiver's own turn: then they
+    /// wait at the desk.
+    fn receive(&self, verdicts: &mut Verdicts) -> bool;
 
     /// It panicked while it took verdicts: what it knows can't be trusted, and it must end.
     fn broken(&self);
@@ -139,7 +136,7 @@ struct Tray {
 
 impl Desk {
     /// Tells the receiver now, or leaves it for him.
-    pub(super) fn tell(&self, verdicts: Verdicts) {
+    pub(super) fn tell(&self, mut verdicts: Verdicts) {
         let Address { counter: home, place, life } = self.address;
         let found = COUNTER.try_with(|counter| {
             (counter.number == home).then(|| {
@@ -149,11 +146,13 @@ impl Desk {
             })
         });
         match found {
-            Ok(Some(Some(receiver))) => match catch_unwind(AssertUnwindSafe(|| receiver.receive(verdicts))) {
-                Ok(Ok(())) => {}
-                Ok(Err(verdicts)) => self.leave(verdicts),
-                Err(_) => receiver.broken(),
-            },
+            Ok(Some(Some(receiver))) => {
+                match catch_unwind(AssertUnwindSafe(|| receiver.receive(&mut verdicts))) {
+                    Ok(true) => {}
+                    Ok(false) => self.leave(verdicts),
+                    Err(_) => receiver.broken(),
+                }
+            }
             Ok(Some(None)) => {}
             // Another thread, or this one is ending.
             Ok(None) | Err(_) => self.leave(verdicts),
@@ -209,13 +208,13 @@ mod tests {
     }
 
     impl Receiver for Session {
-        fn receive(&self, verdicts: Verdicts) -> Result<(), Verdicts> {
+        fn receive(&self, verdicts: &mut Verdicts) -> bool {
             if self.busy.get() {
-                return Err(verdicts);
+                return false;
             }
             assert!(!self.panics.get(), "as it was told to");
-            self.told.borrow_mut().extend(verdicts.0.iter().map(|known| (known.token, known.verdict)));
-            Ok(())
+            self.told.borrow_mut().extend(verdicts.0.drain(..).map(|known| (known.token, known.verdict)));
+            true
         }
 
         fn broken(&self) {

@@ -175,16 +175,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Place<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Receiver for Place<S> {
-    fn receive(&self, verdicts: Verdicts) -> Result<(), Verdicts> {
-        let mut verdicts = Some(verdicts);
-        let spoke = self.speak(|connection, now, out| {
+    fn receive(&self, verdicts: &mut Verdicts) -> bool {
+        self.speak(|connection, now, out| {
             let caught_up = connection.outbound.is_empty();
-            connection.session.verdicts(verdicts.take().unwrap_or_default(), now, caught_up, out)
-        });
-        match verdicts {
-            Some(verdicts) if !spoke => Err(verdicts),
-            _ => Ok(()),
-        }
+            connection.session.verdicts(verdicts, now, caught_up, out)
+        })
     }
 
     fn broken(&self) {
@@ -220,9 +215,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         // A reader that is behind gets the newest job once it has caught up.
         let mut end = self.session.attend(now, self.outbound.is_empty(), out);
         if end.is_none()
-            && let Some(verdicts) = self.session.verdicts_left()
+            && let Some(mut verdicts) = self.session.verdicts_left()
         {
-            end = self.session.verdicts(verdicts, now, self.outbound.is_empty(), out);
+            end = self.session.verdicts(&mut verdicts, now, self.outbound.is_empty(), out);
         }
         if end.is_none() && self.stalled {
             let waiting = std::mem::take(&mut self.inbound);

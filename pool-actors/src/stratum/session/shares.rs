@@ -197,14 +197,14 @@ impl Session {
     /// Answers the shares that were judged.
     pub fn verdicts(
         &mut self,
-        verdicts: Verdicts,
+        verdicts: &mut Verdicts,
         now: TimeMs,
         caught_up: bool,
         out: &mut Vec<u8>,
     ) -> Option<End> {
         let mut retarget = false;
         let mut end = None;
-        for Resolved { token, verdict } in verdicts.0 {
+        for Resolved { token, verdict } in verdicts.0.drain(..) {
             let Some(mut pending) = self.pending.take(token) else { continue };
             match verdict {
                 Verdict::Accepted => {
