@@ -3,4 +3,5 @@
 pub mod kaspad;
 pub mod pool;
 pub mod postgres;
+pub mod proxy;
 pub mod solve;

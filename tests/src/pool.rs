@@ -305,6 +305,16 @@ impl PoolProcess {
         (status, answer.json().await.unwrap_or_else(|error| panic!("{url}: {error}")))
     }
 
+    /// Text of a route that answers with none but text.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub async fn text(&self, path: &str) -> String {
+        let url = format!("http://{}{path}", self.http);
+        let answer = self.client.get(&url).send().await.unwrap_or_else(|error| panic!("{url}: {error}"));
+        answer.text().await.unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+
     /// As [`Self::get`], with the admin token.
     ///
     /// # Panics

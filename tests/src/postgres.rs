@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     os::unix::{fs::chown, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -163,6 +163,46 @@ impl Postgres {
         format!("postgres://{OWNER}@{}:{}/{OWNER}", self.address, self.port)
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((self.address, self.port))
+    }
+
+    /// As [`Self::url`], reached by another way.
+    #[must_use]
+    pub fn url_at(&self, address: SocketAddr) -> String {
+        format!("postgres://{OWNER}@{address}/{OWNER}")
+    }
+
+    /// An address that names another server beside this one.
+    #[must_use]
+    pub fn url_with(&self, other: &Self) -> String {
+        format!("postgres://{OWNER}@{},{}/{OWNER}", self.address(), other.address())
+    }
+
+    /// Lets the pool's tables be made on a file system of this size, which root alone may mount.
+    ///
+    /// # Panics
+    /// When it can't be mounted.
+    #[must_use]
+    pub fn small_tablespace(&self, size: &str) -> SmallDisk {
+        let disk = SmallDisk::mount(&self.folder.path().join("small"), size);
+        let place = disk.0.join("space");
+        fs::create_dir(&place).expect("a folder");
+        own(&place);
+        for statement in [
+            format!("CREATE TABLESPACE small LOCATION '{}'", place.display()),
+            format!("GRANT CREATE ON TABLESPACE small TO {OWNER}"),
+            format!("ALTER DATABASE {OWNER} SET default_tablespace = small"),
+        ] {
+            let mut psql = command("psql");
+            psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &self.admin_url(), "-c", &statement]);
+            run(psql);
+        }
+        disk
+    }
+
     /// As [`Self::url`], as superuser.
     #[must_use]
     pub fn admin_url(&self) -> String {
@@ -290,6 +330,47 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// A small file system in memory; unmounted when this is dropped.
+pub struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(place: &Path, size: &str) -> Self {
+        fs::create_dir(place).expect("a folder");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size},mode=755"), "tmpfs"]).arg(place);
+        run(mount);
+        own(place);
+        Self(place.to_owned())
+    }
+
+    /// Leaves not a byte.
+    ///
+    /// # Panics
+    /// When the file can't be made.
+    pub fn fill(&self) {
+        use std::io::Write as _;
+        let mut file = fs::File::create(self.0.join("filler")).expect("a file");
+        for size in [65_536, 4_096] {
+            while file.write_all(&vec![1; size]).is_ok() {}
+        }
+    }
+
+    /// Gives back what [`Self::fill`] took.
+    ///
+    /// # Panics
+    /// When it was not filled.
+    pub fn clear(&self) {
+        fs::remove_file(self.0.join("filler")).expect("the filler");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: the server may still have files open.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }
 

@@ -6,6 +6,8 @@ mod actors;
 mod audit;
 #[path = "pool/cli.rs"]
 mod cli;
+#[path = "pool/database_faults.rs"]
+mod database_faults;
 #[path = "pool/disk.rs"]
 mod disk;
 #[path = "pool/faults.rs"]

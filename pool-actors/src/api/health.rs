@@ -6,7 +6,10 @@ use actix_web::{HttpResponse, web};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
 
-use super::{Api, wire::rfc3339};
+use super::{
+    Api,
+    wire::{rfc3339, time_or_null},
+};
 
 /// Upper bounds of histograms in seconds: from a hash (microseconds) to a node call that timed out.
 const BUCKETS_S: &[f64] = &[
@@ -90,7 +93,7 @@ pub(super) async fn ready(api: web::Data<Api>) -> HttpResponse {
     let status = if reasons.is_empty() { "ready" } else { "not_ready" };
     let mut response =
         if reasons.is_empty() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
-    response.json(json!({ "status": status, "reasons": reasons, "at": rfc3339(api.clock.now()) }))
+    response.json(json!({ "status": status, "reasons": reasons, "figures_at": time_or_null(ledger.at), "at": rfc3339(api.clock.now()) }))
 }
 
 /// Prometheus text format 0.0.4.

@@ -606,7 +606,11 @@ async fn ready_says_everything_that_is_missing() {
     assert_eq!(codes, ["NODE_NOT_READY", "STORE_UNAVAILABLE", "JOURNAL_TROUBLE"]);
     assert_eq!(body["reasons"][0]["message"], "syncing");
     assert_eq!(rig.get("/health/live").await["status"], "live");
-    assert_eq!(rig.get("/api/stats").await["network"]["reason"], "syncing");
+    let stats = rig.get("/api/stats").await;
+    assert_eq!((&stats["network"]["reason"], &stats["stale"]), (&json!("syncing"), &json!(true)));
+    assert!(
+        stats["stale_reason"].as_str().unwrap().contains("journal") && !stats.to_string().contains("locked")
+    );
 }
 
 #[actix_rt::test]

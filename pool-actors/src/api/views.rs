@@ -25,6 +25,9 @@ use crate::{
     ports::store::{AccountRow, BlockRow, BlockStep, Totals},
 };
 
+/// What stale figures mean. Which database and why is for the log.
+pub(super) const STALE: &str = "the database does not answer: blocks and ledger are the last figures that it gave, at ledger.at; shares are accepted and kept in the journal meanwhile";
+
 /// `/api/stats`, and `stats` of the live feed.
 pub(super) fn stats(api: &Api, pool: &PoolSnapshot) -> Value {
     let node = api.node.load();
@@ -56,6 +59,8 @@ pub(super) fn stats(api: &Api, pool: &PoolSnapshot) -> Value {
         },
         "blocks": blocks_by_stage(&ledger.totals),
         "ledger": money(&ledger),
+        "stale": ledger.store_error.is_some(),
+        "stale_reason": ledger.store_error.as_ref().map(|_| STALE),
         "at": rfc3339(pool.at),
     })
 }

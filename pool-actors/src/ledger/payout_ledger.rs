@@ -201,6 +201,14 @@ impl PayoutLedger {
         }
     }
 
+    /// The database has gone back: begins again from where it stands. The journal has what it lacks.
+    fn rewind(&mut self, error: &StoreError, context: &mut Context<Self>) {
+        tracing::error!("{error}; what it lacks is read from the journal again");
+        self.book = None;
+        self.feed = (self.parts.feed)();
+        self.load(context);
+    }
+
     /// Takes in what the journal has, and comes back for more if there is.
     fn read(&mut self, context: &mut Context<Self>) {
         self.reading = false;
@@ -293,6 +301,7 @@ impl PayoutLedger {
             actor.cut_due = begun + (begun.elapsed() * CUT_FACTOR).clamp(CUT_MIN, CUT_MAX);
             match done {
                 Ok(position) => actor.committed(&commit, position, needed_after, context),
+                Err(error @ StoreError::Rewound { .. }) => actor.rewind(&error, context),
                 Err(error) => actor.stop("STORE_UNUSABLE", &error),
             }
         }));
@@ -419,6 +428,7 @@ where
     F: Future<Output = Result<T, StoreError>>,
 {
     let mut pause = RETRY_FIRST;
+    let mut away_since = None;
     loop {
         match ask().await {
             Err(StoreError::Unavailable { what }) => {
@@ -427,10 +437,16 @@ where
                 away.store_error = Some(what);
                 summary.set(away);
                 metrics::gauge!(DB_UP).set(0.0);
+                away_since.get_or_insert_with(tokio::time::Instant::now);
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(RETRY_MAX);
             }
-            answer => return answer,
+            answer => {
+                if let Some(since) = away_since {
+                    tracing::info!("the store is back after {} ms", since.elapsed().as_millis());
+                }
+                return answer;
+            }
         }
     }
 }

@@ -37,6 +37,19 @@ pub enum StoreError {
         /// Commits made according to the database.
         found: u64,
     },
+    /// The database stands before what this ledger has committed. The journal still has what it lacks: load the state again
+    /// and go on from there.
+    #[error(
+        "store: node {node} is at commit {found}, this process has made {expected}: the database has gone back (a replica that lacked the newest commits took over, or a backup was restored)"
+    )]
+    Rewound {
+        /// Node name.
+        node: String,
+        /// Commits made according to this ledger.
+        expected: u64,
+        /// Commits made according to the database.
+        found: u64,
+    },
     /// Another process is the node's writer.
     #[error("store: another pool process {what} as {node}; stop it, or give this pool its own pool.node_id")]
     InUse {

@@ -124,7 +124,8 @@ impl Writer {
             lock(session, node, former).await?;
             let taken = session.query(sql::WRITER_TAKE, &[&node]).await?;
             let token: i64 = column(taken.first().ok_or_else(|| corrupt("no fencing token"))?, 0)?;
-            if former.is_some_and(|former| token != former + 1) {
+            // A lower one: the database has gone back, which the next commit finds out.
+            if former.is_some_and(|former| token > former + 1) {
                 return Err(in_use(node, "has written to it meanwhile"));
             }
             tracing::info!(node, token, database = %self.gate.settings, "this process feeds the database");
@@ -158,10 +159,13 @@ impl Writer {
             return Ok(after);
         }
         if !is_at(commit.expected)? || commit.seq < commit.expected.seq {
-            return Err(StoreError::Conflict {
-                node: commit.node.clone(),
-                expected: commit.expected.commits,
-                found: commits.unsigned_abs(),
+            let (node, expected, found) =
+                (commit.node.clone(), commit.expected.commits, commits.unsigned_abs());
+            // Nobody else wrote, since the lock and the newest token are ours.
+            return Err(if found < expected {
+                StoreError::Rewound { node, expected, found }
+            } else {
+                StoreError::Conflict { node, expected, found }
             });
         }
         step.run(sql::POSITION_ADVANCE, &[&commit.node, &signed(commit.seq.0)?]).await?;
