@@ -124,21 +124,26 @@ impl State {
     }
 }
 
+async fn until(blocked: &mut watch::Receiver<bool>, wanted: bool) {
+    // The sender lives as long as the connections.
+    let _ = blocked.wait_for(|now| *now == wanted).await;
+}
+
 async fn carry(mut client: TcpStream, state: &State) -> std::io::Result<()> {
     let mut blocked = state.blocked.subscribe();
-    let _ = blocked.wait_for(|blocked| !blocked).await;
+    until(&mut blocked, false).await;
     let mut server = TcpStream::connect(state.target).await?;
     let (mut up, mut down) = (vec![0; 65_536], vec![0; 65_536]);
     let mut begins = state.blocked.subscribe();
     loop {
-        let _ = blocked.wait_for(|blocked| !blocked).await;
+        until(&mut blocked, false).await;
         tokio::select! {
             read = client.read(&mut up) => {
                 let bytes = &up[..read?];
                 if bytes.is_empty() {
                     return Ok(());
                 }
-                let _ = blocked.wait_for(|blocked| !blocked).await;
+                until(&mut blocked, false).await;
                 if let Some(at) = state.is_due(Cut::InCopy, bytes, COPY) {
                     server.write_all(&bytes[..bytes.len().min(at + COPY_PART)]).await?;
                     server.flush().await?;
@@ -159,10 +164,10 @@ async fn carry(mut client: TcpStream, state: &State) -> std::io::Result<()> {
                 if bytes.is_empty() {
                     return Ok(());
                 }
-                let _ = blocked.wait_for(|blocked| !blocked).await;
+                until(&mut blocked, false).await;
                 client.write_all(bytes).await?;
             }
-            _ = begins.wait_for(|blocked| *blocked) => {}
+            () = until(&mut begins, true) => {}
         }
     }
 }

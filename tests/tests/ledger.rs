@@ -34,7 +34,7 @@ use pool_actors::{
         node::{AssembledBlock, BlockObservation, Color, SubmitVerdict},
         store::{
             AccountRow, BlockQuery, BlockRow, BlockStep, Finding, LedgerCommit, LedgerState, Position,
-            SharedStore, Split, StoreError, StorePort, Totals,
+            ShareHour, SharedStore, Split, StoreError, StorePort, Totals,
         },
     },
     runtime::{
@@ -383,6 +383,15 @@ impl StorePort for Unreliable {
 
     async fn account(&self, account: Account) -> Result<Option<AccountRow>, StoreError> {
         self.inner.account(account).await
+    }
+
+    async fn share_hours(
+        &self,
+        account: Account,
+        from: TimeMs,
+        to: TimeMs,
+    ) -> Result<Vec<ShareHour>, StoreError> {
+        self.inner.share_hours(account, from, to).await
     }
 
     async fn blocks(&self, query: BlockQuery) -> Result<Vec<BlockRow>, StoreError> {

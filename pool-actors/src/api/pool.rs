@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 use pool_domain::{
     ids::{Account, BlockHash},
     maturity::{BlockStatus, Color},
+    units::TimeMs,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::{
     messages::{block::BlockView, live::MinerStats},
-    ports::store::{AccountRow, Balance, BlockQuery, BlockRow},
+    ports::store::{AccountRow, Balance, BlockQuery, BlockRow, HISTORY_DAYS, HOUR_MS},
 };
 
 /// Items of a page without `limit`.
@@ -129,6 +130,39 @@ pub(super) async fn miner(api: web::Data<Api>, path: web::Path<String>) -> Resul
             .with(json!({ "account": account }))
     })?;
     Ok(HttpResponse::Ok().json(views::account(&row, live.as_ref())))
+}
+
+/// `?hours=`: how far back, a day without it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HashrateQuery {
+    hours: Option<u64>,
+}
+
+/// Hours of a history without `hours`.
+const HISTORY: u64 = 24;
+
+/// An account's hash rate by the hour, from credited work; hours without a share are not listed.
+pub(super) async fn hashrate(
+    api: web::Data<Api>,
+    path: web::Path<String>,
+    query: web::Query<HashrateQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let account = account_named(&path, "account")?;
+    let most = HISTORY_DAYS * 24;
+    let hours = match query.hours.unwrap_or(HISTORY) {
+        hours if (1..=most).contains(&hours) => hours,
+        hours => {
+            return Err(ApiError::bad_request(format!("hours is {hours}, it must be 1 to {most}"))
+                .with(json!({ "parameter": "hours" })));
+        }
+    };
+    let now = api.clock.now();
+    // The hour that has begun, and those before it.
+    let from = TimeMs((now.0 / HOUR_MS + 1).saturating_sub(hours) * HOUR_MS);
+    let found = api.store.share_hours(account.clone(), from, TimeMs(now.0 + 1)).await?;
+    let items: Vec<Value> = found.iter().map(|hour| views::share_hour(hour, now)).collect();
+    Ok(HttpResponse::Ok().json(json!({ "account": account, "interval_s": HOUR_MS / 1_000, "items": items })))
 }
 
 pub(super) async fn blocks(

@@ -143,6 +143,7 @@ pub(super) fn configure(routes: &mut web::ServiceConfig) {
         .service(web::resource("/docs/errors/{code}").route(web::get().to(errors::docs)))
         .service(web::resource("/api/stats").route(web::get().to(pool::stats)))
         .service(web::resource("/api/miners").route(web::get().to(pool::miners)))
+        .service(web::resource("/api/miners/{account}/hashrate").route(web::get().to(pool::hashrate)))
         .service(web::resource("/api/miners/{account}").route(web::get().to(pool::miner)))
         .service(web::resource("/api/miners/{account}/earnings").route(web::get().to(books::earnings)))
         .service(web::resource("/api/blocks").route(web::get().to(pool::blocks)))

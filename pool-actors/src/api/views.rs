@@ -22,7 +22,7 @@ use crate::{
         stats::ShareCounts,
         trouble::Trouble,
     },
-    ports::store::{AccountRow, BlockRow, BlockStep, Totals},
+    ports::store::{AccountRow, BlockRow, BlockStep, HOUR_MS, ShareHour, Totals},
 };
 
 /// What stale figures mean. Which database and why is for the log.
@@ -118,6 +118,18 @@ pub(super) fn miner(live: &MinerStats) -> Value {
         "connected_since": live.connected_since.map(rfc3339),
         "difficulty": fastest.map(|worker| worker.difficulty),
         "last_share_at": time_or_null(live.last_share_at),
+    })
+}
+
+/// An hour of an account's history; the one that is under way by the part that has passed.
+pub(super) fn share_hour(hour: &ShareHour, now: TimeMs) -> Value {
+    let seconds = (now.0.saturating_sub(hour.at.0)).clamp(1_000, HOUR_MS) / 1_000;
+    json!({
+        "at": rfc3339(hour.at),
+        "algorithm": hour.algorithm,
+        "hashrate": number(hour.work.0 / u128::from(seconds)),
+        "accepted": hour.accepted,
+        "work": hour.work,
     })
 }
 

@@ -339,6 +339,24 @@ impl Totals {
     }
 }
 
+/// Days for which shares by the hour are kept.
+pub const HISTORY_DAYS: u64 = 90;
+/// An hour, milliseconds.
+pub const HOUR_MS: u64 = 3_600_000;
+
+/// Credited shares of an account in an hour (UTC), by the time at which the newest of each batch was received.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShareHour {
+    /// When it began.
+    pub at: TimeMs,
+    /// Proof-of-work function.
+    pub algorithm: AlgorithmName,
+    /// Accepted shares.
+    pub accepted: u64,
+    /// Their work.
+    pub work: Work,
+}
+
 /// A check of `sql/checks` that found something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -390,6 +408,17 @@ pub trait StorePort: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`].
     async fn account(&self, account: Account) -> Result<Option<AccountRow>, StoreError>;
+
+    /// Shares of an account by the hour, for hours that begin in `[from, to)`, in order; the last [`HISTORY_DAYS`] are kept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn share_hours(
+        &self,
+        account: Account,
+        from: TimeMs,
+        to: TimeMs,
+    ) -> Result<Vec<ShareHour>, StoreError>;
 
     /// Blocks, newest first.
     ///

@@ -72,6 +72,14 @@ async fn blocks_are_paid_and_every_share_is_credited_once() {
     let accepted = swarm.stats().accepted;
     swarm.accepted(accepted + 20).await;
     swarm.end();
+    let miner = swarm.miners()[0].user.split('.').next().unwrap().to_owned();
+    let history = pool
+        .until(&format!("/api/miners/{miner}/hashrate?hours=2"), |status, body| {
+            status == 200 && body["items"].as_array().is_some_and(|items| !items.is_empty())
+        })
+        .await;
+    assert!(history["items"][0]["hashrate"].as_u64() > Some(0), "{history:#}");
+    assert_eq!(pool.get(&format!("/api/miners/{miner}/hashrate?hours=0")).await.0, 400);
 
     assert_credited(&mut pool, &swarm).await;
     let sums = server.sql("SELECT sum(amount) FROM ledger_entries").unwrap();

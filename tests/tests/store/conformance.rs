@@ -5,8 +5,8 @@ use std::sync::Arc;
 use pool_actors::ports::{
     books::{BookItem, BooksPort, CreditQuery, CreditState},
     store::{
-        Anchor, BlockChange, BlockQuery, BlockRow, BlockStep, LedgerCommit, Position, Posting, ShareDelta,
-        SharedStore, Split, StoreError, StorePort, WindowMark,
+        Anchor, BlockChange, BlockQuery, BlockRow, BlockStep, HISTORY_DAYS, HOUR_MS, LedgerCommit, Position,
+        Posting, ShareDelta, SharedStore, Split, StoreError, StorePort, WindowMark,
     },
 };
 use pool_domain::{
@@ -401,4 +401,51 @@ async fn walk(store: &impl BooksPort) -> Vec<BookItem> {
         .unwrap();
     let items = items.lock().unwrap();
     items.clone()
+}
+
+/// Shares by the hour: each batch in the hour of its newest share, over all workers of an account, and no further back than
+/// is kept.
+pub(crate) async fn hours_add_up_and_old_ones_are_forgotten(store: SharedStore) {
+    let first = 20_000 * 24;
+    let delta = |rig: &str, hour: u64, accepted: u64, work: u128| ShareDelta {
+        account: account("alice"),
+        worker: WorkerName::new(rig).unwrap(),
+        algorithm: AlgorithmName::new("blake2s").unwrap(),
+        accepted,
+        work: Work(work),
+        last_share_at: TimeMs(hour * HOUR_MS + 1_234),
+    };
+    let big = u128::MAX / 8;
+    let mut next = commit(Position::default(), 1);
+    next.shares = vec![
+        delta("a", first, 1, big),
+        delta("a", first, 2, big),
+        delta("b", first, 3, big),
+        delta("b", first + 1, 4, 7),
+        ShareDelta { account: account("bob"), ..delta("b", first, 9, 9) },
+    ];
+    let after = store.commit(Arc::new(next)).await.unwrap();
+    let mut next = commit(after, 2);
+    next.shares = vec![delta("a", first + 1, 5, 1), delta("a", first + 30, 6, 2)];
+    let after = store.commit(Arc::new(next)).await.unwrap();
+    let between = async |from: u64, to: u64| {
+        let hours = store.share_hours(account("alice"), TimeMs(from), TimeMs(to)).await.unwrap();
+        hours.iter().map(|hour| (hour.at.0 / HOUR_MS - first, hour.accepted, hour.work.0)).collect::<Vec<_>>()
+    };
+    let all = [(0, 6, 3 * big), (1, 9, 8), (30, 6, 2)];
+    assert_eq!(between(0, u64::from(u32::MAX) * 1_000).await, all);
+    // Both ends: an hour belongs to the span in which it begins.
+    let begins = first * HOUR_MS;
+    assert_eq!(between(begins, begins + HOUR_MS).await, all[..1]);
+    assert_eq!(between(begins + 1, begins + HOUR_MS + 1).await, all[1..2]);
+    assert_eq!(store.share_hours(account("nobody"), TimeMs(0), TimeMs(begins * 2)).await.unwrap(), []);
+    // So much later, the first day is forgotten and the second one just kept.
+    let mut next = commit(after, 3);
+    next.shares = vec![delta("a", first + (HISTORY_DAYS + 1) * 24, 7, 3)];
+    store.commit(Arc::new(next)).await.unwrap();
+    let kept = between(0, begins * 2).await;
+    assert_eq!(kept, [(30, 6, 2), ((HISTORY_DAYS + 1) * 24, 7, 3)]);
+    // What is credited is not forgotten.
+    let alice = store.account(account("alice")).await.unwrap().unwrap();
+    assert_eq!(alice.workers.iter().map(|worker| worker.accepted).sum::<u64>(), 28);
 }

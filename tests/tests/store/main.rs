@@ -73,6 +73,7 @@ conforms! {
     a_second_writer_and_a_second_posting_are_refused,
     books_say_what_was_committed,
     blocks_change_while_their_history_stays,
+    hours_add_up_and_old_ones_are_forgotten,
     nodes_have_places_of_their_own,
     sums_are_exact,
     thousands_of_workers_in_one_commit,

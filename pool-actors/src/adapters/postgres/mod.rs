@@ -21,7 +21,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 pub use deployments::PostgresDeployments;
-use pool_domain::ids::{Account, BlockHash};
+use pool_domain::{
+    ids::{Account, BlockHash},
+    units::TimeMs,
+};
 pub use settings::PostgresSettings;
 use tokio::{
     runtime::{Builder, Handle, Runtime},
@@ -39,8 +42,8 @@ use super::{Migration, StoreThread};
 use crate::ports::{
     clock::SharedClock,
     store::{
-        AccountRow, BlockQuery, BlockRow, BlockStep, Finding, LedgerCommit, LedgerState, Position, Split,
-        StoreError, StorePort, Totals,
+        AccountRow, BlockQuery, BlockRow, BlockStep, Finding, LedgerCommit, LedgerState, Position, ShareHour,
+        Split, StoreError, StorePort, Totals,
     },
 };
 
@@ -272,6 +275,15 @@ impl StorePort for PostgresStore {
 
     async fn account(&self, account: Account) -> Result<Option<AccountRow>, StoreError> {
         self.read(read::OneAccount(account)).await
+    }
+
+    async fn share_hours(
+        &self,
+        account: Account,
+        from: TimeMs,
+        to: TimeMs,
+    ) -> Result<Vec<ShareHour>, StoreError> {
+        self.read(read::ShareHours { account, from, to }).await
     }
 
     async fn blocks(&self, query: BlockQuery) -> Result<Vec<BlockRow>, StoreError> {

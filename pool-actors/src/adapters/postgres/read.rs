@@ -17,8 +17,8 @@ use super::{
     statements as sql,
 };
 use crate::ports::store::{
-    AccountRow, Anchor, Balance, BlockQuery, BlockRow, BlockStep, Finding, LedgerState, Position, Split,
-    StoreError, Totals, WindowMark, WorkerShares,
+    AccountRow, Anchor, Balance, BlockQuery, BlockRow, BlockStep, Finding, LedgerState, Position, ShareHour,
+    Split, StoreError, Totals, WindowMark, WorkerShares,
 };
 
 /// Something that is asked over one connection.
@@ -243,6 +243,32 @@ impl Question for OneAccount {
     async fn ask(&self, session: &Session) -> Result<Self::Answer, StoreError> {
         let found = session.query(sql::ACCOUNT_IDS, &[&[self.0.as_str()].as_slice()]).await?;
         Ok(account_rows(session, named(&found)?).await?.into_iter().next())
+    }
+}
+
+/// Shares of an account by the hour.
+pub(super) struct ShareHours {
+    pub(super) account: Account,
+    pub(super) from: TimeMs,
+    pub(super) to: TimeMs,
+}
+
+impl Question for ShareHours {
+    type Answer = Vec<ShareHour>;
+
+    async fn ask(&self, session: &Session) -> Result<Self::Answer, StoreError> {
+        let account = self.account.as_str();
+        let found =
+            session.query(sql::SHARE_HOURS_OF, &[&account, &Stamp(self.from), &Stamp(self.to)]).await?;
+        let hours = found.iter().map(|row| {
+            Ok(ShareHour {
+                at: time(row, 0)?,
+                algorithm: algorithm(row, 1)?,
+                accepted: count(row, 2)?,
+                work: work(row, 3)?,
+            })
+        });
+        hours.collect()
     }
 }
 

@@ -74,6 +74,7 @@ statements! {
     DEPLOYMENTS_PAGE = "deployments_page",
     POSITION_GET = "position_get",
     POSITION_NODES = "position_nodes",
+    SHARE_HOURS_OF = "share_hours_of",
     SPLITS_GET = "splits_get",
     WINDOWS_ALL = "windows_all",
 }
@@ -95,6 +96,8 @@ statements! {
     PARENTS_REMOVE = "parents_remove",
     POSITION_ADVANCE = "position_advance",
     POSITION_LOCK = "position_lock",
+    SHARE_HOURS_DAY = "share_hours_day",
+    SHARE_HOURS_MERGE = "share_hours_merge",
     SHARES_COPY = "shares_copy",
     SHARES_MERGE = "shares_merge",
     SPLITS_COPY = "splits_copy",
@@ -112,6 +115,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "ledger", text!("migrations", "0001_ledger")),
     (2, "deployments", text!("migrations", "0002_deployments")),
     (3, "proofs", text!("migrations", "0003_proofs")),
+    (4, "share_hours", text!("migrations", "0004_share_hours")),
 ];
 
 /// Audits that return no rows when all is well.

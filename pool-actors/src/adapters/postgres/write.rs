@@ -21,7 +21,9 @@ use super::{
     session::{Gate, Parameters, Purpose, Session, Statements, failure},
     statements::{self as sql, Sql},
 };
-use crate::ports::store::{LedgerCommit, LedgerState, Position, ShareDelta, StoreError};
+use crate::ports::store::{
+    HISTORY_DAYS, HOUR_MS, LedgerCommit, LedgerState, Position, ShareDelta, StoreError,
+};
 
 /// Keys remembered; past it they are looked up again.
 const KEYS_KEPT: usize = 1_000_000;
@@ -48,6 +50,8 @@ type BlockNumbers = HashMap<BlockHash, i64>;
 struct Keys {
     accounts: HashMap<Account, i64>,
     workers: HashMap<(i64, WorkerName), i64>,
+    /// Days, since 1970, whose partition exists.
+    days: BTreeSet<u64>,
 }
 
 impl Writer {
@@ -283,7 +287,7 @@ impl Step<'_> {
         self.keys.workers.get(&name).copied().ok_or_else(|| corrupt("a worker has no key"))
     }
 
-    async fn add_shares(&self, shares: &[ShareDelta]) -> Result<(), StoreError> {
+    async fn add_shares(&mut self, shares: &[ShareDelta]) -> Result<(), StoreError> {
         if shares.is_empty() {
             return Ok(());
         }
@@ -300,7 +304,17 @@ impl Step<'_> {
             .await?;
         }
         copy.finish().await?;
-        self.run(sql::SHARES_MERGE, &[]).await
+        self.run(sql::SHARES_MERGE, &[]).await?;
+        let days: BTreeSet<u64> = shares.iter().map(|delta| delta.last_share_at.0 / HOUR_MS / 24).collect();
+        for day in days {
+            if !self.keys.days.contains(&day) {
+                let kept = i32::try_from(HISTORY_DAYS).unwrap_or(i32::MAX);
+                let number = i32::try_from(day).map_err(|_| corrupt("a day beyond all calendars"))?;
+                self.run(sql::SHARE_HOURS_DAY, &[&number, &kept]).await?;
+                self.keys.days.insert(day);
+            }
+        }
+        self.run(sql::SHARE_HOURS_MERGE, &[]).await
     }
 
     async fn windows_and_anchors(&self, commit: &LedgerCommit) -> Result<(), StoreError> {

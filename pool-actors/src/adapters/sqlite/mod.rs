@@ -27,8 +27,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Migration, StoreThread};
 use crate::ports::store::{
-    AccountRow, BlockQuery, BlockRow, BlockStep, Finding, LedgerCommit, LedgerState, Position, Split,
-    StoreError, StorePort, Totals,
+    AccountRow, BlockQuery, BlockRow, BlockStep, Finding, LedgerCommit, LedgerState, Position, ShareHour,
+    Split, StoreError, StorePort, Totals,
 };
 
 /// Calls that may wait for a thread. The API's are refused beyond this; the ledger's wait for a place.
@@ -180,6 +180,15 @@ impl StorePort for SqliteStore {
 
     async fn account(&self, account: Account) -> Result<Option<AccountRow>, StoreError> {
         self.read(move |db| read::account(db, &account)).await
+    }
+
+    async fn share_hours(
+        &self,
+        account: Account,
+        from: TimeMs,
+        to: TimeMs,
+    ) -> Result<Vec<ShareHour>, StoreError> {
+        self.read(move |db| read::share_hours(db, &account, from, to)).await
     }
 
     async fn blocks(&self, query: BlockQuery) -> Result<Vec<BlockRow>, StoreError> {

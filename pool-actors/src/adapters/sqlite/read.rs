@@ -12,8 +12,8 @@ use rusqlite::{Connection, OptionalExtension, Row, Statement, named_params, para
 
 use super::{super::weights, limbs::Limbs, statements as sql, unavailable};
 use crate::ports::store::{
-    AccountRow, Anchor, Balance, BlockQuery, BlockRow, BlockStep, Finding, LedgerState, Position, Split,
-    StoreError, Totals, WindowMark, WorkerShares,
+    AccountRow, Anchor, Balance, BlockQuery, BlockRow, BlockStep, Finding, HOUR_MS, LedgerState, Position,
+    ShareHour, Split, StoreError, Totals, WindowMark, WorkerShares,
 };
 
 pub(super) fn corrupt(what: impl Into<String>) -> StoreError {
@@ -239,6 +239,25 @@ pub(super) fn account(db: &Connection, account: &Account) -> Result<Option<Accou
         column::<i64>(row, 0)
     })?;
     id.first().map(|id| account_row(db, *id, account.clone())).transpose()
+}
+
+pub(super) fn share_hours(
+    db: &Connection,
+    account: &Account,
+    from: TimeMs,
+    to: TimeMs,
+) -> Result<Vec<ShareHour>, StoreError> {
+    // Hours that begin in the span: the first one at or after each end.
+    let hour = |at: TimeMs| signed(at.0.div_ceil(HOUR_MS));
+    let bounds = named_params! { ":address": account.as_str(), ":from": hour(from)?, ":to": hour(to)? };
+    rows(db, sql::SHARE_HOURS_OF, bounds, |row| {
+        Ok(ShareHour {
+            at: TimeMs(count(row, 0)? * HOUR_MS),
+            algorithm: text(row, 1, |name| AlgorithmName::new(name).ok())?,
+            accepted: count(row, 2)?,
+            work: work(row, 3)?,
+        })
+    })
 }
 
 fn account_row(db: &Connection, id: i64, account: Account) -> Result<AccountRow, StoreError> {

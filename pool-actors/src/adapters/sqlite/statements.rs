@@ -60,6 +60,9 @@ statements! {
     POSITION_CREATE = "position_create",
     POSITION_GET = "position_get",
     POSITION_NODES = "position_nodes",
+    SHARE_HOURS_ADD = "share_hours_add",
+    SHARE_HOURS_FORGET = "share_hours_forget",
+    SHARE_HOURS_OF = "share_hours_of",
     SHARES_ADD = "shares_add",
     TRANSACTION_NEXT_ID = "transaction_next_id",
     TRANSACTION_SEAL = "transaction_seal",
@@ -85,6 +88,11 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
         3,
         "proofs",
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/sqlite/migrations/0003_proofs.sql")),
+    ),
+    (
+        4,
+        "share_hours",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/sqlite/migrations/0004_share_hours.sql")),
     ),
 ];
 

@@ -17,7 +17,9 @@ use super::{
     read::{self, corrupt, signed},
     statements as sql, unavailable,
 };
-use crate::ports::store::{BlockChange, LedgerCommit, Position, Posting, ShareDelta, Split, StoreError};
+use crate::ports::store::{
+    BlockChange, HISTORY_DAYS, HOUR_MS, LedgerCommit, Position, Posting, ShareDelta, Split, StoreError,
+};
 
 /// Keys remembered; past it they are looked up again.
 const KEYS_KEPT: usize = 1_000_000;
@@ -37,6 +39,8 @@ struct Keys {
     accounts: HashMap<Account, AccountKeys>,
     /// Of accounts and workers.
     count: usize,
+    /// The newest day for which old hours were forgotten, since 1970.
+    day: u64,
 }
 
 struct AccountKeys {
@@ -197,6 +201,7 @@ impl Step<'_> {
         // In the table's own order, each of its pages is visited once.
         by_worker.sort_unstable_by_key(|(worker_id, _)| *worker_id);
         let mut add = self.tx.prepare_cached(sql::SHARES_ADD).map_err(unavailable)?;
+        let mut add_hour = self.tx.prepare_cached(sql::SHARE_HOURS_ADD).map_err(unavailable)?;
         for (worker_id, delta) in by_worker {
             let work = Limbs::from(delta.work);
             add.execute(params![
@@ -209,7 +214,33 @@ impl Step<'_> {
                 signed(delta.last_share_at.0)?,
             ])
             .map_err(unavailable)?;
+            let hour = signed(delta.last_share_at.0 / HOUR_MS)?;
+            let accepted = signed(delta.accepted)?;
+            add_hour
+                .execute(params![
+                    worker_id,
+                    delta.algorithm.as_str(),
+                    hour,
+                    accepted,
+                    work.hi,
+                    work.mid,
+                    work.lo
+                ])
+                .map_err(unavailable)?;
         }
+        self.forget_hours(deltas)
+    }
+
+    /// Once for each new day: hours beyond those that are kept go.
+    fn forget_hours(&mut self, deltas: &[ShareDelta]) -> Result<(), StoreError> {
+        let newest = deltas.iter().map(|delta| delta.last_share_at.0 / HOUR_MS).max().unwrap_or_default();
+        let day = newest / 24;
+        if day <= self.keys.day {
+            return Ok(());
+        }
+        let oldest = signed(day.saturating_sub(HISTORY_DAYS) * 24)?;
+        run(self.tx, sql::SHARE_HOURS_FORGET, named_params! { ":oldest": oldest })?;
+        self.keys.day = day;
         Ok(())
     }
 

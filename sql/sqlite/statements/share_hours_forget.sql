@@ -1,0 +1,1 @@
+DELETE FROM share_hours WHERE hour < :oldest
