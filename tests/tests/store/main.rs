@@ -2,6 +2,7 @@
 
 mod conformance;
 mod deployments;
+mod hours;
 mod migrations;
 mod postgres;
 
