@@ -39,6 +39,7 @@ class Fixture {
     this.empty = empty;
     this.down = false;
     this.imbalance = "0";
+    this.findings = [];
     this.listeners = new Set();
     this.told = new Map();
     /** How many feeds were ever opened. */
@@ -154,6 +155,7 @@ class Fixture {
         confirmed: "52361284417733",
         paid: "987654321012345678",
         imbalance: this.imbalance,
+        findings: this.findings,
       },
     };
   }
@@ -276,6 +278,7 @@ class Fixture {
       },
       imbalance: () => {
         this.imbalance = "-1";
+        this.findings = [{ check: "balances_match_entries", rows: 1 }];
       },
     };
     const act = actions[action] ?? this.algorithms.actions[action] ?? this.money.actions[action];

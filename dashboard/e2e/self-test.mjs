@@ -79,6 +79,7 @@ await scene("rubbish in the feed costs nothing but a notice", async ({ page, act
 await scene("a ledger that is off by one is the first thing seen", async ({ page, act, alert, shot }) => {
   await act("imbalance");
   await alert("imbalance");
+  await alert("audit");
   await accessible(page, "imbalance");
   await shot("imbalance");
 });

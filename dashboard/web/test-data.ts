@@ -35,7 +35,14 @@ export function makeStats(change: { pool?: object; network?: object; blocks?: ob
       red: 5,
       ...change.blocks,
     },
-    ledger: { pending: "1500000000", confirmed: "250000000", paid: "0", imbalance: "0", ...change.ledger },
+    ledger: {
+      pending: "1500000000",
+      confirmed: "250000000",
+      paid: "0",
+      imbalance: "0",
+      findings: [],
+      ...change.ledger,
+    },
   };
 }
 

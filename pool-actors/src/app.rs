@@ -5,6 +5,7 @@
 
 mod algorithms;
 pub mod audit;
+pub mod backup;
 pub mod books;
 mod chain;
 pub mod database;

@@ -209,6 +209,24 @@ impl Postgres {
         format!("postgres://postgres@{}:{}/{OWNER}", self.address, self.port)
     }
 
+    /// Makes an empty database beside the pool's, owned by the same role; its address.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub fn another(&self, name: &str) -> String {
+        let mut psql = command("psql");
+        let statement = format!("CREATE DATABASE {name} OWNER {OWNER}");
+        psql.args(["-X", "-q", "-d", &self.admin_url(), "-c", &statement]);
+        run(psql);
+        format!("postgres://{OWNER}@{}:{}/{name}", self.address, self.port)
+    }
+
+    /// Where one of PostgreSQL's own programs is.
+    #[must_use]
+    pub fn program(name: &str) -> PathBuf {
+        programs().join(name)
+    }
+
     /// Runs SQL as the pool's own role; its output.
     ///
     /// # Errors

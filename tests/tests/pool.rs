@@ -4,6 +4,8 @@
 mod actors;
 #[path = "pool/audit.rs"]
 mod audit;
+#[path = "pool/backup.rs"]
+mod backup;
 #[path = "pool/cli.rs"]
 mod cli;
 #[path = "pool/database_faults.rs"]

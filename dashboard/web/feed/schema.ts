@@ -72,7 +72,14 @@ export const stats = z.object({
     blue: count,
     red: count,
   }),
-  ledger: z.object({ pending: amount, confirmed: amount, paid: amount, imbalance: amount }),
+  ledger: z.object({
+    pending: amount,
+    confirmed: amount,
+    paid: amount,
+    imbalance: amount,
+    /** Audits of the database that found something. */
+    findings: z.array(z.object({ check: z.string(), rows: z.number() })).default([]),
+  }),
 });
 export type Stats = z.infer<typeof stats>;
 

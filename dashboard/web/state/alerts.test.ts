@@ -52,6 +52,14 @@ describe("alertsOf", () => {
     expect(found[0]?.text).toContain("−0.00000001");
   });
 
+  it("says what the audits of the database found", () => {
+    const findings = [{ check: "balances_match_entries", rows: 2 }];
+    const stats = makeStats({ ledger: { findings } });
+    const [alert] = alertsOf({ ...healthy, stats, node }, now);
+    expect(alert).toMatchObject({ id: "audit", severity: "critical", title: "LEDGER_AUDIT" });
+    expect(alert?.text).toContain("balances match entries (2)");
+  });
+
   it("counts what it could not read", () => {
     const problems = { count: 2, last: "x: odd", at: now };
     expect(alertsOf({ ...healthy, problems }, now)[0]?.text).toContain("2 parts");

@@ -19,7 +19,7 @@ const problemNewsMs = 60_000;
 
 /** What an operator must know before looking at any figure, worst first. `now` is the viewer's clock. */
 export function alertsOf(state: PoolState, now: number): Alert[] {
-  return [...imbalance(state), ...offline(state, now), ...notReady(state), ...unreadable(state, now)];
+  return [...imbalance(state), ...audits(state), ...offline(state, now), ...notReady(state), ...unreadable(state, now)];
 }
 
 function imbalance(state: PoolState): Alert[] {
@@ -33,6 +33,14 @@ function imbalance(state: PoolState): Alert[] {
       text: `The ledger is off by ${money(off, state.currency)} ${unitOf(state.currency)}. Stop payouts and run: dagpool ledger audit`,
     },
   ];
+}
+
+function audits(state: PoolState): Alert[] {
+  const found = state.stats?.ledger.findings ?? [];
+  if (found.length === 0) return [];
+  const names = found.map(({ check, rows }) => `${check.replaceAll("_", " ")} (${rows})`).join(", ");
+  const text = `The database's audits found something: ${names}. Stop payouts and run: dagpool ledger audit`;
+  return [{ id: "audit", severity: "critical", title: "LEDGER_AUDIT", text }];
 }
 
 function offline(state: PoolState, now: number): Alert[] {

@@ -36,6 +36,12 @@ pub(crate) enum Command {
     /// Money: statements, proofs, balances, exports, audits.
     #[command(subcommand)]
     Ledger(crate::ledger::Ledger),
+    /// Copies database and journal of a pool, running or not, to a folder, with checksums.
+    #[command(after_help = "Example: dagpool backup --config pool.toml --out /backup/2026-11-28")]
+    Backup(crate::backup::Backup),
+    /// Brings a backup to a new place, and audits it there.
+    #[command(after_help = "Example: dagpool restore /backup/2026-11-28 --data-dir /var/lib/dagpool-new")]
+    Restore(crate::backup::Restore),
     /// Algorithm packages: make, sign, check and measure them; stage and deploy them in a running pool.
     #[command(subcommand)]
     Algorithm(crate::algorithm::Algorithm),

@@ -3,6 +3,7 @@
 
 mod algorithm;
 mod args;
+mod backup;
 mod bench;
 mod check;
 mod demo;
@@ -42,6 +43,8 @@ fn main() -> ExitCode {
             Command::Sim(Sim::Node(node)) => sim::node(node).await,
             Command::Sim(Sim::Miners(miners)) => sim::miners(miners).await,
             Command::Bench(bench) => bench::bench(bench).await,
+            Command::Backup(args) => backup::backup(&args),
+            Command::Restore(args) => backup::restore(args).await,
             Command::Ledger(command) => ledger::ledger(command).await,
             Command::Algorithm(command) => algorithm::algorithm(&command).await,
         }

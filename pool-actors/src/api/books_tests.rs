@@ -15,7 +15,7 @@ use pool_domain::{
 };
 use serde_json::{Value, json};
 
-use super::tests::{NOW, Rig, account, block_row};
+use super::tests::{NOW, Rig, TOKEN, account, bearer, block_row};
 use crate::ports::store::{BlockChange, LedgerCommit, Position, Posting, Split};
 
 /// Block 9 with a reward of 1,000: alice worked 3, bob 1, the fee is 1%. Credited twice, since its reward was another one
@@ -145,4 +145,50 @@ async fn earnings_come_in_pages_and_as_files() {
     assert_eq!(lines.len(), 3);
     assert!(lines[0].starts_with("id,credited_at,block,"));
     assert!(lines[1].ends_with(",9,block,2,743,pending,,accepted,blue"), "{}", lines[1]);
+}
+
+#[actix_rt::test]
+async fn a_balance_is_corrected_once_and_never_below_zero_unless_said() {
+    let rig = Rig::new().await;
+    let decide = |reference: &str, amount: &str, more: Value| {
+        let mut body = json!({ "reference": reference, "account": "alice", "amount": amount, "author": "eve", "reason": "a mistake" });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        bearer(TestRequest::post().uri("/api/admin/ledger/adjustments").set_json(body), TOKEN)
+    };
+    let (status, made) = rig.ask(decide("ticket-1", "100", json!({}))).await;
+    assert_eq!(
+        (status, &made["id"], &made["amount"]),
+        (StatusCode::CREATED, &json!(1), &json!("100")),
+        "{made}"
+    );
+    assert_eq!((&made["author"], &made["at"]), (&json!("eve"), &json!("2023-11-14T22:13:20.000Z")));
+    let (status, again) = rig.ask(decide("ticket-1", "100", json!({}))).await;
+    assert_eq!((status, &again), (StatusCode::OK, &made), "the same again is the same");
+    let error =
+        rig.refused(decide("ticket-1", "101", json!({})), StatusCode::CONFLICT, "ADJUSTMENT_CONFLICT").await;
+    assert_eq!(error["details"]["made"], made);
+    let error = rig
+        .refused(decide("ticket-2", "-101", json!({})), StatusCode::CONFLICT, "ADJUSTMENT_OVERDRAWN")
+        .await;
+    assert_eq!(error["details"]["confirmed"], "100");
+    let (status, _) = rig.ask(decide("ticket-2", "-101", json!({ "below_zero": true }))).await;
+    assert_eq!(status, StatusCode::CREATED);
+    assert_eq!(rig.get("/api/miners/alice").await["balance"]["confirmed"], "-1");
+    for (more, status, code) in [
+        (json!({ "account": "nobody" }), StatusCode::NOT_FOUND, "NOT_FOUND"),
+        (json!({ "account": "a.b" }), StatusCode::BAD_REQUEST, "BAD_REQUEST"),
+        (json!({ "amount": "0" }), StatusCode::BAD_REQUEST, "BAD_REQUEST"),
+        (json!({ "author": " " }), StatusCode::BAD_REQUEST, "BAD_REQUEST"),
+        (json!({ "reason": "\u{7}" }), StatusCode::BAD_REQUEST, "BAD_REQUEST"),
+        (json!({ "odd": 1 }), StatusCode::BAD_REQUEST, "BAD_REQUEST"),
+    ] {
+        rig.refused(decide("ticket-3", "1", more), status, code).await;
+    }
+    let uri = "/api/admin/ledger/adjustments?limit=1";
+    let (_, first) = rig.ask(bearer(TestRequest::get().uri(uri), TOKEN)).await;
+    assert_eq!((&first["items"][0]["reference"], &first["next"]), (&json!("ticket-2"), &json!("2")));
+    let (_, second) = rig.ask(bearer(TestRequest::get().uri(&format!("{uri}&cursor=2")), TOKEN)).await;
+    assert_eq!((&second["items"][0], &second["next"]), (&made, &Value::Null));
+    assert_eq!(rig.store.check().await.unwrap(), []);
+    assert!(rig.store.totals().await.unwrap().imbalance().is_zero());
 }

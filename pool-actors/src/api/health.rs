@@ -87,6 +87,11 @@ pub(super) async fn ready(api: web::Data<Api>) -> HttpResponse {
     if !ledger.totals.imbalance().is_zero() {
         add("ledger", "LEDGER_IMBALANCE", "the sum of all ledger entries is not zero");
     }
+    if !ledger.findings.is_empty() {
+        let checks: Vec<&str> = ledger.findings.iter().map(|finding| finding.check).collect();
+        let message = format!("audits of the database found something: {}", checks.join(", "));
+        add("ledger", "LEDGER_AUDIT", &message);
+    }
     if let Some(trouble) = (api.journal)() {
         add("journal", "JOURNAL_TROUBLE", &trouble);
     }

@@ -8,7 +8,7 @@
 //! | `pool` | `/api/stats`, `/api/miners`, `/api/blocks` |
 //! | `books` | statements, proofs, earnings |
 //! | `algorithms` | `/api/algorithms...`, `/api/deployments...` |
-//! | `admin` | `/api/admin/...` |
+//! | `admin`, `adjustments` | `/api/admin/...` |
 //! | `health` | `/health/...`, `/metrics` |
 //! | `limits` | how often one address may ask |
 //! | `live` | `/api/live`: a `DashboardFeed` actor per client |
@@ -17,6 +17,7 @@
 //! Money comes from the ledger (store and summary), everything that moves every second from the [`PoolSnapshot`].
 
 mod access;
+mod adjustments;
 mod admin;
 mod algorithms;
 mod assets;

@@ -12,7 +12,10 @@ use actix_web::{
     web,
 };
 
-use super::{Api, access, admin, algorithms, assets, books, errors, health, limits::RateLimits, live, pool};
+use super::{
+    Api, access, adjustments, admin, algorithms, assets, books, errors, health, limits::RateLimits, live,
+    pool,
+};
 use crate::{
     config::Http,
     error::{Code, Failure},
@@ -166,5 +169,10 @@ pub(super) fn configure(routes: &mut web::ServiceConfig) {
         .service(web::resource("/api/admin/system").route(web::get().to(admin::system)))
         .service(web::resource("/api/admin/announce").route(web::post().to(admin::announce)))
         .service(web::resource("/api/admin/connections").route(web::get().to(admin::connections)))
+        .service(
+            web::resource("/api/admin/ledger/adjustments")
+                .route(web::get().to(adjustments::list))
+                .route(web::post().to(adjustments::make)),
+        )
         .default_service(web::to(assets::serve));
 }

@@ -48,7 +48,8 @@ use crate::{
         clock::Clock,
         deployments::{DeployPlan, Strategy},
         store::{
-            BlockChange, BlockRow, BlockStep, LedgerCommit, Position, ShareDelta, SharedStore, StoreError,
+            BlockChange, BlockRow, BlockStep, Finding, LedgerCommit, Position, ShareDelta, SharedStore,
+            StoreError,
         },
     },
     runtime::{
@@ -245,7 +246,7 @@ impl Rig {
     }
 
     /// A request's status and JSON.
-    async fn ask(&self, request: TestRequest) -> (StatusCode, Value) {
+    pub(super) async fn ask(&self, request: TestRequest) -> (StatusCode, Value) {
         let app = app!(self);
         let response = call_service(&app, request.to_request()).await;
         let status = response.status();
@@ -436,7 +437,7 @@ fn text<B>(response: &actix_web::dev::ServiceResponse<B>, name: &str) -> String 
     value.to_str().unwrap().to_owned()
 }
 
-fn bearer(request: TestRequest, token: &str) -> TestRequest {
+pub(super) fn bearer(request: TestRequest, token: &str) -> TestRequest {
     request.insert_header((header::AUTHORIZATION, format!("Bearer {token}")))
 }
 
@@ -470,6 +471,8 @@ async fn every_route_asks_for_the_token_that_it_should() {
         (Method::GET, "/api/admin/system", StatusCode::OK),
         (Method::GET, "/api/admin/connections", StatusCode::OK),
         (Method::POST, "/api/admin/announce", StatusCode::BAD_REQUEST),
+        (Method::GET, "/api/admin/ledger/adjustments", StatusCode::OK),
+        (Method::POST, "/api/admin/ledger/adjustments", StatusCode::BAD_REQUEST),
         (Method::GET, "/api/payouts", StatusCode::NOT_FOUND),
         (Method::POST, "/api/payouts", StatusCode::NOT_FOUND),
         (Method::GET, "/api", StatusCode::NOT_FOUND),
@@ -597,6 +600,15 @@ async fn blocks_come_newest_first_in_pages_with_filters() {
 async fn ready_says_everything_that_is_missing() {
     let mut rig = Rig::new().await;
     assert_eq!(rig.get("/health/ready").await["status"], "ready");
+    let findings = vec![Finding { check: "balances_match_entries", rows: 2 }];
+    rig.ledger.set(LedgerSummary { ready: true, findings, ..LedgerSummary::default() });
+    let (status, body) = rig.ask(TestRequest::get().uri("/health/ready")).await;
+    assert_eq!(
+        (status, &body["reasons"][0]["code"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("LEDGER_AUDIT"))
+    );
+    let found = json!([{ "check": "balances_match_entries", "rows": 2 }]);
+    assert_eq!(rig.get("/api/stats").await["ledger"]["findings"], found);
     rig.node.set(NodeState { reason: "syncing".into(), ..NodeState::default() });
     rig.ledger.set(LedgerSummary { store_error: Some("locked".into()), ..LedgerSummary::default() });
     rig.trouble = Some("the disk is full".into());

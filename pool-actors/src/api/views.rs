@@ -102,6 +102,7 @@ fn money(ledger: &LedgerSummary) -> Value {
         "fee_pending": totals.of("fee_pending"),
         "fee_confirmed": totals.of("fee_confirmed"),
         "imbalance": totals.imbalance(),
+        "findings": ledger.findings,
         "lag": ledger.lag(),
         "at": time_or_null(ledger.at),
     })

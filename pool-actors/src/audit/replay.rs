@@ -107,8 +107,8 @@ struct Found {
     settled: bool,
     verdict: Option<bool>,
     in_books: bool,
-    /// Place among the blocks that were settled, in their order.
-    order: usize,
+    /// Winning share of the newest block settled before it, for rounds.
+    round: u64,
 }
 
 /// See the module's documentation.
@@ -125,7 +125,6 @@ pub struct Replay {
     waiting: BTreeMap<u64, BlockHash>,
     /// Winning shares whose candidate was not read yet.
     anchors: BTreeMap<u64, u64>,
-    settled: usize,
 }
 
 /// What a window comes out as.
@@ -154,7 +153,6 @@ impl Replay {
             blocks: BTreeMap::new(),
             waiting: BTreeMap::new(),
             anchors: BTreeMap::new(),
-            settled: 0,
         }
     }
 
@@ -208,7 +206,7 @@ impl Replay {
                     settled: false,
                     verdict: None,
                     in_books: false,
-                    order: usize::MAX,
+                    round: 0,
                 };
                 self.blocks.insert(hash, found);
                 match self.anchors.remove(&id) {
@@ -274,13 +272,12 @@ impl Replay {
     }
 
     fn settle(&mut self, hash: BlockHash, choices: [Option<u64>; 2]) {
-        let order = self.settled;
-        self.settled += 1;
-        if let Some(found) = self.blocks.get_mut(&hash) {
-            found.anchors = choices.into_iter().flatten().collect();
-            found.settled = true;
-            found.order = order;
-        }
+        let Some(found) = self.blocks.get_mut(&hash) else { return };
+        found.anchors = choices.into_iter().flatten().collect();
+        found.settled = true;
+        let track = self.tracks.entry(found.algorithm.clone()).or_default();
+        found.round = track.previous;
+        track.previous = track.previous.max(found.anchors.first().copied().unwrap_or_default());
     }
 
     /// A block of the books against the journal.
@@ -324,7 +321,7 @@ impl Replay {
         }
     }
 
-    fn check_split(&mut self, block: &BookBlock, found: &Found, subject: &str, findings: &mut Findings) {
+    fn check_split(&self, block: &BookBlock, found: &Found, subject: &str, findings: &mut Findings) {
         let stage = block.row.life.stage().as_str();
         match (found.verdict, stage) {
             (Some(false), "rejected") | (None, "candidate" | "submitted") => {}
@@ -360,8 +357,6 @@ impl Replay {
         // Not settled by the journal: by the clock of an idle pool, then.
         let allowed =
             if found.settled { found.anchors.clone() } else { found.fallback.into_iter().collect() };
-        let anchor =
-            if finder { found.anchors.first().copied().or(found.fallback) } else { Some(split.last_seq.0) };
         if !finder && !allowed.is_empty() && !allowed.contains(&split.last_seq.0) {
             let what = format!(
                 "its window ends with share {}, by the journal it ends with {allowed:?}",
@@ -369,25 +364,24 @@ impl Replay {
             );
             return findings.differs("window", subject, what);
         }
-        let window = match anchor {
-            Some(anchor) => self.window(found, split, anchor),
-            None => Window::BeyondJournal,
-        };
-        match window {
-            Window::Known { first, counted, last, weights } => {
+        let anchors = if finder { allowed } else { vec![split.last_seq.0] };
+        let mut windows: Vec<Window> =
+            anchors.iter().map(|anchor| self.window(found, split, *anchor)).collect();
+        let fits =
+            |window: &Window| matches!(window, Window::Known { first, .. } if first.is_none() == finder);
+        let chosen = windows.iter().position(fits).unwrap_or_default();
+        match windows.drain(..).nth(chosen) {
+            Some(Window::Known { first, counted, last, weights }) => {
                 findings.checked.windows += 1;
                 compare_window(split, &(first, counted, last), &weights, subject, findings);
             }
-            Window::BeyondJournal => findings.unchecked(
+            Some(Window::BeyondJournal) | None => findings.unchecked(
                 "windows of blocks",
                 format!(
                     "they reach behind what the journal of {} keeps (from record {})",
                     block.node, self.first
                 ),
             ),
-        }
-        if let (Some(anchor), Some(track)) = (block.row.anchor, self.tracks.get_mut(&found.algorithm)) {
-            track.previous = track.previous.max(if finder { anchor.0.min(found.seq) } else { anchor.0 });
         }
     }
 
@@ -412,7 +406,8 @@ impl Replay {
             "pplns" => window_of(found.network_work, split.factor.map_or(0, |factor| factor.0)),
             _ => u128::MAX,
         };
-        let round = if split.scheme == "prop" { track.previous } else { 0 };
+        let previous = if found.settled { found.round } else { track.previous };
+        let round = if split.scheme == "prop" { previous } else { 0 };
         let mut cut_short = false;
         for (place, share) in track.shares[..=at].iter().enumerate().rev() {
             if left == 0 || place < begins || share.seq <= round {

@@ -1,6 +1,7 @@
 //! Random histories through the ledger's rules, against a recomputation that walks everything from the start:
 //! two hash functions, siblings, shares before and after their candidate's record, shares lost in a crash or answered
-//! "stale", colour flips, changing rewards, restarts and batch cuts at any point.
+//! "stale", colour flips, changing rewards, reorganisations of everything that is not mature, other fees and factors from a
+//! restart on, restarts and batch cuts at any point. The auditor (`crate::audit`) then goes over journal and books of each.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -23,10 +24,12 @@ use super::{
     windows::RewardPolicy,
 };
 use crate::{
+    audit::{Auditor, Line as AuditLine, Replay, Report},
     messages::share::WorkerIdentity,
     ports::{
+        books::{BookBlock, BookItem, BookTransaction},
         node::BlockObservation,
-        store::{Anchor, BlockRow, LedgerCommit, LedgerState, Position, Split, WindowMark},
+        store::{Anchor, BlockRow, LedgerCommit, LedgerState, Position, Posting, Split, WindowMark},
     },
 };
 
@@ -135,6 +138,7 @@ struct Store {
     causes: BTreeSet<String>,
     balances: Balances,
     shares: BTreeMap<(Account, AlgorithmName), (u64, u128)>,
+    postings: Vec<Posting>,
 }
 
 impl Store {
@@ -162,7 +166,55 @@ impl Store {
         for posting in &commit.postings {
             assert!(self.causes.insert(posting.transaction.cause().key()), "a cause is posted once");
             self.balances.apply(&posting.transaction).unwrap();
+            self.postings.push(posting.clone());
         }
+    }
+
+    /// The books, as a database shows them to the auditor.
+    fn books(&self) -> Vec<BookItem> {
+        let transaction = |(id, posting): (usize, &Posting)| {
+            let lines = posting.transaction.entries().iter();
+            let lines = lines
+                .map(|entry| (entry.account.kind().to_owned(), entry.account.owner().cloned(), entry.amount));
+            BookTransaction {
+                id: id as u64 + 1,
+                reference: posting.transaction.cause().key(),
+                kind: posting.transaction.cause().kind().to_owned(),
+                block: posting.block,
+                at: posting.at,
+                lines: lines.collect(),
+            }
+        };
+        let transactions: Vec<BookTransaction> = self.postings.iter().enumerate().map(transaction).collect();
+        let mut items = vec![BookItem::Position { node: "n".into(), position: self.position }];
+        for (hash, row) in &self.blocks {
+            let split = self.splits.get(hash).cloned();
+            items.push(BookItem::Block(Box::new(BookBlock {
+                node: "n".into(),
+                stored_root: split.as_ref().map(|split| split.root),
+                split,
+                status: row.life.stage().to_string(),
+                color: row.life.color().to_string(),
+                reward: row.life.reward(),
+                income: row.income.reward(),
+                row: row.clone(),
+            })));
+            let of_it = transactions.iter().filter(|made| made.block == Some(*hash));
+            items.extend(of_it.cloned().map(BookItem::Transaction));
+        }
+        items.extend(self.balances.iter().map(|(account, amount)| BookItem::Balance {
+            kind: account.kind().to_owned(),
+            owner: account.owner().cloned(),
+            amount,
+        }));
+        items.extend(self.shares.iter().map(|((account, algorithm), (accepted, work))| BookItem::Shares {
+            account: account.clone(),
+            worker: WorkerName::default(),
+            algorithm: algorithm.clone(),
+            accepted: *accepted,
+            work: Work(*work),
+        }));
+        items
     }
 
     fn load(&self) -> LedgerState {
@@ -177,15 +229,48 @@ impl Store {
 
 #[derive(Debug, Clone)]
 enum Op {
-    Share { who: usize, algorithm: usize, work: u128 },
-    Win { who: usize, algorithm: usize, work: u128, network_work: u128, order: Order },
+    Share {
+        who: usize,
+        algorithm: usize,
+        work: u128,
+    },
+    Win {
+        who: usize,
+        algorithm: usize,
+        work: u128,
+        network_work: u128,
+        order: Order,
+    },
     Deliver,
-    Verdict { which: usize, accepted: bool },
-    Observe { which: usize, color: Color, reward: Option<i128>, income: Option<i128>, mature: bool },
+    Verdict {
+        which: usize,
+        accepted: bool,
+    },
+    Observe {
+        which: usize,
+        color: Color,
+        reward: Option<i128>,
+        income: Option<i128>,
+        mature: bool,
+    },
     Pause(u64),
-    Expect { algorithm: usize, work: u128 },
+    Expect {
+        algorithm: usize,
+        work: u128,
+    },
+    /// The node tells another colour and reward of up to so many blocks at once.
+    Reorganise {
+        depth: usize,
+        color: Color,
+        reward: Option<i128>,
+    },
     Crash,
     Restart,
+    /// A restart with another configuration.
+    Reconfigure {
+        fee: u32,
+        factor: u32,
+    },
     Take,
     Cut,
 }
@@ -203,7 +288,10 @@ fn op() -> impl Strategy<Value = Op> {
     let order = prop_oneof![Just(Order::ShareFirst), Just(Order::CandidateFirst), Just(Order::ShareLost)];
     let reward =
         proptest::option::weighted(0.8, prop_oneof![0..9_i128, 0..3_000_000_000_000_000_000_001_i128]);
+    let reorganise = (1_usize..=20, color.clone(), reward.clone());
     prop_oneof![
+        1 => reorganise.prop_map(|(depth, color, reward)| Op::Reorganise { depth, color, reward }),
+        1 => (0_u32..300, 1_000_u32..40_000).prop_map(|(fee, factor)| Op::Reconfigure { fee, factor }),
         12 => share.clone().prop_map(|(who, algorithm, work)| Op::Share { who, algorithm, work }),
         4 => (share, 1_u128..400, order).prop_map(|((who, algorithm, work), network_work, order)| Op::Win {
             who, algorithm, work, network_work, order
@@ -238,9 +326,11 @@ fn hash(number: u64) -> BlockHash {
 }
 
 /// What the naive recomputation reads: records and observations in the order they were taken in.
+#[derive(Debug, Clone)]
 enum Told {
     Record(Line),
     Observed(BlockObservation, TimeMs),
+    Policy(RewardPolicy),
 }
 
 struct World {
@@ -253,6 +343,8 @@ struct World {
     blocks: Vec<BlockHash>,
     told: Vec<Told>,
     told_through: usize,
+    /// What of these is in the store: the rest is forgotten by a restart, and taken in again.
+    kept: (usize, usize),
     now: u64,
 }
 
@@ -274,6 +366,7 @@ impl World {
             blocks: Vec::new(),
             told: Vec::new(),
             told_through: 0,
+            kept: (0, 0),
             now: 1_000_000,
         }
     }
@@ -306,6 +399,7 @@ impl World {
             self.store.apply(&commit);
         }
         assert_eq!(self.book.cut(), None);
+        self.kept = (self.told.len(), self.told_through);
     }
 
     fn run(&mut self, op: &Op) {
@@ -365,27 +459,13 @@ impl World {
             Op::Observe { which, color, reward, income, mature } => {
                 self.take();
                 let Some(hash) = self.pick(which) else { return };
-                let seen = BlockObservation {
-                    hash,
-                    known: true,
-                    color,
-                    confirmations: self.now,
-                    mature,
-                    reward: reward.map(Amount),
-                    red_merge_income: income.map(Amount),
-                    merging_block: None,
-                    height: None,
-                    parents: vec![],
-                };
-                let needed = self.book.splits_needed(std::slice::from_ref(&seen));
-                let splits = needed
-                    .iter()
-                    .filter_map(|hash| Some((*hash, self.store.splits.get(hash)?.clone())))
-                    .collect();
-                let seen_all = [seen.clone()];
-                self.book.observe(&seen_all, &splits, at, &mut self.journal).unwrap();
-                self.cut();
-                self.told.push(Told::Observed(seen, at));
+                self.observe(vec![self.seen(hash, color, reward, income, mature)]);
+            }
+            Op::Reorganise { depth, color, reward } => {
+                self.take();
+                let newest = self.blocks.iter().rev().filter(|hash| self.is_journalled(hash)).take(depth);
+                let seen = newest.map(|hash| self.seen(*hash, color, reward, reward, false)).collect();
+                self.observe(seen);
             }
             Op::Pause(ms) => self.now += ms,
             Op::Expect { algorithm: which, work } => self.book.expect(&algorithm(which), Work(work)),
@@ -395,6 +475,13 @@ impl World {
                 self.restart();
             }
             Op::Restart => self.restart(),
+            Op::Reconfigure { fee, factor } => {
+                let scheme = Scheme::Pplns { factor: BasisPoints(factor) };
+                self.policy = RewardPolicy { scheme, fee: BasisPoints(fee) };
+                self.restart();
+                self.told.push(Told::Policy(self.policy));
+                self.kept = (self.told.len(), self.told_through);
+            }
             Op::Take => self.take(),
             Op::Cut => {
                 self.take();
@@ -415,7 +502,41 @@ impl World {
         )
     }
 
+    fn seen(
+        &self,
+        hash: BlockHash,
+        color: Color,
+        reward: Option<i128>,
+        income: Option<i128>,
+        mature: bool,
+    ) -> BlockObservation {
+        BlockObservation {
+            hash,
+            known: true,
+            color,
+            confirmations: self.now,
+            mature,
+            reward: reward.map(Amount),
+            red_merge_income: income.map(Amount),
+            merging_block: None,
+            height: None,
+            parents: vec![],
+        }
+    }
+
+    fn observe(&mut self, seen: Vec<BlockObservation>) {
+        let at = TimeMs(self.now);
+        let needed = self.book.splits_needed(&seen);
+        let splits =
+            needed.iter().filter_map(|hash| Some((*hash, self.store.splits.get(hash)?.clone()))).collect();
+        self.book.observe(&seen, &splits, at, &mut self.journal).unwrap();
+        self.told.extend(seen.into_iter().map(|seen| Told::Observed(seen, at)));
+        self.cut();
+    }
+
     fn restart(&mut self) {
+        self.told.truncate(self.kept.0);
+        self.told_through = self.kept.1;
         self.book = Book::restore("n", self.policy, self.store.load(), &mut self.journal).unwrap();
     }
 }
@@ -430,6 +551,8 @@ struct Naive {
     at: TimeMs,
     before: usize,
     weights: Option<Vec<(Account, Work)>>,
+    /// As of when its window was settled.
+    fee: BasisPoints,
     status: BlockStatus,
     credits: [Option<i128>; 2],
     rewards: [Option<i128>; 2],
@@ -490,6 +613,7 @@ impl Recount {
     fn settle(&mut self, hash: BlockHash, anchor: Option<usize>) {
         let block = self.blocks.get_mut(&hash).unwrap();
         block.weights = Some(naive_weights(self.policy, &self.shares, block, anchor));
+        block.fee = self.policy.fee;
     }
 
     fn waiting(&self) -> Vec<BlockHash> {
@@ -531,6 +655,7 @@ impl Recount {
                     at: found.at,
                     before: self.shares.len(),
                     weights: None,
+                    fee: BasisPoints::ZERO,
                     status: BlockStatus::Candidate,
                     credits: [None; 2],
                     rewards: [None; 2],
@@ -595,7 +720,7 @@ impl Recount {
         for block in self.blocks.values() {
             for amount in block.credits.iter().flatten() {
                 let weights = block.weights.as_ref().expect("money moves only once the window is known");
-                let parts = split(Amount(*amount), self.policy.fee, weights).unwrap();
+                let parts = split(Amount(*amount), block.fee, weights).unwrap();
                 let paid = block.status == BlockStatus::Paid;
                 for (account, part) in parts.parts {
                     let of = if paid { LedgerAccount::MinerConfirmed } else { LedgerAccount::MinerPending };
@@ -608,6 +733,48 @@ impl Recount {
         balances.retain(|_, amount| *amount != 0);
         balances
     }
+}
+
+/// The second implementation over the same journal and what the store holds.
+fn audited(world: &World) -> Report {
+    let mut replay = Replay::new(ShareSeq(1));
+    for Line { seq, what } in &world.journal.0 {
+        let line = match what.clone() {
+            What::Share { worker, algorithm, work, at, candidate } => AuditLine::Share {
+                account: worker.account.clone(),
+                worker: worker.worker.clone(),
+                algorithm,
+                work,
+                at,
+                candidate,
+            },
+            What::Other(RecordKind::Candidate(found)) => AuditLine::Candidate {
+                id: found.candidate,
+                hash: found.hash,
+                algorithm: found.algorithm.clone(),
+                network_work: found.network_work,
+                account: found.finder.account.clone(),
+                worker: found.finder.worker.clone(),
+                at: found.at,
+            },
+            What::Other(RecordKind::Verdict { hash, at, refusal }) => {
+                AuditLine::Verdict { hash, at, accepted: refusal.is_none() }
+            }
+            What::Other(RecordKind::Epoch) => AuditLine::Epoch,
+            What::Other(RecordKind::Winning { .. }) => unreachable!("a share with its candidate"),
+        };
+        replay.line(*seq, line);
+    }
+    let mut auditor = Auditor::default();
+    let mut replay = Some(replay);
+    for item in world.store.books() {
+        auditor.item(item);
+        // Behind the position, which is the first.
+        if let Some(replay) = replay.take() {
+            auditor.replayed("n", replay);
+        }
+    }
+    auditor.finish()
 }
 
 proptest! {
@@ -630,6 +797,7 @@ proptest! {
             match told {
                 Told::Record(record) => recount.record(record),
                 Told::Observed(seen, now) => recount.observed(seen, *now),
+                Told::Policy(policy) => recount.policy = *policy,
             }
         }
         let statuses: BTreeMap<_, _> = world.store.blocks.iter().map(|(hash, row)| (*hash, row.life.stage())).collect();
@@ -649,6 +817,8 @@ proptest! {
         // What miners and pool have is what the chain gave or owes: nothing is made, nothing lost.
         let all = Amount::checked_sum(world.store.balances.iter().map(|(_, amount)| amount));
         prop_assert_eq!(all, Some(Amount::ZERO));
+        let report = audited(&world);
+        prop_assert!(report.clean && report.unchecked.is_empty(), "the auditor: {:?} {:?}", report.first.first(), report.unchecked);
         let credited: u64 = world.store.shares.values().map(|(count, _)| count).sum();
         prop_assert_eq!(credited, recount.shares.len() as u64);
     }

@@ -385,8 +385,22 @@ impl PayoutLedger {
         }));
     }
 
+    /// Tells what the audits found, once for each time that it is another thing than before.
+    fn tell_findings(&self, findings: &[Finding]) {
+        if findings.is_empty() || findings == self.parts.summary.get().findings {
+            return;
+        }
+        for finding in findings {
+            let Finding { check, rows } = finding;
+            let message = format!("the audit {check} found {rows} rows; run: dagpool ledger audit");
+            let event = PoolEvent::Defect { code: "LEDGER_AUDIT".to_owned(), message };
+            self.parts.events.offer(Publish { at: self.parts.clock.now(), event });
+        }
+    }
+
     fn note(&self, totals: Totals, findings: Option<Vec<Finding>>) {
         let now = self.parts.clock.now();
+        self.tell_findings(findings.as_deref().unwrap_or_default());
         self.summarise(|summary| {
             summary.totals = totals;
             summary.store_error = None;

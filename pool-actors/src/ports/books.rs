@@ -1,4 +1,4 @@
-//! The books, for reading: a block's statement, an account's credits, and everything at once for audits and exports.
+//! The books: a block's statement, an account's credits, everything at once for audits, and corrections by an operator.
 //!
 //! Beside [`super::store::StorePort`], which the ledger lives by: nothing here is needed to keep the pool going.
 
@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pool_domain::{
-    accounting::Income,
-    ids::{Account, AlgorithmName, BlockHash, WorkerName},
+    accounting::{Cause, Income, LedgerAccount, Transaction},
+    ids::{Account, AdjustmentId, AlgorithmName, BlockHash, WorkerName},
     maturity::{BlockStatus, Color},
     units::{Amount, TimeMs, Work},
 };
 use serde::Serialize;
 
-use super::store::{BlockRow, Position, Split, StoreError};
+use super::store::{BlockRow, Position, Posting, Split, StoreError};
 
 /// What became of a credit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -181,7 +181,90 @@ pub enum BookItem {
 /// Takes the books' items in the order of [`BookItem`]'s variants, each block with its transactions; false ends the walk.
 pub type Visit = Box<dyn FnMut(BookItem) -> bool + Send>;
 
-/// The books, for reading.
+/// A correction of an account's confirmed balance, against the ledger account `adjustments`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Adjustment {
+    /// The operator's own name for it: the same one is made once.
+    pub reference: String,
+    /// Whose balance.
+    pub account: Account,
+    /// What is given, or taken (below zero); never zero.
+    pub amount: Amount,
+    /// Who decided it.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// It may leave the balance below zero.
+    pub below_zero: bool,
+}
+
+/// A correction that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AdjustmentRow {
+    /// Its number.
+    pub id: u64,
+    /// What was decided.
+    #[serde(flatten)]
+    pub adjustment: Adjustment,
+    /// When.
+    pub at: TimeMs,
+}
+
+impl Adjustment {
+    /// What it moves.
+    ///
+    /// # Errors
+    /// When it moves nothing, or there is no opposite amount.
+    pub fn posting(&self, id: u64, at: TimeMs) -> Result<Posting, StoreError> {
+        let refused = |what: String| StoreError::Corrupt { what };
+        let cause = Cause::Adjustment {
+            id: AdjustmentId(id),
+            author: self.author.clone(),
+            reason: self.reason.clone(),
+        };
+        let against =
+            self.amount.checked_neg().ok_or_else(|| refused("the amount has no opposite".into()))?;
+        let lines = [
+            (LedgerAccount::MinerConfirmed(self.account.clone()), self.amount),
+            (LedgerAccount::Adjustments, against),
+        ];
+        let transaction = Transaction::new(cause, lines).map_err(|error| refused(error.to_string()))?;
+        Ok(Posting { transaction, block: None, at })
+    }
+
+    /// What becomes of it where another one has its reference.
+    #[must_use]
+    pub fn met(self, known: AdjustmentRow) -> Adjusted {
+        if known.adjustment == self { Adjusted::Before(known) } else { Adjusted::OtherContent(known) }
+    }
+
+    /// Whether this balance allows it.
+    #[must_use]
+    pub fn is_covered(&self, confirmed: Amount) -> bool {
+        let after = confirmed.checked_add(self.amount);
+        !self.amount.is_negative() || self.below_zero || after.is_some_and(|after| !after.is_negative())
+    }
+}
+
+/// What became of a correction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Adjusted {
+    /// It is made.
+    Made(AdjustmentRow),
+    /// The very same was made before; nothing was done.
+    Before(AdjustmentRow),
+    /// Another one has that reference; nothing was done.
+    OtherContent(AdjustmentRow),
+    /// The ledger knows no such account; nothing was done.
+    UnknownAccount,
+    /// It would leave the confirmed balance below zero; nothing was done.
+    Overdrawn {
+        /// The balance.
+        confirmed: Amount,
+    },
+}
+
+/// The books.
 #[async_trait]
 pub trait BooksPort: Send + Sync + 'static {
     /// A block and its split, if that is known by now.
@@ -195,6 +278,19 @@ pub trait BooksPort: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`].
     async fn credits(&self, query: CreditQuery) -> Result<Vec<CreditRow>, StoreError>;
+
+    /// Corrects a balance: decision and posting in one transaction of the database. The same one again is recognised by its
+    /// reference.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: try the same again; anything else is final.
+    async fn adjust(&self, at: TimeMs, adjustment: Adjustment) -> Result<Adjusted, StoreError>;
+
+    /// Corrections with a smaller number than `before`, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn adjustments(&self, before: Option<u64>, limit: usize) -> Result<Vec<AdjustmentRow>, StoreError>;
 
     /// Shows all of the books as they are at one moment.
     ///

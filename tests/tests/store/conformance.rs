@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pool_actors::ports::{
-    books::{BookItem, BooksPort, CreditQuery, CreditState},
+    books::{Adjusted, Adjustment, BookItem, BooksPort, CreditQuery, CreditState},
     store::{
         Anchor, BlockChange, BlockQuery, BlockRow, BlockStep, HISTORY_DAYS, HOUR_MS, LedgerCommit, Position,
         Posting, ShareDelta, SharedStore, Split, StoreError, StorePort, WindowMark,
@@ -448,4 +448,46 @@ pub(crate) async fn hours_add_up_and_old_ones_are_forgotten(store: SharedStore) 
     // What is credited is not forgotten.
     let alice = store.account(account("alice")).await.unwrap().unwrap();
     assert_eq!(alice.workers.iter().map(|worker| worker.accepted).sum::<u64>(), 28);
+}
+
+/// A correction is one transaction, made once under its reference, and never takes more than there is unless that is said.
+pub(crate) async fn corrections_are_made_once<T: Books>(store: Arc<T>) {
+    let mut first = commit(Position::default(), 1);
+    let lines = [(LedgerAccount::ChainIncome, -100), (LedgerAccount::MinerConfirmed(account("alice")), 100)];
+    first.postings = vec![posting(9_000, &lines)];
+    store.commit(Arc::new(first)).await.unwrap();
+    let take = |reference: &str, amount| Adjustment {
+        reference: reference.into(),
+        account: account("alice"),
+        amount: Amount(amount),
+        author: "eve".into(),
+        reason: "a mistake".into(),
+        below_zero: false,
+    };
+    let Adjusted::Made(made) = store.adjust(TimeMs(5), take("a", -100)).await.unwrap() else {
+        panic!("refused")
+    };
+    assert_eq!((&made.adjustment, made.at), (&take("a", -100), TimeMs(5)));
+    assert_eq!(store.adjust(TimeMs(6), take("a", -100)).await.unwrap(), Adjusted::Before(made.clone()));
+    assert_eq!(store.adjust(TimeMs(6), take("a", -99)).await.unwrap(), Adjusted::OtherContent(made.clone()));
+    let overdrawn = Adjusted::Overdrawn { confirmed: Amount::ZERO };
+    assert_eq!(store.adjust(TimeMs(6), take("b", -1)).await.unwrap(), overdrawn);
+    let stranger = Adjustment { account: account("stranger"), ..take("b", 1) };
+    assert_eq!(store.adjust(TimeMs(6), stranger).await.unwrap(), Adjusted::UnknownAccount);
+    let said = Adjustment { below_zero: true, ..take("b", -(1_i128 << 120)) };
+    assert!(matches!(store.adjust(TimeMs(7), said.clone()).await.unwrap(), Adjusted::Made(_)));
+    // Giving is always possible, to one who owes, too.
+    assert!(matches!(store.adjust(TimeMs(8), take("c", 1)).await.unwrap(), Adjusted::Made(_)));
+    let found = store.account(account("alice")).await.unwrap().unwrap();
+    assert_eq!(found.balance.confirmed, Amount(1 - (1_i128 << 120)));
+    let all = store.adjustments(None, 10).await.unwrap();
+    assert_eq!(all.iter().map(|row| row.adjustment.reference.as_str()).collect::<Vec<_>>(), ["c", "b", "a"]);
+    assert_eq!((&all[1].adjustment, &all[2]), (&said, &made));
+    assert_eq!(store.adjustments(Some(all[1].id), 10).await.unwrap(), [made]);
+    assert_eq!(store.check().await.unwrap(), vec![]);
+    assert_eq!(store.totals().await.unwrap().imbalance(), Amount::ZERO);
+    // The ledger goes on as if nothing had been.
+    let mut next = commit(Position { seq: ShareSeq(1), commits: 1 }, 2);
+    next.postings = vec![balanced(9_001)];
+    store.commit(Arc::new(next)).await.unwrap();
 }

@@ -73,6 +73,7 @@ conforms! {
     a_commit_is_applied_once_and_as_a_whole,
     a_second_writer_and_a_second_posting_are_refused,
     books_say_what_was_committed,
+    corrections_are_made_once,
     blocks_change_while_their_history_stays,
     hours_add_up_and_old_ones_are_forgotten,
     nodes_have_places_of_their_own,

@@ -1,5 +1,6 @@
 //! `dagpool ledger`: money, for operators and miners. Reads a running pool (`--url`), or its database.
 
+mod adjust;
 mod audit;
 mod proof;
 mod source;
@@ -31,6 +32,11 @@ pub(crate) enum Ledger {
     /// What an account is owed and was paid.
     #[command(after_help = "Example: dagpool ledger balance kaspa:qz... --json")]
     Balance(statement::Balance),
+    /// Corrects an account's confirmed balance, with author and reason.
+    #[command(
+        after_help = "Example: dagpool ledger adjust kaspa:qz... 250000000 --reference T-17 --author eve --reason 'lost share'"
+    )]
+    Adjust(adjust::Adjust),
     /// Recomputes everything from the journal and the entries, and compares it with the database.
     #[command(after_help = "Example: dagpool ledger audit --config pool.toml --json")]
     Audit(audit::Audit),
@@ -52,6 +58,7 @@ pub(crate) async fn ledger(command: Ledger) -> Outcome {
         Ledger::Proof(args) => proof::proof(args).await,
         Ledger::VerifyProof(args) => proof::verify(&args),
         Ledger::Balance(args) => statement::balance(args).await,
+        Ledger::Adjust(args) => adjust::adjust(args).await,
         Ledger::Audit(args) => audit::audit(args).await,
         Ledger::Export(args) => statement::export(args).await,
     }

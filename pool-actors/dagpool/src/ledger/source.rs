@@ -49,7 +49,7 @@ impl Source {
             return Ok(Opened::Books(OpenBooks::open(url, Path::new(""))?));
         }
         let url = self.url.as_deref().unwrap_or("http://127.0.0.1:8080");
-        Ok(Opened::Pool(PoolClient { url: url.trim_end_matches('/').to_owned() }))
+        Ok(Opened::Pool(PoolClient::new(url)))
     }
 }
 
@@ -59,34 +59,61 @@ pub(super) struct PoolClient {
 }
 
 impl PoolClient {
-    async fn answer(&self, path: &[&str], query: &[(&str, &str)]) -> Result<reqwest::Response, Failure> {
-        let unreachable = |what: String| {
-            let advice = "start the pool, or name another with --url (or a database with --database)";
-            Failure::new(Code::PoolUnreachable, format!("{}: {what}", self.url), advice)
-        };
-        let mut url = reqwest::Url::parse(&self.url).map_err(|error| unreachable(error.to_string()))?;
-        url.path_segments_mut().map_err(|()| unreachable("not an address".to_owned()))?.extend(path);
-        url.query_pairs_mut().extend_pairs(query);
-        let answer = reqwest::get(url).await.map_err(|error| unreachable(error.to_string()))?;
+    pub(super) fn new(url: &str) -> Self {
+        Self { url: url.trim_end_matches('/').to_owned() }
+    }
+
+    fn unreachable(&self, what: &str) -> Failure {
+        let advice = "start the pool, or name another with --url (or a database with --database)";
+        Failure::new(Code::PoolUnreachable, format!("{}: {what}", self.url), advice)
+    }
+
+    fn route(&self, path: &[&str], query: &[(&str, &str)]) -> Result<reqwest::Url, Failure> {
+        let mut url = reqwest::Url::parse(&self.url).map_err(|error| self.unreachable(&error.to_string()))?;
+        url.path_segments_mut().map_err(|()| self.unreachable("not an address"))?.extend(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Ok(url)
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Failure> {
+        let answer = request.send().await.map_err(|error| self.unreachable(&error.to_string()))?;
         if answer.status().is_success() {
             return Ok(answer);
         }
         let status = answer.status();
         let body: Value = answer.json().await.unwrap_or_default();
-        let message = body["error"]["message"].as_str().unwrap_or("no reason given").to_owned();
+        let error = &body["error"];
+        let message = error["message"].as_str().unwrap_or("no reason given");
         Err(if status == reqwest::StatusCode::NOT_FOUND {
             super::not_in_books(message)
         } else {
-            unreachable(format!("{status}: {message}"))
+            let action = error["suggested_actions"][0]["action"].as_str().unwrap_or("see the pool's log");
+            let code = error["code"].as_str().unwrap_or("no code");
+            Failure::new(
+                Code::PoolUnreachable,
+                format!("{} refused it ({code}): {message}", self.url),
+                action,
+            )
         })
     }
 
+    async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<reqwest::Response, Failure> {
+        self.answer(reqwest::Client::new().get(self.route(path, query)?)).await
+    }
+
+    pub(super) async fn post(&self, path: &[&str], token: &str, body: &Value) -> Result<Value, Failure> {
+        let request = reqwest::Client::new().post(self.route(path, &[])?).bearer_auth(token).json(body);
+        self.answer(request).await?.json().await.map_err(|error| self.cut_off(&error))
+    }
+
     pub(super) async fn json(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, Failure> {
-        self.answer(path, query).await?.json().await.map_err(|error| self.cut_off(&error))
+        self.get(path, query).await?.json().await.map_err(|error| self.cut_off(&error))
     }
 
     pub(super) async fn text(&self, path: &[&str], query: &[(&str, &str)]) -> Result<String, Failure> {
-        self.answer(path, query).await?.text().await.map_err(|error| self.cut_off(&error))
+        self.get(path, query).await?.text().await.map_err(|error| self.cut_off(&error))
     }
 
     fn cut_off(&self, error: &reqwest::Error) -> Failure {

@@ -99,6 +99,14 @@ catalogue! {
         "The database does not answer. Shares are still accepted and durable; the ledger catches up by itself.",
         "", [Retry],
         [("Bring the database back", Some("dagpool check --config pool.toml"), "high")];
+    AdjustmentConflict = "ADJUSTMENT_CONFLICT", 409, "warning",
+        "Another correction was made under the same reference; details.made is that one. Nothing was changed.",
+        "", [],
+        [("Choose another reference, or send what was made", None, "medium")];
+    AdjustmentOverdrawn = "ADJUSTMENT_OVERDRAWN", 409, "warning",
+        "The correction would leave the account's confirmed balance below zero. Nothing was changed.",
+        "", [],
+        [("Take less, or say that it may be below zero (below_zero)", None, "medium")];
     NoStagedAlgorithm = "NO_STAGED_ALGORITHM", 409, "warning",
         "Nothing is staged: there is no checked package that could be deployed.",
         "", [],

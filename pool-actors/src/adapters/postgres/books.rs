@@ -1,4 +1,4 @@
-//! The books, for reading ([`BooksPort`]).
+//! The books ([`BooksPort`]).
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, pin_mut};
 use pool_domain::{
     accounting::Income,
     ids::{Account, BlockHash},
-    units::Amount,
+    units::{Amount, TimeMs},
 };
 use tokio_postgres::Row;
 
@@ -20,9 +20,13 @@ use super::{
     },
     session::{Parameters, Session, failure},
     statements::{self as sql, Sql},
+    write,
 };
 use crate::ports::{
-    books::{BookBlock, BookItem, BookTransaction, BooksPort, CreditQuery, CreditRow, CreditState, Visit},
+    books::{
+        Adjusted, Adjustment, AdjustmentRow, BookBlock, BookItem, BookTransaction, BooksPort, CreditQuery,
+        CreditRow, CreditState, Visit,
+    },
     store::{BlockRow, Position, Split, StoreError},
 };
 
@@ -41,10 +45,34 @@ impl BooksPort for PostgresStore {
         self.read(query).await
     }
 
+    async fn adjust(&self, at: TimeMs, adjustment: Adjustment) -> Result<Adjusted, StoreError> {
+        let inner = std::sync::Arc::clone(&self.inner);
+        self.on_thread(async move { inner.writer.lock().await.adjust(at, adjustment).await }).await
+    }
+
+    async fn adjustments(&self, before: Option<u64>, limit: usize) -> Result<Vec<AdjustmentRow>, StoreError> {
+        self.read(Adjustments { before, limit }).await
+    }
+
     async fn walk(&self, visit: Visit) -> Result<(), StoreError> {
         let inner = std::sync::Arc::clone(&self.inner);
         let walk = Walk(std::sync::Mutex::new(Some(visit)));
         self.on_thread(async move { ask(&inner.gate, &inner.ledger, &walk).await }).await
+    }
+}
+
+struct Adjustments {
+    before: Option<u64>,
+    limit: usize,
+}
+
+impl Question for Adjustments {
+    type Answer = Vec<AdjustmentRow>;
+
+    async fn ask(&self, session: &Session) -> Result<Self::Answer, StoreError> {
+        let before = self.before.map_or(i64::MAX, |before| signed(before).unwrap_or(i64::MAX));
+        let page = session.query(sql::ADJUSTMENTS_PAGE, &[&before, &read::limit(self.limit)]).await?;
+        page.iter().map(write::adjustment_row).collect()
     }
 }
 

@@ -59,6 +59,8 @@ statements! {
     ACCOUNT_NAMES = "account_names",
     ACCOUNT_SHARES = "account_shares",
     ACCOUNTS_PAGE = "accounts_page",
+    ADJUSTMENT_GET = "adjustment_get",
+    ADJUSTMENTS_PAGE = "adjustments_page",
     ANCHORS_ALL = "anchors_all",
     BALANCE_TOTALS = "balance_totals",
     BLOCK_BY_HASH = "block_by_hash",
@@ -82,9 +84,12 @@ statements! {
 statements! {
     /// Prepared by the connection that writes.
     WRITING:
+    ACCOUNT_LOCK = "account_lock",
     ACCOUNTS_CREATE = "accounts_create",
+    ADJUSTMENT_ADD = "adjustment_add",
     ANCHORS_PUT = "anchors_put",
     ANCHORS_REMOVE = "anchors_remove",
+    BALANCE_LOCK = "balance_lock",
     BALANCES_COPY = "balances_copy",
     BALANCES_MERGE = "balances_merge",
     BLOCKS_COPY = "blocks_copy",
@@ -116,10 +121,12 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "deployments", text!("migrations", "0002_deployments")),
     (3, "proofs", text!("migrations", "0003_proofs")),
     (4, "share_hours", text!("migrations", "0004_share_hours")),
+    (5, "adjustments", text!("migrations", "0005_adjustments")),
 ];
 
 /// Audits that return no rows when all is well.
 pub(super) const CHECKS: &[(&str, &str)] = &[
+    ("adjustments_match_their_postings", text!("checks", "adjustments_match_their_postings")),
     ("balances_match_entries", text!("checks", "balances_match_entries")),
     ("settled_blocks_have_no_pending", text!("checks", "settled_blocks_have_no_pending")),
     ("transactions_sum_to_zero", text!("checks", "transactions_sum_to_zero")),

@@ -1,5 +1,6 @@
 //! The one connection that writes: its lock, its fencing token, and a commit of the ledger as one transaction.
 
+mod adjust;
 mod blocks;
 mod money;
 
@@ -24,6 +25,8 @@ use super::{
 use crate::ports::store::{
     HISTORY_DAYS, HOUR_MS, LedgerCommit, LedgerState, Position, ShareDelta, StoreError,
 };
+
+pub(super) use adjust::row as adjustment_row;
 
 /// Keys remembered; past it they are looked up again.
 const KEYS_KEPT: usize = 1_000_000;
@@ -113,8 +116,8 @@ impl Writer {
         self.session.as_ref().ok_or_else(|| corrupt("the writing connection is not open"))
     }
 
-    /// Connected, and the node's only writer.
-    async fn ready(&mut self, node: &str) -> Result<(), StoreError> {
+    /// Connected.
+    async fn connected(&mut self) -> Result<(), StoreError> {
         if !self.session.as_ref().is_some_and(Session::is_usable) {
             self.session = None;
             self.locked.clear();
@@ -122,6 +125,12 @@ impl Writer {
             self.keys = Keys::default();
             self.session = Some(self.gate.open(Purpose::Write).await?);
         }
+        Ok(())
+    }
+
+    /// Connected, and the node's only writer.
+    async fn ready(&mut self, node: &str) -> Result<(), StoreError> {
+        self.connected().await?;
         if !self.locked.contains(node) {
             let session = self.session()?;
             let former = self.tokens.get(node).copied();

@@ -1,4 +1,4 @@
-//! The books, for reading ([`BooksPort`]).
+//! The books ([`BooksPort`]).
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -8,15 +8,18 @@ use pool_domain::{
     units::{Amount, TimeMs},
 };
 use rusqlite::{Connection, Row, ToSql, named_params};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     QUEUE, SqliteStore, StoreThread, ask,
     read::{self, amount, column, corrupt, count, rows, text, unsigned, work},
-    schema, statements as sql, unavailable, work as serve,
+    schema, statements as sql, unavailable, work as serve, write,
 };
 use crate::ports::{
-    books::{BookBlock, BookItem, BookTransaction, BooksPort, CreditQuery, CreditRow, CreditState, Visit},
+    books::{
+        Adjusted, Adjustment, AdjustmentRow, BookBlock, BookItem, BookTransaction, BooksPort, CreditQuery,
+        CreditRow, CreditState, Visit,
+    },
     store::{BlockRow, Position, Split, StoreError},
 };
 
@@ -58,6 +61,17 @@ impl SqliteStore {
     }
 }
 
+/// Writes a consistent copy of the database at `path`, which a pool may be using, to a new file. Blocks.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when the database can't be read or the copy not be written.
+pub fn copy_database(path: &Path, to: &Path) -> Result<(), StoreError> {
+    let db = schema::open_reader(path)?;
+    db.execute(sql::COPY_TO, named_params! { ":path": to.display().to_string() })
+        .map(drop)
+        .map_err(unavailable)
+}
+
 #[async_trait]
 impl BooksPort for SqliteStore {
     async fn statement(&self, block: BlockHash) -> Result<Option<(BlockRow, Option<Split>)>, StoreError> {
@@ -71,6 +85,26 @@ impl BooksPort for SqliteStore {
 
     async fn credits(&self, query: CreditQuery) -> Result<Vec<CreditRow>, StoreError> {
         self.read(move |db| credits(db, &query)).await
+    }
+
+    async fn adjust(&self, at: TimeMs, adjustment: Adjustment) -> Result<Adjusted, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let job: super::Job<write::Writer> = Box::new(move |writer| {
+            // Whoever asked may have gone; the same reference is recognised next time.
+            let _ = answer.send(writer.adjust(at, adjustment));
+        });
+        self.writer.send(job).await.map_err(|_| super::ended())?;
+        answered.await.map_err(|_| super::ended())?
+    }
+
+    async fn adjustments(&self, before: Option<u64>, limit: usize) -> Result<Vec<AdjustmentRow>, StoreError> {
+        self.read(move |db| {
+            let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let parameters = named_params! { ":before": before, ":limit": limit };
+            rows(db, sql::ADJUSTMENTS_PAGE, parameters, write::adjustment_row)
+        })
+        .await
     }
 
     async fn walk(&self, visit: Visit) -> Result<(), StoreError> {

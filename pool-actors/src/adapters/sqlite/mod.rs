@@ -17,7 +17,7 @@ mod write;
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use async_trait::async_trait;
-pub use books::ReadThreads;
+pub use books::{ReadThreads, copy_database};
 use pool_domain::{
     ids::{Account, BlockHash},
     units::TimeMs,

@@ -18,10 +18,14 @@ statements! {
     ACCOUNT_SHARES = "account_shares",
     ACCOUNTS_NEWEST = "accounts_newest",
     ACCOUNTS_PAGE = "accounts_page",
+    ADJUSTMENT_ADD = "adjustment_add",
+    ADJUSTMENT_GET = "adjustment_get",
+    ADJUSTMENTS_PAGE = "adjustments_page",
     ANCHOR_PUT = "anchor_put",
     ANCHOR_REMOVE = "anchor_remove",
     ANCHORS_ALL = "anchors_all",
     BALANCE_ADD = "balance_add",
+    BALANCE_GET = "balance_get",
     BALANCE_TOTALS = "balance_totals",
     BLOCK_BY_HASH = "block_by_hash",
     BLOCK_COUNTS = "block_counts",
@@ -42,6 +46,7 @@ statements! {
     BOOKS_SHARES = "books_shares",
     BLOCKS_OPEN = "blocks_open",
     BLOCKS_PAGE = "blocks_page",
+    COPY_TO = "copy_to",
     COUNTS = "counts",
     CREDITS_PAGE = "credits_page",
     DEPLOYMENT_PUT = "deployment_put",
@@ -94,6 +99,11 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
         "share_hours",
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/sqlite/migrations/0004_share_hours.sql")),
     ),
+    (
+        5,
+        "adjustments",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/sqlite/migrations/0005_adjustments.sql")),
+    ),
 ];
 
 macro_rules! checks {
@@ -106,4 +116,9 @@ macro_rules! checks {
     };
 }
 
-checks!["balances_match_entries", "settled_blocks_have_no_pending", "transactions_sum_to_zero"];
+checks![
+    "adjustments_match_their_postings",
+    "balances_match_entries",
+    "settled_blocks_have_no_pending",
+    "transactions_sum_to_zero"
+];

@@ -1,5 +1,7 @@
 //! One commit of the ledger as one transaction.
 
+mod adjust;
+
 use std::collections::{BTreeMap, HashMap};
 
 use pool_domain::{
@@ -20,6 +22,8 @@ use super::{
 use crate::ports::store::{
     BlockChange, HISTORY_DAYS, HOUR_MS, LedgerCommit, Position, Posting, ShareDelta, Split, StoreError,
 };
+
+pub(super) use adjust::row as adjustment_row;
 
 /// Keys remembered; past it they are looked up again.
 const KEYS_KEPT: usize = 1_000_000;

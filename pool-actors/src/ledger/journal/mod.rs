@@ -12,6 +12,7 @@
 
 mod catalogue;
 mod committer;
+mod copy;
 mod fault;
 pub mod format;
 mod frame_writer;
@@ -32,6 +33,7 @@ mod shard_tests;
 mod tests;
 
 pub use committer::{CommitCore, CommitHandle, OnFailure};
+pub use copy::{Copied, copy_journal};
 pub use fault::JournalFault;
 pub use frame_writer::{FrameWriter, NewShare};
 pub use interned::Names;

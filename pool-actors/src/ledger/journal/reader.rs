@@ -13,7 +13,7 @@ use super::{
     format::{ChainHash, FRAME_HEADER, NoFrame, Payload, SEGMENT_HEADER, SegmentHeader, check_frame},
     interned::Names,
     record::{CandidateFields, Record, ShareFields, take_record},
-    recovery::look,
+    recovery::{Looked, look},
     writer::{BudgetLevel, JournalState},
 };
 use crate::{
@@ -111,7 +111,7 @@ impl JournalReader {
     /// # Errors
     /// When the folder can't be read, or is damaged where no crash can damage it.
     pub fn read_only(disk: SharedDisk) -> Result<Self, JournalFault> {
-        let (segments, committed) = look(disk.as_ref())?;
+        let Looked { segments, committed, .. } = look(disk.as_ref())?;
         let catalogue = Arc::new(Catalogue::new(segments));
         let state = JournalState {
             committed: ShareSeq(committed),

@@ -61,11 +61,21 @@ pub(super) fn recover(disk: &dyn Disk, segment_bytes: u64) -> Result<Recovered, 
     Recovery { disk, segment_bytes, read_only: false }.run()
 }
 
+/// What can be read of a journal that somebody else may be writing.
+pub(super) struct Looked {
+    pub(super) segments: VecDeque<SegmentInfo>,
+    /// The last record.
+    pub(super) committed: u64,
+    /// Where the newest segment's last sound frame ends.
+    pub(super) newest_end: u64,
+}
+
 /// Finds what can be read, beside a pool that may be writing: whatever follows the last sound frame may be a commit under
 /// way, and is left alone.
-pub(super) fn look(disk: &dyn Disk) -> Result<(VecDeque<SegmentInfo>, u64), JournalFault> {
+pub(super) fn look(disk: &dyn Disk) -> Result<Looked, JournalFault> {
     let looked = Recovery { disk, segment_bytes: 0, read_only: true }.run()?;
-    Ok((looked.segments, looked.next_seq - 1))
+    let newest_end = looked.active.as_ref().map_or(0, |active| active.offset);
+    Ok(Looked { segments: looked.segments, committed: looked.next_seq - 1, newest_end })
 }
 
 impl Recovery<'_> {
@@ -147,6 +157,8 @@ impl Recovery<'_> {
         let bytes = self.read_whole(&newest)?;
         let (names, end) = self.walk(&newest, &bytes, &mut recovered)?;
         if self.read_only {
+            let interner = names.into_interner();
+            recovered.active = Some(Active { file: newest.file, offset: end as u64, interner });
             return Ok(recovered);
         }
         recovered.truncated_bytes = self.torn(newest.index, end, &bytes[end..], recovered.next_seq)?;

@@ -388,3 +388,24 @@ fn an_empty_folder_has_an_empty_journal() {
     let reader = JournalReader::read_only(Arc::new(MemoryDisk::new())).unwrap();
     assert_eq!((reader.committed(), reader.oldest()), (ShareSeq(0), ShareSeq(1)));
 }
+
+#[test]
+fn a_copy_of_a_journal_in_use_opens_and_goes_on() {
+    let disk = Arc::new(MemoryDisk::new());
+    let (mut journal, _) = Journal::open(disk.clone(), SMALL).unwrap();
+    // Less than a segment: there is room behind the last frame.
+    append_shares(&mut journal, 0..60).unwrap();
+    let through = journal.reader().committed();
+    // A commit that is half written when the copy comes by.
+    let newest = disk.list().unwrap().into_iter().filter(|file| file.name.ends_with(".journal"));
+    let newest = newest.max_by(|a, b| a.name.cmp(&b.name)).unwrap();
+    disk.open(&newest.name).unwrap().write_at(newest.len - 9, b"half of a").unwrap();
+    let target = Arc::new(MemoryDisk::new());
+    let copied = copy_journal(disk.as_ref(), target.as_ref()).unwrap();
+    assert_eq!((copied.first, copied.through), (ShareSeq(1), through));
+    let (mut again, found) = Journal::open(target.clone(), SMALL).unwrap();
+    assert_eq!((found.committed, found.truncated_bytes), (through, 0));
+    append_shares(&mut again, 60..70).unwrap();
+    assert_eq!(tags(&again.reader()), (0..70).collect::<Vec<_>>());
+    again.reader().verify().unwrap();
+}

@@ -1,0 +1,3 @@
+-- Newest first, past a number.
+SELECT j.id, j.reference, a.address, j.amount, j.author, j.reason, j.below_zero, j.at
+FROM adjustments AS j JOIN accounts AS a ON a.id = j.account_id WHERE j.id < $1 ORDER BY j.id DESC LIMIT $2
