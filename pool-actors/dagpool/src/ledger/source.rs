@@ -90,12 +90,9 @@ impl PoolClient {
             super::not_in_books(message)
         } else {
             let action = error["suggested_actions"][0]["action"].as_str().unwrap_or("see the pool's log");
-            let code = error["code"].as_str().unwrap_or("no code");
-            Failure::new(
-                Code::PoolUnreachable,
-                format!("{} refused it ({code}): {message}", self.url),
-                action,
-            )
+            let named = |code: &&Code| error["code"].as_str() == Some(code.as_str());
+            let code = Code::ALL.iter().find(named).copied().unwrap_or(Code::PoolAnswerUnreadable);
+            Failure::new(code, format!("{} answered {status}: {message}", self.url), action)
         })
     }
 
