@@ -1,7 +1,5 @@
 //! A correction by an operator, as one transaction. It needs no node's lock: it is its own, by the account's row.
 
-use std::collections::HashMap;
-
 use pool_domain::{
     ids::Account,
     units::{Amount, TimeMs},
@@ -34,7 +32,7 @@ impl Writer {
         let statements = &session.statements;
         let tx = session.client.transaction().await.map_err(failure)?;
         // Keys of its own: those of commits stay what they are should this be rolled back.
-        let mut keys = Keys { accounts: HashMap::new(), workers: HashMap::new() };
+        let mut keys = Keys::default();
         let step = Step { tx: &tx, statements, keys: &mut keys, at: Stamp(at) };
         let address = adjustment.account.as_str();
         let found = step.query(sql::ACCOUNT_LOCK, &[&address]).await?;
