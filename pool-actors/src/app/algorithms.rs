@@ -103,6 +103,13 @@ pub(super) async fn start(
         doors: vec![(route, handle.doors())],
         in_service: vec![(algorithm.clone(), TrafficSplit::whole(route))],
     });
+    // Who asks before the supervisor's first turn is told what serves already.
+    let first = AlgorithmsView {
+        active: Some(restored.package.reference.clone()),
+        isolation: restored.level,
+        linked_in: Some(kept.configured.reference.clone()),
+        ..AlgorithmsView::default()
+    };
     let active = Active { package: restored.package.reference, level: restored.level, handle };
     let mut state = State::new(active, restored.next_id, restored.next_generation);
     if let Some(row) = restored.brought_by {
@@ -112,7 +119,7 @@ pub(super) async fn start(
         state.resume(row, package);
     }
     let cell: StateCell = Arc::new(Mutex::new(Some(state)));
-    let view = Arc::new(watched(AlgorithmsView::default()).0);
+    let view = Arc::new(watched(first).0);
     let parts = supervisor::Parts {
         state: Arc::clone(&cell),
         place,

@@ -227,7 +227,10 @@ async fn code_that_hangs_or_lies_while_it_serves_costs_nobody_a_share() {
         // No shadow: it serves half of the sessions at once.
         let id = pool.deploy(json!({ "shadow_duration": 0, "phases": [50, 100] })).await;
         let over = pool.deployment_until(&id, "rolled back", |body| body["status"] == "rolled_back").await;
-        assert_eq!((&over["phase"], &over["rollback"]["cause"]), (&json!("50%"), &json!(cause)), "{over:#}");
+        // While the end of an empty shadow is being written, it may hash already, and be found out.
+        let phase = over["phase"].as_str().unwrap();
+        assert!(["shadow", "50%"].contains(&phase), "{over:#}");
+        assert_eq!(over["rollback"]["cause"], cause, "{over:#}");
         more_shares(&swarm, "the rollback").await;
         assert_unnoticed(&swarm);
         swarm.end();
