@@ -37,8 +37,8 @@ pub enum LedgerAccount {
     ChainIncome,
     /// Rewards for merging red blocks, apart from the blocks' own.
     RedMergeIncome,
-    /// Payouts that the chain has confirmed.
-    PayoutsSent,
+    /// What the chain has confirmed as paid to a miner.
+    PayoutsSent(Account),
     /// Transaction fees of payouts.
     NetworkFees,
     /// The other side of corrections.
@@ -63,7 +63,7 @@ impl LedgerAccount {
             Self::ChainPending => "chain_pending",
             Self::ChainIncome => "chain_income",
             Self::RedMergeIncome => "red_merge_income",
-            Self::PayoutsSent => "payouts_sent",
+            Self::PayoutsSent(_) => "payouts_sent",
             Self::NetworkFees => "network_fees",
             Self::Adjustments => "adjustments",
         }
@@ -73,9 +73,10 @@ impl LedgerAccount {
     #[must_use]
     pub const fn owner(&self) -> Option<&Account> {
         match self {
-            Self::MinerPending(owner) | Self::MinerConfirmed(owner) | Self::MinerReserved(owner) => {
-                Some(owner)
-            }
+            Self::MinerPending(owner)
+            | Self::MinerConfirmed(owner)
+            | Self::MinerReserved(owner)
+            | Self::PayoutsSent(owner) => Some(owner),
             _ => None,
         }
     }
@@ -89,6 +90,7 @@ impl LedgerAccount {
             ("miner_pending", Some(owner)) => Ok(Self::MinerPending(owner)),
             ("miner_confirmed", Some(owner)) => Ok(Self::MinerConfirmed(owner)),
             ("miner_reserved", Some(owner)) => Ok(Self::MinerReserved(owner)),
+            ("payouts_sent", Some(owner)) => Ok(Self::PayoutsSent(owner)),
             (_, Some(_)) => Err(UnknownLedgerAccount),
             (kind, None) => [
                 Self::FeePending,
@@ -96,7 +98,6 @@ impl LedgerAccount {
                 Self::ChainPending,
                 Self::ChainIncome,
                 Self::RedMergeIncome,
-                Self::PayoutsSent,
                 Self::NetworkFees,
                 Self::Adjustments,
             ]

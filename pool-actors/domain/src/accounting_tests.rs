@@ -43,7 +43,7 @@ fn a_block_goes_through_pending_to_confirmed() {
     assert_eq!(balance(&balances, "miner_confirmed:alice"), 60);
     balances.apply(&payout.settle(Amount(3)).unwrap()).unwrap();
     assert_eq!(balance(&balances, "miner_reserved:alice"), 0);
-    assert_eq!(balance(&balances, "payouts_sent"), 600);
+    assert_eq!(balance(&balances, "payouts_sent:alice"), 600);
     assert_eq!(balance(&balances, "fee_confirmed"), 7);
     assert_eq!(balance(&balances, "network_fees"), 3);
     assert_eq!(balances.iter().map(|(_, amount)| amount.0).sum::<i128>(), 0);
@@ -150,14 +150,18 @@ fn keys_are_unique_and_a_credit_ends_once() {
 #[test]
 fn account_names_round_trip() {
     let alice = account("kaspa:alice");
-    let owned = [LedgerAccount::MinerPending, LedgerAccount::MinerConfirmed, LedgerAccount::MinerReserved];
+    let owned = [
+        LedgerAccount::MinerPending,
+        LedgerAccount::MinerConfirmed,
+        LedgerAccount::MinerReserved,
+        LedgerAccount::PayoutsSent,
+    ];
     let plain = [
         LedgerAccount::FeePending,
         LedgerAccount::FeeConfirmed,
         LedgerAccount::ChainPending,
         LedgerAccount::ChainIncome,
         LedgerAccount::RedMergeIncome,
-        LedgerAccount::PayoutsSent,
         LedgerAccount::NetworkFees,
         LedgerAccount::Adjustments,
     ];

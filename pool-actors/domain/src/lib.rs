@@ -12,7 +12,7 @@
 //! | addresses | [`kaspa_address`] |
 //! | a share | [`job`], [`share`], [`extranonce`], [`fingerprint`], [`dedup`], [`vardiff`] |
 //! | hot-swap | [`isolation`], [`traffic_split`], [`rollout`], [`slot_health`] |
-//! | money | [`share_window`], [`pplns`], [`split`], [`proof`], [`statement`], [`accounting`], [`postings`], [`maturity`] |
+//! | money | [`share_window`], [`pplns`], [`split`], [`proof`], [`statement`], [`accounting`], [`postings`], [`maturity`], [`payout`], [`payout_plan`], [`currency`] |
 //! | checks | [`invariants`], [`ghostdag`] |
 //! | errors | [`catalogue`] |
 #![no_std]
@@ -22,6 +22,7 @@ extern crate std;
 
 pub mod accounting;
 pub mod catalogue;
+pub mod currency;
 pub mod dedup;
 pub mod difficulty;
 pub mod extranonce;
@@ -35,6 +36,8 @@ pub mod job;
 pub mod kaspa_address;
 pub mod maturity;
 pub mod merkle;
+pub mod payout;
+pub mod payout_plan;
 pub mod postings;
 pub mod pplns;
 pub mod proof;

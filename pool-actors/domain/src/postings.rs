@@ -5,7 +5,7 @@
 //! post:     chain_pending  +reward   miner_pending   -part ...   fee_pending   -fee
 //!           chain_income   -reward   miner_confirmed +part ...   fee_confirmed +fee
 //! void:     the pending entries, negated
-//! payout:   miner_confirmed -> miner_reserved -> payouts_sent (or back)
+//! payout:   miner_confirmed -> miner_reserved -> payouts_sent (or back), each of the same miner
 //! ```
 
 use alloc::vec::Vec;
@@ -101,7 +101,7 @@ impl Payout {
         &self,
         cause: &Cause,
         from: fn(Account) -> LedgerAccount,
-        to: impl Fn(Account) -> LedgerAccount,
+        to: fn(Account) -> LedgerAccount,
     ) -> Result<Vec<(LedgerAccount, Amount)>, LedgerError> {
         if self.amounts.iter().any(|(_, amount)| amount.0 <= 0) {
             return Err(LedgerError::Sign(cause.key()));
@@ -134,8 +134,7 @@ impl Payout {
         if network_fee.is_negative() {
             return Err(LedgerError::Sign(cause.key()));
         }
-        let mut lines =
-            self.move_all(&cause, LedgerAccount::MinerReserved, |_| LedgerAccount::PayoutsSent)?;
+        let mut lines = self.move_all(&cause, LedgerAccount::MinerReserved, LedgerAccount::PayoutsSent)?;
         lines.push((LedgerAccount::FeeConfirmed, Amount(-network_fee.0)));
         lines.push((LedgerAccount::NetworkFees, network_fee));
         Transaction::new(cause, lines)
