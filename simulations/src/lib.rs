@@ -13,3 +13,4 @@ pub mod miners;
 pub mod node;
 pub mod pow;
 mod runtime;
+pub mod signing;

@@ -236,7 +236,8 @@ impl NodeActor {
         } else {
             rpc::call(&mut self.core, method, params, now_ms)
         };
-        let lost = faults.lose_submit_answer && method == "submitBlock";
+        let lost = faults.lose_submit_answer && method == "submitBlock"
+            || faults.lose_send_answer && method == "sendRawTransaction";
         let drop = faults.drop_connections || lost;
         Answer { result, delay: Duration::from_millis(faults.delay_ms), rubbish: faults.rubbish, drop }
     }

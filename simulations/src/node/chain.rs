@@ -149,6 +149,26 @@ impl Chain {
         })
     }
 
+    /// The transaction of this id that a block merged (or the virtual block merges), if it did.
+    pub fn merged_transaction(&self, by: &GhostdagData<Id>, txid: Txid) -> Option<&bitcoin::Transaction> {
+        by.mergeset_blues
+            .iter()
+            .chain(&by.mergeset_reds)
+            .flat_map(|&id| self.dag.known(id).block.transactions.iter())
+            .find(|transaction| transaction.compute_txid() == txid)
+    }
+
+    /// What each chain block accepted, the newest first, with its depth below the tip; the virtual block's comes first, at
+    /// depth 0.
+    pub fn merges_newest_first(&self) -> impl Iterator<Item = (u64, &GhostdagData<Id>, &super::dag::Merge)> {
+        let tip = self.tip_score();
+        let chain = self.selected.blocks().iter().rev().map(move |&id| {
+            let stored = self.dag.known(id);
+            (tip.saturating_sub(stored.data.blue_score), &stored.data, &stored.merge)
+        });
+        [(0, &self.virtual_view.data, &self.virtual_view.merge)].into_iter().chain(chain)
+    }
+
     /// The view of a block with given parents, e.g. of a miner that has not yet seen the newest ones.
     ///
     /// # Errors

@@ -25,6 +25,12 @@ pub struct Faults {
     pub refuse_submit: Option<String>,
     /// Submissions count, but are not answered.
     pub lose_submit_answer: bool,
+    /// Transactions that are sent count, but are not answered.
+    pub lose_send_answer: bool,
+    /// Every transaction that is sent is refused with this text.
+    pub refuse_send: Option<String>,
+    /// Addresses (and names) that nothing can be paid to.
+    pub refuse_addresses: Vec<String>,
 }
 
 impl Faults {

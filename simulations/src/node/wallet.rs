@@ -92,63 +92,21 @@ impl Wallet {
         outputs: &[(ScriptBuf, u64)],
         coins: &Coins<'_>,
     ) -> Result<Transaction, String> {
-        if outputs.is_empty() || outputs.iter().any(|(_, amount)| *amount == 0) {
-            return Err("a payment needs outputs with amounts above zero".to_owned());
-        }
-        let wanted = outputs
-            .iter()
-            .try_fold(0_u64, |sum, (_, amount)| sum.checked_add(*amount))
-            .ok_or("amounts overflow")?;
-        let mut unspent = coins.spendable(from);
-        unspent.sort_unstable();
-        let mut inputs = Vec::new();
-        let mut sum = 0_u64;
-        let mut fee = 0;
-        for (_, outpoint, amount, script) in unspent.into_iter().take(MAX_INPUTS) {
-            sum += amount;
-            inputs.push((outpoint, script));
-            fee = FEE_PER_BYTE
-                * (BASE_BYTES
-                    + INPUT_BYTES * inputs.len() as u64
-                    + OUTPUT_BYTES * (outputs.len() as u64 + 1));
-            if sum >= wanted + fee {
-                break;
-            }
-        }
-        let change = sum
-            .checked_sub(wanted + fee)
-            .filter(|_| !inputs.is_empty())
-            .ok_or_else(|| format!("insufficient funds: {sum} spendable, {wanted} + fee {fee} wanted"))?;
-        let mut outputs: Vec<(ScriptBuf, u64)> = outputs.to_vec();
-        if change > 0 {
-            outputs.push((inputs[0].1.clone(), change));
-        }
-        self.sign(&inputs, &outputs)
+        let draft = draft(from, outputs, coins, &Choice::default())?;
+        let scripts: Vec<ScriptBuf> = draft.inputs.iter().map(|(_, script, _)| script.clone()).collect();
+        self.sign(draft.transaction(), &scripts)
     }
 
-    fn sign(
-        &self,
-        inputs: &[(OutPoint, ScriptBuf)],
-        outputs: &[(ScriptBuf, u64)],
-    ) -> Result<Transaction, String> {
-        let unsigned = |(previous_output, _): &(OutPoint, ScriptBuf)| TxIn {
-            previous_output: *previous_output,
-            script_sig: ScriptBuf::new(),
-            sequence: Sequence::MAX,
-            witness: Witness::new(),
-        };
-        let output = |(script_pubkey, amount): &(ScriptBuf, u64)| TxOut {
-            value: Amount::from_sat(*amount),
-            script_pubkey: script_pubkey.clone(),
-        };
-        let mut transaction = Transaction {
-            version: transaction::Version::TWO,
-            lock_time: LockTime::ZERO,
-            input: inputs.iter().map(unsigned).collect(),
-            output: outputs.iter().map(output).collect(),
-        };
-        let mut scripts = Vec::with_capacity(inputs.len());
-        for (index, (_, script)) in inputs.iter().enumerate() {
+    /// Signs a transaction; `scripts` are those of the outputs that it spends, in order.
+    ///
+    /// # Errors
+    /// When an output is not the wallet's.
+    pub fn sign(&self, mut transaction: Transaction, scripts: &[ScriptBuf]) -> Result<Transaction, String> {
+        if scripts.len() != transaction.input.len() {
+            return Err("as many scripts as inputs are needed".to_owned());
+        }
+        let mut signatures = Vec::with_capacity(scripts.len());
+        for (index, script) in scripts.iter().enumerate() {
             let key = self.keys.get(script).ok_or("an output is not the wallet's")?;
             let sighash_type = EcdsaSighashType::All;
             let hash = SighashCache::new(&transaction)
@@ -158,14 +116,103 @@ impl Wallet {
             let signature = self.secp.sign_ecdsa(&message, &key.secret);
             let signature = ecdsa::Signature { signature, sighash_type }.to_vec();
             let push = PushBytesBuf::try_from(signature).map_err(|error| error.to_string())?;
-            scripts
+            signatures
                 .push(bitcoin::script::Builder::new().push_slice(push).push_key(&key.public).into_script());
         }
-        for (input, script) in transaction.input.iter_mut().zip(scripts) {
+        for (input, script) in transaction.input.iter_mut().zip(signatures) {
             input.script_sig = script;
         }
         Ok(transaction)
     }
+}
+
+/// What of the spendable outputs may be used.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// Not these.
+    pub avoid: HashSet<OutPoint>,
+    /// Only what is at least so deep, in blue score.
+    pub min_depth: u64,
+}
+
+/// A payment that wants signing.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// What it spends, with script and amount.
+    pub inputs: Vec<(OutPoint, ScriptBuf, u64)>,
+    /// What it pays; the change, if any, comes last.
+    pub outputs: Vec<(ScriptBuf, u64)>,
+    /// What is left for the miner.
+    pub fee: u64,
+}
+
+impl Draft {
+    /// The transaction, without signatures.
+    pub fn transaction(&self) -> Transaction {
+        let unsigned = |(previous_output, ..): &(OutPoint, ScriptBuf, u64)| TxIn {
+            previous_output: *previous_output,
+            script_sig: ScriptBuf::new(),
+            sequence: Sequence::MAX,
+            witness: Witness::new(),
+        };
+        let output = |(script_pubkey, amount): &(ScriptBuf, u64)| TxOut {
+            value: Amount::from_sat(*amount),
+            script_pubkey: script_pubkey.clone(),
+        };
+        Transaction {
+            version: transaction::Version::TWO,
+            lock_time: LockTime::ZERO,
+            input: self.inputs.iter().map(unsigned).collect(),
+            output: self.outputs.iter().map(output).collect(),
+        }
+    }
+}
+
+/// Chooses inputs for a payment from the outputs of these scripts, the oldest first; the change goes back to the first one
+/// used.
+///
+/// # Errors
+/// When what may be used does not suffice, or an amount is zero.
+pub fn draft(
+    from: &HashSet<ScriptBuf>,
+    outputs: &[(ScriptBuf, u64)],
+    coins: &Coins<'_>,
+    choice: &Choice,
+) -> Result<Draft, String> {
+    if outputs.is_empty() || outputs.iter().any(|(_, amount)| *amount == 0) {
+        return Err("a payment needs outputs with amounts above zero".to_owned());
+    }
+    let wanted = outputs
+        .iter()
+        .try_fold(0_u64, |sum, (_, amount)| sum.checked_add(*amount))
+        .ok_or("amounts overflow")?;
+    let mut unspent = coins.spendable(from);
+    unspent.retain(|(score, outpoint, ..)| {
+        coins.blue_score >= score + choice.min_depth && !choice.avoid.contains(outpoint)
+    });
+    unspent.sort_unstable();
+    let mut inputs = Vec::new();
+    let mut sum = 0_u64;
+    let mut fee = 0;
+    for (_, outpoint, amount, script) in unspent.into_iter().take(MAX_INPUTS) {
+        sum += amount;
+        inputs.push((outpoint, script, amount));
+        fee = FEE_PER_BYTE
+            * (BASE_BYTES + INPUT_BYTES * inputs.len() as u64 + OUTPUT_BYTES * (outputs.len() as u64 + 1));
+        if sum >= wanted + fee {
+            break;
+        }
+    }
+    let change = wanted
+        .checked_add(fee)
+        .and_then(|needed| sum.checked_sub(needed))
+        .filter(|_| !inputs.is_empty())
+        .ok_or_else(|| format!("insufficient funds: {sum} spendable, {wanted} + fee {fee} wanted"))?;
+    let mut outputs: Vec<(ScriptBuf, u64)> = outputs.to_vec();
+    if change > 0 {
+        outputs.push((inputs[0].1.clone(), change));
+    }
+    Ok(Draft { inputs, outputs, fee })
 }
 
 /// The coins of a view, minus what the mempool spends.
@@ -230,4 +277,12 @@ pub fn script_of_address(text: &str) -> Result<ScriptBuf, String> {
 /// Address of a script; `None` for scripts that have none.
 pub fn address_of_script(script: &Script) -> Option<String> {
     Address::from_script(script, Network::Testnet).ok().map(|address| address.to_string())
+}
+
+/// A plain name (of a demonstration's miner) that can't be taken for a mistyped address: this chain lets such names stand
+/// for the address that the wallet has under that label.
+pub fn is_plain_name(text: &str) -> bool {
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    // Base58 addresses have 26 to 35 characters, others more; a hexadecimal prefix is another chain's.
+    (1..=24).contains(&text.len()) && plain && !text.starts_with("0x")
 }

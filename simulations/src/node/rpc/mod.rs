@@ -1,6 +1,7 @@
 //! JSON-RPC methods, apart from their transport.
 
 mod blocks;
+mod payments;
 mod template;
 mod wallet;
 
@@ -104,6 +105,11 @@ pub fn call(core: &mut Core, method: &str, params: &[Value], now_ms: u64) -> Res
         "sendToAddress" => wallet::send_to_address(core, params),
         "sendMany" => wallet::send_many(core, params),
         "sendRawTransaction" => wallet::send_raw(core, params),
+        "resolveAddress" => payments::resolve_address(core, params),
+        "createTransaction" => payments::create(core, params),
+        "signTransaction" => payments::sign(core, params),
+        "getTransactionStatus" => payments::status(core, params),
+        "listTransactions" => payments::list(core, params),
         "getTransaction" => wallet::transaction(core, params),
         "getMempool" => Ok(wallet::mempool(core)),
         "getMempoolInfo" => Ok(wallet::mempool_info(core)),

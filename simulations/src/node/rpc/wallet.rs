@@ -87,6 +87,9 @@ fn pay(core: &mut Core, from: Option<&str>, outputs: &[(ScriptBuf, u64)]) -> Res
 pub(super) fn send_raw(core: &mut Core, params: &Params<'_>) -> Result<Value, RpcError> {
     let transaction: Transaction = encode::deserialize_hex(params.text(0, "transaction")?)
         .map_err(|error| RpcError::params(format!("parameter 0, transaction: {error}")))?;
+    if let Some(text) = &core.faults.refuse_send {
+        return Err(RpcError::application(text.clone()));
+    }
     if transaction.input.iter().any(|input| !input.witness.is_empty()) {
         return Err(RpcError::application("bad transaction: witness data is not known here"));
     }
