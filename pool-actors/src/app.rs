@@ -12,6 +12,7 @@ pub mod database;
 mod identity;
 mod journal;
 mod parts;
+mod payouts;
 pub mod preflight;
 mod recovery;
 mod start;
@@ -45,6 +46,7 @@ use crate::{
         journal::AppendShares,
         ledger::LedgerSummary,
         live::{Events, PoolSnapshot},
+        payout::PayoutStatus,
         stats::{SessionEnded, StatsTally},
     },
     ports::packages::Package,
@@ -82,6 +84,7 @@ pub struct Pool {
     submitter: Supervised<BlockSubmitter>,
     tracker: Supervised<MaturityTracker>,
     ledger: Supervised<PayoutLedger>,
+    payouts: Option<payouts::Dispatcher>,
     algorithms: Algorithms,
     router: Supervised<TrafficRouter>,
     stats: Supervised<StatsAggregator>,
@@ -181,6 +184,9 @@ impl Pool {
             algorithms::start(&wiring, place, &kept, (&routes, &router), &algorithm, &config.algorithms)
                 .await?;
         let ledger = start_ledger(&books, &wiring, &config, &parts.store, &journal.reader);
+        let payout_status = Arc::new(watched(PayoutStatus::default()).0);
+        let dispatcher =
+            payouts::start(&books, &wiring, &config, &parts.payouts, parts.wallet, &payout_status)?;
         let tracker = start_tracker(&wiring, &ledger);
         let submitter = start_submitter(&wiring, &journal.shards[0], &tracker);
         let resume = CriticalOutbox::new(submitter.outbox::<ResumeBlock>());
@@ -221,6 +227,9 @@ impl Pool {
                 events: events_hub,
                 sessions: Arc::new(api_sessions(&stratum)),
                 algorithms: algorithms.doors.clone(),
+                payouts: Arc::clone(&parts.payouts),
+                payout_doors: dispatcher.as_ref().map(|(_, doors)| doors.clone()),
+                payout_status: payout_status.watched(),
                 deployments: Arc::clone(&parts.deployments),
                 row_view: Arc::new(|row| algorithm::deployment::view(row, None)),
                 deploy_defaults: algorithms::defaults(&config.algorithms),
@@ -246,6 +255,7 @@ impl Pool {
             submitter,
             tracker,
             ledger,
+            payouts: dispatcher,
             algorithms,
             router,
             stats,
@@ -316,6 +326,9 @@ impl Pool {
         }
         self.router.stop().await;
         self.submitter.stop().await;
+        if let Some((dispatcher, _)) = self.payouts {
+            dispatcher.stop().await;
+        }
         self.tracker.stop().await;
         self.ledger.stop().await;
         self.http.stop().await;

@@ -26,6 +26,8 @@ mod mining;
 mod native;
 #[path = "pool/packages.rs"]
 mod packages;
+#[path = "pool/payouts.rs"]
+mod payouts;
 #[path = "pool/poison.rs"]
 mod poison;
 #[path = "pool/postgres.rs"]

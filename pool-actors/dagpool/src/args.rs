@@ -45,6 +45,14 @@ pub(crate) enum Command {
     /// Algorithm packages: make, sign, check and measure them; stage and deploy them in a running pool.
     #[command(subcommand)]
     Algorithm(crate::algorithm::Algorithm),
+    /// Payouts of a running pool: list, hold, release, dry run.
+    #[command(subcommand)]
+    Payout(crate::payout::Payout),
+    /// The keys in a process of their own: signs payouts over a Unix socket, within its own limits (simulated chain).
+    #[command(
+        after_help = "Example: dagpool signer --socket /run/dagpool/signer.sock --journal /var/lib/signer/journal --limit-per-day 1000"
+    )]
+    Signer(crate::signer::SignerArgs),
 }
 
 #[derive(Debug, Args)]

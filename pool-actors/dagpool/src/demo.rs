@@ -120,6 +120,10 @@ fn pool_config(
     config.chain.nodes = vec![rpc_url.to_owned()];
     config.chain.payout_address = payout_address;
     config.algorithms.active.clone_from(&args.algorithm);
+    // Payouts are to be seen: soon, small, and final after a few blocks.
+    config.payout.enabled = true;
+    config.payout.interval_s = 10;
+    config.payout.confirmations = 5;
     config.http.address = args.http;
     config.journal.disk_budget_bytes = 1 << 30;
     config.journal.segment_bytes = 16 << 20;

@@ -10,7 +10,9 @@ mod demo;
 mod ledger;
 mod logging;
 mod migrate;
+mod payout;
 mod run;
+mod signer;
 mod sim;
 mod token;
 
@@ -47,6 +49,8 @@ fn main() -> ExitCode {
             Command::Restore(args) => backup::restore(args).await,
             Command::Ledger(command) => ledger::ledger(command).await,
             Command::Algorithm(command) => algorithm::algorithm(&command).await,
+            Command::Payout(command) => payout::payout(command).await,
+            Command::Signer(args) => signer::signer(args).await,
         }
     });
     outcome.unwrap_or_else(|failure| {

@@ -10,6 +10,7 @@ mod node_endpoints;
 pub mod node_kaspa;
 pub mod package_shelf;
 pub mod postgres;
+pub mod signer_socket;
 pub mod sqlite;
 pub mod system_clock;
 mod weights;

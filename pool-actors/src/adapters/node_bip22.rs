@@ -7,6 +7,8 @@ mod observe;
 mod profile;
 mod rpc;
 mod template;
+mod transaction;
+mod wallet;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -26,6 +28,7 @@ use tokio::sync::{Mutex, OnceCell};
 pub use profile::{Bip22Profile, SIMULATED};
 pub use rpc::RpcEndpoint;
 pub use template::EXTRANONCE_BYTES;
+pub use wallet::{Bip22Wallet, shared as shared_wallet};
 
 use self::{
     events::Listening,

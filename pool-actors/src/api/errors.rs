@@ -108,6 +108,9 @@ impl From<StoreError> for ApiError {
         tracing::warn!(%error, "a request could not be answered from the store");
         let code = match error {
             StoreError::Unavailable { .. } => ErrorCode::StoreUnavailable,
+            StoreError::NotFound { what } => {
+                return Self::new(ErrorCode::NotFound, format!("there is no {what}"));
+            }
             _ => ErrorCode::Internal,
         };
         // The database's own words are for the log, not for strangers.

@@ -407,6 +407,7 @@ fn topic(event: &PoolEvent) -> &'static str {
         PoolEvent::Block(_) => "block",
         PoolEvent::NodeState { .. } => "node_state",
         PoolEvent::Deployment(_) | PoolEvent::Staging { .. } => "deployment",
+        PoolEvent::Payout(_) | PoolEvent::PayoutCalculated { .. } => "payout",
         PoolEvent::SecurityEvent { .. } => "security_event",
         PoolEvent::Alert(_) => "alert",
         PoolEvent::Defect { .. } => "defect",
@@ -423,6 +424,10 @@ fn render(api: &Api, event: &Numbered, audience: Audience) -> Option<String> {
         PoolEvent::NodeState { ready, reason } => json!({ "ready": ready, "reason": reason }),
         PoolEvent::Stats(pool) => figures(api, pool),
         PoolEvent::Deployment(view) => algorithms::deployment(view),
+        PoolEvent::Payout(view) => json!(view),
+        PoolEvent::PayoutCalculated { payouts, accounts, amount } => {
+            json!({ "state": "calculated", "payouts": payouts, "recipients": accounts, "amount": amount })
+        }
         PoolEvent::Staging { upload, check } if operator => json!({ "staging": upload, "check": check }),
         PoolEvent::Staging { .. } => return None,
         PoolEvent::Alert(trouble) => views::alert(trouble, operator),

@@ -8,6 +8,7 @@
 //! | `pool` | `/api/stats`, `/api/miners`, `/api/blocks` |
 //! | `books` | statements, proofs, earnings |
 //! | `algorithms` | `/api/algorithms...`, `/api/deployments...` |
+//! | `payouts` | `/api/payouts...`, `/api/miners/{account}/payouts`, `/api/admin/payouts...` |
 //! | `admin`, `adjustments` | `/api/admin/...` |
 //! | `health` | `/health/...`, `/metrics` |
 //! | `limits` | how often one address may ask |
@@ -27,6 +28,7 @@ mod errors;
 mod health;
 pub(crate) mod limits;
 mod live;
+mod payouts;
 mod pool;
 mod server;
 mod views;
@@ -62,11 +64,12 @@ use crate::{
         job::NodeState,
         ledger::LedgerSummary,
         live::{Events, PoolSnapshot},
+        payout::{PayoutDoors, PayoutStatus},
         session::{SessionCommand, SessionView},
     },
     ports::{
         books::SharedBooks, clock::SharedClock, deployments::SharedDeployments, packages::SharedShelf,
-        store::SharedStore,
+        payouts::SharedPayouts, store::SharedStore,
     },
     runtime::{observe::Registry, watch::Watched},
 };
@@ -122,6 +125,12 @@ pub struct Context {
     pub sessions: Arc<dyn SessionDesk>,
     /// What hashes, and how to change it.
     pub algorithms: AlgorithmDoors,
+    /// Payouts, to read, to hold and to release.
+    pub payouts: SharedPayouts,
+    /// The dispatcher, if anything is paid out here.
+    pub payout_doors: Option<PayoutDoors>,
+    /// How it fares.
+    pub payout_status: Watched<PayoutStatus>,
     /// Deployments, to read.
     pub deployments: SharedDeployments,
     /// A deployment's row as people see it.

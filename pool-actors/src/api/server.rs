@@ -14,7 +14,7 @@ use actix_web::{
 
 use super::{
     Api, access, adjustments, admin, algorithms, assets, books, errors, health, limits::RateLimits, live,
-    pool,
+    payouts, pool,
 };
 use crate::{
     config::Http,
@@ -148,7 +148,17 @@ pub(super) fn configure(routes: &mut web::ServiceConfig) {
         .service(web::resource("/api/miners").route(web::get().to(pool::miners)))
         .service(web::resource("/api/miners/{account}/hashrate").route(web::get().to(pool::hashrate)))
         .service(web::resource("/api/miners/{account}").route(web::get().to(pool::miner)))
+        .service(web::resource("/api/miners/{account}/payouts").route(web::get().to(payouts::of_miner)))
         .service(web::resource("/api/miners/{account}/earnings").route(web::get().to(books::earnings)))
+        .service(web::resource("/api/payouts").route(web::get().to(payouts::list)))
+        .service(web::resource("/api/payouts/{id}").route(web::get().to(payouts::one)))
+        .service(web::resource("/api/admin/payouts").route(web::get().to(payouts::status)))
+        .service(web::resource("/api/admin/payouts/audit").route(web::get().to(payouts::audit)))
+        .service(web::resource("/api/admin/payouts/dry-run").route(web::get().to(payouts::dry_run)))
+        .service(web::resource("/api/admin/payouts/run").route(web::post().to(payouts::run)))
+        .service(web::resource("/api/admin/payouts/hold").route(web::post().to(payouts::hold)))
+        .service(web::resource("/api/admin/payouts/release").route(web::post().to(payouts::release)))
+        .service(web::resource("/api/admin/payouts/threshold").route(web::post().to(payouts::threshold)))
         .service(web::resource("/api/blocks").route(web::get().to(pool::blocks)))
         .service(web::resource("/api/blocks/{hash}").route(web::get().to(pool::block)))
         .service(web::resource("/api/blocks/{hash}/statement").route(web::get().to(books::block_statement)))

@@ -40,6 +40,7 @@ use crate::{
         job::{CurrentJob, NodeState},
         ledger::LedgerSummary,
         live::{Events, HistoryPoint, LiveMiners, MinerStats, Miners, PoolSnapshot, WorkerStats},
+        payout::PayoutStatus,
         session::{SessionCommand, SessionView},
         share::WorkerIdentity,
         stats::ShareCounts,
@@ -231,6 +232,9 @@ impl Rig {
             events: self.events.clone(),
             sessions: Arc::<Desk>::clone(&self.desk),
             algorithms: algorithms(),
+            payouts: Arc::new(self.sqlite.clone()),
+            payout_doors: None,
+            payout_status: watched(PayoutStatus::default()).1,
             deployments: Arc::new(self.sqlite.clone()),
             row_view: Arc::new(|row| crate::algorithm::deployment::view(row, None)),
             deploy_defaults: deploy_defaults(),
@@ -473,8 +477,16 @@ async fn every_route_asks_for_the_token_that_it_should() {
         (Method::POST, "/api/admin/announce", StatusCode::BAD_REQUEST),
         (Method::GET, "/api/admin/ledger/adjustments", StatusCode::OK),
         (Method::POST, "/api/admin/ledger/adjustments", StatusCode::BAD_REQUEST),
-        (Method::GET, "/api/payouts", StatusCode::NOT_FOUND),
-        (Method::POST, "/api/payouts", StatusCode::NOT_FOUND),
+        (Method::GET, "/api/payouts", StatusCode::OK),
+        (Method::GET, "/api/payouts/7", StatusCode::NOT_FOUND),
+        (Method::GET, "/api/admin/payouts", StatusCode::OK),
+        (Method::GET, "/api/admin/payouts/audit", StatusCode::OK),
+        (Method::GET, "/api/admin/payouts/dry-run", StatusCode::CONFLICT),
+        (Method::POST, "/api/admin/payouts/run", StatusCode::CONFLICT),
+        (Method::POST, "/api/admin/payouts/hold", StatusCode::BAD_REQUEST),
+        (Method::POST, "/api/admin/payouts/release", StatusCode::BAD_REQUEST),
+        (Method::POST, "/api/admin/payouts/threshold", StatusCode::BAD_REQUEST),
+        (Method::POST, "/api/payouts", StatusCode::METHOD_NOT_ALLOWED),
         (Method::GET, "/api", StatusCode::NOT_FOUND),
         (Method::GET, "/api/statsx", StatusCode::NOT_FOUND),
         (Method::POST, "/api/stats", StatusCode::METHOD_NOT_ALLOWED),
@@ -542,7 +554,7 @@ async fn miners_come_in_pages_and_credited_shares_from_the_ledger() {
     let alice = rig.get("/api/miners/alice").await;
     assert_eq!((&alice["shares"]["accepted"], &alice["shares"]["stale"]), (&json!(12), &json!(2)));
     assert_eq!(alice["work"], (12_u128 << 70).to_string());
-    assert_eq!(alice["balance"], json!({ "pending": "0", "confirmed": "0", "paid": "0" }));
+    assert_eq!(alice["balance"], json!({ "pending": "0", "confirmed": "0", "reserved": "0", "paid": "0" }));
     let workers = alice["workers"].as_array().unwrap();
     assert_eq!((&workers[0]["name"], &workers[0]["difficulty"]), (&json!("old"), &Value::Null));
     assert_eq!((&workers[1]["name"], &workers[1]["shares"]["accepted"]), (&json!("rig"), &json!(7)));

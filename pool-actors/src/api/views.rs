@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pool_domain::{
     maturity::{BlockStatus, Color},
-    units::{TimeMs, Work},
+    units::{Amount, TimeMs, Work},
 };
 use serde_json::{Value, json};
 
@@ -95,10 +95,14 @@ fn blocks_by_stage(totals: &Totals) -> Value {
 /// What miners are owed and were paid, and the sum of all entries, which is zero.
 fn money(ledger: &LedgerSummary) -> Value {
     let totals = &ledger.totals;
+    // What is on its way is still owed.
+    let confirmed = Amount(totals.of("miner_confirmed").0.saturating_add(totals.of("miner_reserved").0));
     json!({
         "pending": totals.of("miner_pending"),
-        "confirmed": totals.of("miner_confirmed"),
-        "paid": totals.of("miner_paid"),
+        "confirmed": confirmed,
+        "reserved": totals.of("miner_reserved"),
+        "paid": totals.of("payouts_sent"),
+        "network_fees": totals.of("network_fees"),
         "fee_pending": totals.of("fee_pending"),
         "fee_confirmed": totals.of("fee_confirmed"),
         "imbalance": totals.imbalance(),

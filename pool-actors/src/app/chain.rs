@@ -10,14 +10,19 @@ use pool_domain::{
 
 use crate::{
     adapters::{
-        node_bip22::{Bip22Config, Bip22Node, RpcEndpoint, SIMULATED},
+        node_bip22::{Bip22Config, Bip22Node, Bip22Wallet, RpcEndpoint, SIMULATED, shared_wallet},
         node_kaspa::{self, KaspaConfig, KaspaNode},
+        signer_socket::SocketSigner,
     },
     api::{Currency, SessionDesk},
     config::{self, Config, Profile},
     error::{Code, Failure},
     messages::session::{CommandSessions, SessionCommand, SessionView},
-    ports::{clock::SharedClock, node::SharedNode},
+    ports::{
+        clock::SharedClock,
+        node::SharedNode,
+        wallet::{SharedSigner, SharedWallet},
+    },
     stratum::{self, settings::AccountCheck},
 };
 
@@ -25,8 +30,8 @@ use crate::{
 #[must_use]
 pub(super) fn currency(profile: Profile) -> Currency {
     match profile {
-        Profile::Simulated => Currency { symbol: "SIM", decimals: 8 },
-        Profile::Kaspa => Currency { symbol: "KAS", decimals: 8 },
+        Profile::Simulated => Currency { symbol: "SIM", decimals: profile.decimals() },
+        Profile::Kaspa => Currency { symbol: "KAS", decimals: profile.decimals() },
     }
 }
 
@@ -75,18 +80,7 @@ pub(super) fn node(config: &Config, clock: &SharedClock) -> Result<SharedNode, F
     let unusable = |what| Failure::new(Code::NodeUnusable, what, "check [chain]");
     match chain.profile {
         Profile::Simulated => {
-            let node = Bip22Node::new(
-                Bip22Config {
-                    profile: &SIMULATED,
-                    endpoints: endpoints(chain)?,
-                    payout_address: chain.payout_address.clone(),
-                    coinbase_tag: config.pool.name.clone(),
-                    network,
-                    maturity: Some(chain.maturity).filter(|maturity| *maturity > 0),
-                    call_timeout,
-                },
-                Arc::clone(clock),
-            );
+            let node = Bip22Node::new(simulated(config)?, Arc::clone(clock));
             Ok(Arc::new(node.map_err(unusable)?))
         }
         Profile::Kaspa => {
@@ -105,6 +99,36 @@ pub(super) fn node(config: &Config, clock: &SharedClock) -> Result<SharedNode, F
             Ok(Arc::new(node.map_err(unusable)?))
         }
     }
+}
+
+fn simulated(config: &Config) -> Result<Bip22Config, Failure> {
+    let chain = &config.chain;
+    Ok(Bip22Config {
+        profile: &SIMULATED,
+        endpoints: endpoints(chain)?,
+        payout_address: chain.payout_address.clone(),
+        coinbase_tag: config.pool.name.clone(),
+        network: Some(chain.network.clone()).filter(|network| !network.is_empty()),
+        maturity: Some(chain.maturity).filter(|maturity| *maturity > 0),
+        call_timeout: Duration::from_millis(chain.rpc_timeout_ms),
+    })
+}
+
+/// The chain's wallet and who signs for it, if payouts are on.
+pub(super) fn wallet(config: &Config) -> Result<Option<(SharedWallet, SharedSigner)>, Failure> {
+    if !config.payout.enabled {
+        return Ok(None);
+    }
+    let unusable = |what: String| Failure::new(Code::NodeUnusable, what, "check [chain] and [payout]");
+    let (wallet, own) = match config.chain.profile {
+        Profile::Simulated => shared_wallet(Bip22Wallet::new(&simulated(config)?).map_err(unusable)?),
+        Profile::Kaspa => return Err(unusable("no wallet is known for this chain.profile".to_owned())),
+    };
+    if config.payout.signer.as_os_str().is_empty() {
+        return Ok(Some((wallet, own)));
+    }
+    let timeout = Duration::from_millis(config.payout.signer_timeout_ms);
+    Ok(Some((wallet, Arc::new(SocketSigner::new(config.payout.signer.clone(), timeout)))))
 }
 
 fn endpoints(chain: &config::Chain) -> Result<Vec<RpcEndpoint>, Failure> {

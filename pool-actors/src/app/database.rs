@@ -16,6 +16,7 @@ use crate::{
         books::SharedBooks,
         clock::{Clock as _, SharedClock},
         deployments::SharedDeployments,
+        payouts::SharedPayouts,
         store::{LedgerState, SharedStore, StoreError, StorePort},
     },
     runtime::threads::Thread,
@@ -28,6 +29,7 @@ const START_POLL: Duration = Duration::from_millis(500);
 pub(super) struct Database {
     pub(super) store: SharedStore,
     pub(super) books: SharedBooks,
+    pub(super) payouts: SharedPayouts,
     pub(super) deployments: SharedDeployments,
     pub(super) threads: Vec<(&'static str, StoreThread)>,
 }
@@ -86,6 +88,7 @@ impl Place {
                 Ok(Database {
                     store: Arc::new(store.clone()),
                     books: Arc::new(store.clone()),
+                    payouts: Arc::new(store.clone()),
                     deployments: Arc::new(store),
                     threads: threads.into(),
                 })
@@ -96,6 +99,7 @@ impl Place {
                 Ok(Database {
                     deployments: Arc::new(store.deployments_of(&node)),
                     books: Arc::new(store.clone()),
+                    payouts: Arc::new(store.clone()),
                     store: Arc::new(store),
                     threads: vec![thread],
                 })

@@ -16,8 +16,15 @@ use crate::{
     config::Config,
     error::{Code, Failure},
     ports::{
-        books::SharedBooks, clock::SharedClock, deployments::SharedDeployments, disk::SharedDisk,
-        node::SharedNode, packages::SharedShelf, store::SharedStore,
+        books::SharedBooks,
+        clock::SharedClock,
+        deployments::SharedDeployments,
+        disk::SharedDisk,
+        node::SharedNode,
+        packages::SharedShelf,
+        payouts::SharedPayouts,
+        store::SharedStore,
+        wallet::{SharedSigner, SharedWallet},
     },
     stratum::settings::AccountCheck,
 };
@@ -40,6 +47,10 @@ pub struct Parts {
     pub node: SharedNode,
     /// The configured hash function, linked in.
     pub algorithm: Arc<dyn PowAlgorithm>,
+    /// Where payouts are kept.
+    pub payouts: SharedPayouts,
+    /// The chain's wallet and who signs for it; `None` = nothing is paid out here.
+    pub wallet: Option<(SharedWallet, SharedSigner)>,
     /// Where deployments are written.
     pub deployments: SharedDeployments,
     /// Where packages are kept, if anywhere.
@@ -65,7 +76,7 @@ impl Parts {
         let clock: SharedClock = Arc::new(SystemClock);
         let data_dir = &config.pool.data_dir;
         let disk = FolderDisk::open(&data_dir.join("journal")).map_err(|error| folder(data_dir, &error))?;
-        let Database { store, books, deployments, threads } = database::open(config, &clock)?;
+        let Database { store, books, payouts, deployments, threads } = database::open(config, &clock)?;
         let algorithm = Registry::linked_in()
             .find(&config.algorithms.active)
             .map_err(|error| Failure::new(Code::AlgorithmUnknown, "algorithms.active", error.to_string()))?;
@@ -77,6 +88,8 @@ impl Parts {
             disk: Arc::new(disk),
             store,
             books,
+            payouts,
+            wallet: chain::wallet(config)?,
             deployments,
             shelf: Some(shelf(config)),
             store_threads: threads,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pool_domain::ids::AlgorithmName;
+use pool_domain::ids::{Account, AlgorithmName};
 use pool_engine::Registry;
 
 use super::{
@@ -29,6 +29,7 @@ pub async fn probe(config: &Config) -> Vec<Probe> {
         ("node number", node_number(config).await),
         ("algorithm", algorithm(config)),
         ("node", node(config).await),
+        ("wallet", wallet(config).await),
     ]
 }
 
@@ -60,10 +61,10 @@ async fn node_number(config: &Config) -> Result<String, Failure> {
     let disk =
         FolderDisk::open(&folder.join("journal")).map_err(|error| super::parts::folder(folder, &error))?;
     let clock: SharedClock = Arc::new(SystemClock);
-    let Database { store, books, deployments, threads } = database::open(config, &clock)?;
+    let Database { store, books, payouts, deployments, threads } = database::open(config, &clock)?;
     let running = Running::start(threads)?;
     let marked = identity::check(&disk, &*store, config.pool.node_id).await;
-    drop((store, books, deployments));
+    drop((store, books, payouts, deployments));
     running.join();
     let node = identity::node_name(config.pool.node_id);
     Ok(if marked? { format!("{node} owns the folder") } else { format!("{node} will own the folder") })
@@ -89,4 +90,23 @@ async fn node(config: &Config) -> Result<String, Failure> {
         AlgorithmName::new(&config.algorithms.active).map_err(|error| unusable(error.to_string()))?;
     node.template(&algorithm).await.map_err(|error| unusable(error.to_string()))?;
     Ok(format!("ready, network {}, hands out work for {algorithm}", health.network))
+}
+
+/// Whether payments can be built, and whether somebody listens who signs them.
+async fn wallet(config: &Config) -> Result<String, Failure> {
+    let Some((wallet, signer)) = chain::wallet(config)? else {
+        return Ok("payouts are off (payout.enabled)".to_owned());
+    };
+    let unusable =
+        |what: String| Failure::new(Code::NodeUnusable, what, "check [payout] and the node's wallet");
+    let own = Account::new(&config.chain.payout_address).map_err(|error| unusable(error.to_string()))?;
+    let taken = wallet.check_address(&own).await.map_err(|error| unusable(error.to_string()))?;
+    taken.map_err(|why| unusable(format!("chain.payout_address: {why}")))?;
+    let socket = &config.payout.signer;
+    if !socket.as_os_str().is_empty() {
+        tokio::net::UnixStream::connect(socket)
+            .await
+            .map_err(|error| unusable(format!("payout.signer {}: {error}", socket.display())))?;
+    }
+    Ok(format!("{} wallet answers, {} signs", wallet.name(), signer.name()))
 }

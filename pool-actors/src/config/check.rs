@@ -60,6 +60,17 @@ pub fn check(config: &Config) -> Result<(), Failure> {
             "use 20000 for twice the work",
         ),
         (
+            !config.payout.enabled || config.chain.profile == Profile::Simulated,
+            "payout.enabled has no effect with this chain.profile: no wallet is known for it yet",
+            "set it to false, and pay out by hand",
+        ),
+        (
+            config.payout.interval_s > 0 && config.payout.poll_interval_ms >= 10,
+            "payout.interval_s is 0, or payout.poll_interval_ms is below 10",
+            "use 600 and 1000",
+        ),
+        (config.payout.recipients_max > 0, "payout.recipients_max is 0", "use 100"),
+        (
             config.journal.segment_bytes >= 1 << 20,
             "journal.segment_bytes is below 1 MiB (1048576)",
             "use 67108864",
@@ -92,6 +103,7 @@ pub fn check(config: &Config) -> Result<(), Failure> {
             return Err(Failure::new(Code::ConfigInvalid, *what, *advice));
         }
     }
+    config.payout.amounts(config.chain.profile.decimals())?;
     check_listeners(config)?;
     check_nodes(config)
 }
@@ -166,6 +178,13 @@ mod tests {
             |c| c.store.statement_timeout_ms = 0,
             |c| c.chain.job_interval_ms_min = 100,
             |c| c.chain.allow_unsynced = true,
+            |c| c.payout.threshold = "1e8".into(),
+            |c| c.payout.limit_per_day = "0.000000001".into(),
+            |c| {
+                c.payout.enabled = true;
+                c.chain.profile = Profile::Kaspa;
+                c.chain.nodes = vec!["ws://127.0.0.1:1".into()];
+            },
             |c| c.stratum.extranonce_part_per_ip_basis_points = 0,
         ];
         for breakage in broken {

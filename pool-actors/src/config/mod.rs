@@ -13,8 +13,10 @@ pub mod section;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use pool_domain::{difficulty::Difficulty, isolation::Level};
+use pool_domain::{currency, difficulty::Difficulty, isolation::Level, units::Amount};
 use section::section;
+
+use crate::error::{Code, Failure};
 
 pub use changes::{Change, changes};
 pub use check::check;
@@ -109,6 +111,16 @@ pub enum Profile {
     Simulated,
     /// kaspad.
     Kaspa,
+}
+
+impl Profile {
+    /// Digits behind the point of its currency.
+    #[must_use]
+    pub const fn decimals(self) -> u8 {
+        match self {
+            Self::Simulated | Self::Kaspa => 8,
+        }
+    }
 }
 
 section! {
@@ -249,7 +261,7 @@ section! {
 }
 
 section! {
-    /// How rewards are shared.
+    /// How rewards are shared, and paid out.
     Payout {
         /// "pplns", "prop" or "solo".
         scheme: Scheme = Scheme::Pplns,
@@ -257,6 +269,48 @@ section! {
         window_basis_points: u32 = 20_000,
         /// The pool's fee, basis points (100 = 1%).
         fee_basis_points: u32 = 100,
+        /// Pay confirmed balances out by itself. Needs a wallet: profile "simulated" has one.
+        enabled: bool = false,
+        /// How often payouts are planned, seconds.
+        interval_s: u64 = 600,
+        /// How often those under way are looked at, milliseconds.
+        poll_interval_ms: u64 = 1_000,
+        /// Balance from which an account is paid, in the chain's currency, a decimal string. An account can have its own
+        /// (dagpool payout threshold).
+        threshold: String = "0.01".into(),
+        /// Most that is paid out in any 60 minutes, in the chain's currency. Empty = no limit.
+        limit_per_hour: String = String::new(),
+        /// Most that is paid out in any 24 hours, in the chain's currency. Empty = no limit.
+        limit_per_day: String = String::new(),
+        /// Depth at which a payout's transaction is final. 0 = the profile's own rule.
+        confirmations: u64 = 0,
+        /// Most recipients of one transaction; fewer where the chain takes fewer.
+        recipients_max: usize = 100,
+        /// Unix socket of an external signer (dagpool signer), which has the keys. Empty = the node's wallet has them.
+        signer: PathBuf = PathBuf::new(),
+        /// Longest time that the signer may take, milliseconds.
+        signer_timeout_ms: u64 = 10_000,
+    }
+}
+
+impl Payout {
+    /// Threshold, limit per hour and limit per day in the smallest unit.
+    ///
+    /// # Errors
+    /// The first that is no amount of the chain's currency.
+    pub fn amounts(&self, decimals: u8) -> Result<(Amount, Option<Amount>, Option<Amount>), Failure> {
+        let read = |key: &str, text: &str| {
+            currency::parse(text, decimals).map_err(|error| {
+                Failure::new(Code::ConfigInvalid, format!("payout.{key}: {error}"), "write it as \"0.01\"")
+            })
+        };
+        let limit =
+            |key: &str, text: &str| if text.is_empty() { Ok(None) } else { read(key, text).map(Some) };
+        Ok((
+            read("threshold", &self.threshold)?,
+            limit("limit_per_hour", &self.limit_per_hour)?,
+            limit("limit_per_day", &self.limit_per_day)?,
+        ))
     }
 }
 

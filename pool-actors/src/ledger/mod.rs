@@ -12,6 +12,8 @@ pub mod maturity_tracker;
 #[cfg(test)]
 mod model_tests;
 mod observe_blocks;
+pub mod payout_dispatcher;
 pub mod payout_ledger;
+pub mod payout_rounds;
 mod sums;
 pub mod windows;

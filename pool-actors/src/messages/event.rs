@@ -3,10 +3,16 @@
 use std::sync::Arc;
 
 use actix::Message;
-use pool_domain::{difficulty::Difficulty, ids::SessionId, units::TimeMs};
+use pool_domain::{
+    difficulty::Difficulty,
+    ids::SessionId,
+    units::{Amount, TimeMs},
+};
 use serde::Serialize;
 
-use super::{block::BlockView, deployment::DeploymentView, live::PoolSnapshot, trouble::Trouble};
+use super::{
+    block::BlockView, deployment::DeploymentView, live::PoolSnapshot, payout::PayoutView, trouble::Trouble,
+};
 
 /// A thing that happened. Serialised as it is to the dashboard feed.
 #[derive(Debug, Clone, Serialize)]
@@ -47,6 +53,17 @@ pub enum PoolEvent {
         /// The check that begins; `None` when it is over.
         check: Option<String>,
     },
+    /// Balances were set aside to be paid out.
+    PayoutCalculated {
+        /// Transactions that there will be.
+        payouts: usize,
+        /// Accounts that are paid.
+        accounts: usize,
+        /// What they get together, smallest unit.
+        amount: Amount,
+    },
+    /// A payout took a step.
+    Payout(PayoutView),
     /// Something for the security log: a ban, a refused handshake.
     SecurityEvent {
         /// Stable code.

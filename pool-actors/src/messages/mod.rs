@@ -9,6 +9,7 @@ pub mod journal;
 pub mod lane;
 pub mod ledger;
 pub mod live;
+pub mod payout;
 pub mod route;
 pub mod session;
 pub mod share;

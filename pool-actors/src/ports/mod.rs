@@ -6,4 +6,6 @@ pub mod deployments;
 pub mod disk;
 pub mod node;
 pub mod packages;
+pub mod payouts;
 pub mod store;
+pub mod wallet;

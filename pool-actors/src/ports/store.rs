@@ -64,6 +64,18 @@ pub enum StoreError {
         /// What does not fit, and what to do.
         what: String,
     },
+    /// What was asked for no longer fits what the database holds: look again.
+    #[error("store: {what}")]
+    Stale {
+        /// What has changed.
+        what: String,
+    },
+    /// There is no such thing.
+    #[error("store: there is no {what}")]
+    NotFound {
+        /// What was asked for.
+        what: String,
+    },
     /// The database refused or returned something that it should not: a defect.
     #[error("store: {what}")]
     Corrupt {
@@ -262,10 +274,28 @@ pub struct LedgerState {
 pub struct Balance {
     /// From blocks that are not mature.
     pub pending: Amount,
-    /// Owed.
+    /// Owed: what can be paid out, and what is on its way.
     pub confirmed: Amount,
-    /// Paid out.
+    /// Of the confirmed, what is on its way.
+    pub reserved: Amount,
+    /// Paid out: the chain has confirmed it.
     pub paid: Amount,
+}
+
+impl Balance {
+    /// Takes in the balance of one kind of ledger account.
+    pub fn take_in(&mut self, kind: &str, amount: Amount) {
+        match kind {
+            "miner_pending" => self.pending = amount,
+            "miner_confirmed" => self.confirmed.0 = self.confirmed.0.saturating_add(amount.0),
+            "miner_reserved" => {
+                self.reserved = amount;
+                self.confirmed.0 = self.confirmed.0.saturating_add(amount.0);
+            }
+            "payouts_sent" => self.paid = amount,
+            _ => {}
+        }
+    }
 }
 
 /// Credited shares of one worker and algorithm.

@@ -4,6 +4,7 @@ mod conformance;
 mod deployments;
 mod hours;
 mod migrations;
+mod payouts;
 mod postgres;
 
 use pool_actors::{
@@ -79,4 +80,38 @@ conforms! {
     nodes_have_places_of_their_own,
     sums_are_exact,
     thousands_of_workers_in_one_commit,
+}
+
+/// The same for payouts, whose port is another one.
+macro_rules! pays {
+    ($($name:ident),* $(,)?) => {
+        mod payouts_on_sqlite {
+            use super::*;
+            $(#[actix_rt::test]
+            async fn $name() {
+                let folder = TempDir::new().unwrap();
+                let (store, threads) = SqliteStore::open(&folder.path().join("pool.db"), TimeMs(1)).unwrap();
+                threads.into_iter().for_each(start);
+                payouts::$name(std::sync::Arc::new(store.clone()), std::sync::Arc::new(store)).await;
+            })*
+        }
+
+        mod payouts_on_postgres {
+            use super::*;
+            $(#[actix_rt::test]
+            async fn $name() {
+                let server = pool_tests::postgres::Postgres::start();
+                let store = postgres::store(&server);
+                payouts::$name(std::sync::Arc::new(store.clone()), std::sync::Arc::new(store)).await;
+            })*
+        }
+    };
+}
+
+pays! {
+    a_payout_is_settled_once_with_all_its_steps,
+    an_impossible_payout_goes_back_and_frees_what_it_spent,
+    holds_and_thresholds_are_kept_and_audited,
+    more_than_there_is_can_not_be_reserved,
+    only_the_newest_dispatcher_writes,
 }

@@ -8,11 +8,14 @@ use pool_actors::{
         postgres::{PostgresSettings, PostgresStore},
         system_clock::SystemClock,
     },
-    ports::store::{LedgerCommit, Position, ShareDelta, StoreError, StorePort},
+    ports::{
+        payouts::{PayoutStore, Scope},
+        store::{LedgerCommit, Position, ShareDelta, StoreError, StorePort},
+    },
 };
 use pool_domain::{
     ids::{AlgorithmName, ShareSeq, WorkerName},
-    units::{TimeMs, Work},
+    units::{Amount, TimeMs, Work},
 };
 use pool_tests::postgres::Postgres;
 
@@ -220,4 +223,67 @@ async fn schemas_of_other_programs_and_refusals_are_said_in_one_sentence() {
     crate::start(thread);
     let refused = nowhere.load("n1").await.unwrap_err();
     assert!(matches!(&refused, StoreError::Schema { what } if what.contains("does not exist")), "{refused}");
+}
+
+#[actix_rt::test]
+async fn two_dispatchers_started_by_mistake_do_not_both_pay() {
+    let server = Postgres::start();
+    let (first, second) = (store(&server), store(&server));
+    let token = first.take_payouts(TimeMs(1_700_000_000_000)).await.unwrap();
+    let refused = second.take_payouts(TimeMs(1_700_000_000_000)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::InUse { .. }), "{refused}");
+    // What operators say is taken by any process.
+    second.hold(TimeMs(1_700_000_000_001), Scope::All, Some("why".into()), "ann".into()).await.unwrap();
+    assert_eq!(first.held().await.unwrap().as_deref(), Some("why"));
+    // The first one loses its connection, takes its lock again, and goes on under the same token.
+    server
+        .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = current_user")
+        .unwrap();
+    let amounts = vec![vec![(account("alice"), Amount(5))]];
+    let reserve = || first.reserve(token, TimeMs(1_700_000_000_002), amounts.clone());
+    let answer = loop {
+        match reserve().await {
+            Err(StoreError::Unavailable { .. }) => tokio::task::yield_now().await,
+            answer => break answer,
+        }
+    };
+    assert!(matches!(answer, Err(StoreError::Stale { .. })), "nobody has anything: {answer:?}");
+    // Gone for good: the next one takes over, and whoever was cut off meanwhile is refused.
+    server.sql("UPDATE payout_control SET token = token + 1").unwrap();
+    let fenced = reserve().await.unwrap_err();
+    assert!(matches!(fenced, StoreError::InUse { .. }), "{fenced}");
+    drop(first);
+    assert!(second.take_payouts(TimeMs(1_700_000_000_003)).await.unwrap() > token + 1);
+}
+
+#[actix_rt::test]
+async fn the_database_itself_refuses_to_pay_out_of_order() {
+    let server = Postgres::start();
+    let store = store(&server);
+    let (shared, payouts) = (Arc::new(store.clone()), Arc::new(store.clone()));
+    crate::payouts::a_payout_is_settled_once_with_all_its_steps(shared, payouts).await;
+    for (tampering, words) in [
+        ("UPDATE payouts SET state = 'returned'", "has ended"),
+        ("DELETE FROM payouts", "append-only"),
+        ("UPDATE payout_items SET amount = 1", "append-only"),
+        ("UPDATE payout_transactions SET txid = 'x'", "append-only"),
+        ("DELETE FROM payout_history", "append-only"),
+        ("DELETE FROM payout_spends", "append-only"),
+        ("UPDATE payout_spends SET spend = 'x'", "append-only"),
+        (
+            "INSERT INTO payouts (id, state, created_at, updated_at) VALUES (9, 'reserved', now(), now()); \
+             UPDATE payouts SET state = 'broadcast' WHERE id = 9",
+            "no persisted transaction",
+        ),
+    ] {
+        let refused = server.sql(tampering).unwrap_err();
+        assert!(refused.contains(words), "{tampering}: {refused}");
+    }
+    // A payout without postings is found by the audits.
+    server
+        .sql("INSERT INTO payouts (id, state, created_at, updated_at) VALUES (9, 'reserved', now(), now())")
+        .unwrap();
+    server.sql("INSERT INTO payout_items VALUES (9, 0, 1, 5)").unwrap();
+    let found: Vec<_> = store.check().await.unwrap().iter().map(|finding| finding.check).collect();
+    assert_eq!(found, ["payouts_match_balances", "payouts_match_their_postings"]);
 }

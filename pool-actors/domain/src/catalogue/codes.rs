@@ -57,6 +57,10 @@ catalogue! {
         "no answer from the pool at {url}: {reason}", [],
         [("Name the pool's dashboard address", Some("dagpool algorithm status --url {url}"), "high"),
          ("See that the pool runs, and what it says", None, "medium")];
+    PoolRefused = "POOL_REFUSED", 502, "error",
+        "The pool refused what a command asked of it; the message holds the pool's own code and words.",
+        "", [],
+        [("Do what the pool says", None, "medium")];
     PoolAnswerUnreadable = "POOL_ANSWER_UNREADABLE", 502, "error",
         "What answered the command does not speak as a pool does.",
         "{url} answered {status} and not as a pool does", [],
@@ -107,6 +111,14 @@ catalogue! {
         "The correction would leave the account's confirmed balance below zero. Nothing was changed.",
         "", [],
         [("Take less, or say that it may be below zero (below_zero)", None, "medium")];
+    PayoutsOff = "PAYOUTS_OFF", 409, "warning",
+        "Nothing is paid out by this pool process: payout.enabled is false.",
+        "", [],
+        [("Set payout.enabled, and restart", Some("dagpool check --config pool.toml"), "medium")];
+    PayoutsUnavailable = "PAYOUTS_UNAVAILABLE", 503, "error",
+        "The wallet or the node does not answer, so it can't be said what would be paid. Nothing is lost: payouts go on by themselves.",
+        "", [Retry],
+        [("Look at what is in the way", Some("dagpool payout status --token file:admin.token"), "high")];
     NoStagedAlgorithm = "NO_STAGED_ALGORITHM", 409, "warning",
         "Nothing is staged: there is no checked package that could be deployed.",
         "", [],

@@ -10,6 +10,7 @@ mod books;
 mod codec;
 mod copy;
 mod deployments;
+mod payouts;
 mod read;
 mod schema;
 mod session;
@@ -36,7 +37,7 @@ use self::{
     read::Question,
     session::{Gate, Purpose, Readers, Session},
     statements::SERVER_VERSION,
-    write::Writer,
+    write::{Writer, payouts::Desk},
 };
 use super::{Migration, StoreThread};
 use crate::ports::{
@@ -64,6 +65,7 @@ pub struct PostgresStore {
 struct Inner {
     gate: Arc<Gate>,
     writer: Mutex<Writer>,
+    desk: Mutex<Desk>,
     ledger: bb8::Pool<Readers>,
     readers: bb8::Pool<Readers>,
     replica: Option<(Arc<Gate>, bb8::Pool<Readers>)>,
@@ -107,6 +109,7 @@ impl PostgresStore {
             ledger: pool(&gate, Purpose::Read, LEDGER_CONNECTIONS),
             readers: pool(&gate, Purpose::Read, connections),
             writer: Mutex::new(Writer::new(Arc::clone(&gate))),
+            desk: Mutex::new(Desk::new(Arc::clone(&gate))),
             gate,
             replica,
         });

@@ -189,11 +189,7 @@ async fn account_rows(session: &Session, page: Vec<(i64, Account)>) -> Result<Ve
     let mut balances: BTreeMap<i64, Balance> = BTreeMap::new();
     for row in session.query(sql::ACCOUNT_BALANCES, &[&ids]).await? {
         let balance = balances.entry(column(&row, 0)?).or_default();
-        match column::<&str>(&row, 1)? {
-            "miner_pending" => balance.pending = amount(&row, 2)?,
-            "miner_confirmed" => balance.confirmed = amount(&row, 2)?,
-            _ => {}
-        }
+        balance.take_in(column(&row, 1)?, amount(&row, 2)?);
     }
     let rows = page.into_iter().map(|(id, account)| AccountRow {
         account,

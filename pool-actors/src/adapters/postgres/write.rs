@@ -3,6 +3,7 @@
 mod adjust;
 mod blocks;
 mod money;
+pub(super) mod payouts;
 
 use std::{
     borrow::Cow,

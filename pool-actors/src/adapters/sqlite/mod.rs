@@ -7,6 +7,7 @@
 mod books;
 mod deployments;
 mod limbs;
+mod payouts;
 mod read;
 mod schema;
 mod statements;

@@ -275,11 +275,7 @@ fn account_row(db: &Connection, id: i64, account: Account) -> Result<AccountRow,
         Ok((column::<String>(row, 0)?, amount(row, 1)?))
     })?;
     for (kind, amount) in balances {
-        match kind.as_str() {
-            "miner_pending" => balance.pending = amount,
-            "miner_confirmed" => balance.confirmed = amount,
-            _ => {}
-        }
+        balance.take_in(&kind, amount);
     }
     Ok(AccountRow { account, workers, balance })
 }

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{SqliteStore, statements};
+use super::{SqliteStore, schema, statements};
 use crate::ports::store::{
     BlockChange, BlockRow, BlockStep, LedgerCommit, Position, Posting, StoreError, StorePort,
 };
@@ -124,7 +124,10 @@ fn versions_are_checked_and_every_statement_prepares() {
     for (name, statement) in statements::ALL.iter().chain(statements::CHECKS) {
         db.prepare(statement).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
-    assert!(statements::ALL.len() < 64, "all of them fit the cache of prepared statements");
+    assert!(
+        statements::ALL.len() < schema::STATEMENTS_KEPT,
+        "all of them fit the cache of prepared statements"
+    );
     db.execute("UPDATE schema_migrations SET checksum = 'x'", []).unwrap();
     assert!(matches!(SqliteStore::open(&path, TimeMs(3)), Err(StoreError::Schema { .. })));
     db.execute("DELETE FROM schema_migrations WHERE version > 1", []).unwrap();

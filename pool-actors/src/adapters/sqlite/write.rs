@@ -86,6 +86,22 @@ impl Writer {
         done
     }
 
+    /// One transaction of somebody else than the ledger.
+    pub(super) fn step<R>(
+        &mut self,
+        at: TimeMs,
+        work: impl FnOnce(&mut Step<'_>) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unavailable)?;
+        let done = work(&mut Step { tx: &tx, keys: &mut self.keys, at })
+            .and_then(|done| tx.commit().map(|()| done).map_err(unavailable));
+        if done.is_err() {
+            // Keys given in a transaction that was rolled back do not exist.
+            self.keys = Keys::default();
+        }
+        done
+    }
+
     fn apply(&mut self, commit: &LedgerCommit) -> Result<Position, StoreError> {
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unavailable)?;
         run(&tx, sql::POSITION_CREATE, named_params! { ":node": commit.node })?;
@@ -122,7 +138,7 @@ impl Writer {
     }
 }
 
-fn run(
+pub(super) fn run(
     tx: &Transaction<'_>,
     statement: &str,
     parameters: &[(&str, &dyn ToSql)],
@@ -130,7 +146,7 @@ fn run(
     tx.prepare_cached(statement).and_then(|mut prepared| prepared.execute(parameters)).map_err(unavailable)
 }
 
-fn key(
+pub(super) fn key(
     tx: &Transaction<'_>,
     statement: &str,
     parameters: &[(&str, &dyn ToSql)],
@@ -147,15 +163,15 @@ fn json(life: &BlockLife) -> Result<String, StoreError> {
 /// What a commit adds to balances, by account and kind.
 type Moved = BTreeMap<(i64, &'static str), Amount>;
 
-/// A commit while it is being applied.
-struct Step<'a> {
-    tx: &'a Transaction<'a>,
+/// A transaction while it is being written.
+pub(super) struct Step<'a> {
+    pub(super) tx: &'a Transaction<'a>,
     keys: &'a mut Keys,
-    at: TimeMs,
+    pub(super) at: TimeMs,
 }
 
 impl Step<'_> {
-    fn account(&mut self, account: &Account) -> Result<i64, StoreError> {
+    pub(super) fn account(&mut self, account: &Account) -> Result<i64, StoreError> {
         self.account_keys(account).map(|keys| keys.id)
     }
 
@@ -381,7 +397,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    fn post(&mut self, postings: &[Posting]) -> Result<(), StoreError> {
+    pub(super) fn post(&mut self, postings: &[Posting]) -> Result<(), StoreError> {
         if postings.is_empty() {
             return Ok(());
         }

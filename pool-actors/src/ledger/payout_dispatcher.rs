@@ -1,0 +1,224 @@
+//! PayoutDispatcher: pays confirmed balances out, once.
+//!
+//! * **receives** its own timer, [`RunPayouts`], [`Observe`]
+//! * **sends** [`Publish`] to the EventPublisher; publishes [`PayoutStatus`] in a watch
+//! * **supervised by** the factory supervisor: it comes back after a panic, since everything that it knows is in the store,
+//!   where each step was written before it was acted on
+//! * **on overload** one round is under way at a time; what is asked for meanwhile waits for its end
+//!
+//! The rules are in `pool_domain::payout` and `payout_plan`, what is done about them in [`Rounds`].
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{
+    Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, MessageResult, WrapFuture as _,
+};
+use pool_domain::{payout_plan::Skip, units::TimeMs};
+use tokio::time::Instant;
+
+use super::payout_rounds::{Parts as RoundParts, Round, Rounds, Trouble};
+use crate::{
+    messages::{
+        event::{PoolEvent, Publish},
+        payout::{Outlook, PayoutStatus, RunPayouts},
+    },
+    metrics::PAYOUTS_TOTAL,
+    ports::store::StoreError,
+    runtime::{
+        observe::{Observation, Observe},
+        outbox::Outbox,
+        watch::Publisher,
+    },
+};
+
+/// First pause after trouble; doubles.
+const PAUSE_FIRST: Duration = Duration::from_millis(500);
+/// Longest pause after trouble, and how often a dispatcher on stand-by asks whether the other one is gone.
+const PAUSE_MAX: Duration = Duration::from_secs(15);
+
+/// What a PayoutDispatcher works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// Store, wallet, signer, rules.
+    pub rounds: RoundParts,
+    /// How often payouts under way are looked at.
+    pub poll_interval: Duration,
+    /// How often new ones are planned.
+    pub plan_interval: Duration,
+    /// Who tells the world.
+    pub events: Outbox<Publish>,
+    /// How it fares.
+    pub status: Arc<Publisher<PayoutStatus>>,
+}
+
+/// See the module's documentation.
+pub struct PayoutDispatcher {
+    parts: Parts,
+    /// `None` while a round is under way, and before this process became the dispatcher.
+    rounds: Option<Rounds>,
+    busy: bool,
+    plan_due: Instant,
+    /// No round before this.
+    resting_until: Instant,
+    pause: Duration,
+}
+
+impl PayoutDispatcher {
+    /// A dispatcher that has done nothing yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let now = Instant::now();
+        // The first plan comes after a first interval: a pool that was just started may still be catching up.
+        let plan_due = now + parts.plan_interval;
+        Self { parts, rounds: None, busy: false, plan_due, resting_until: now, pause: PAUSE_FIRST }
+    }
+
+    fn tick(&mut self, context: &mut Context<Self>) {
+        let now = Instant::now();
+        if self.busy || now < self.resting_until {
+            return;
+        }
+        self.busy = true;
+        let due = now >= self.plan_due;
+        let (rounds, parts) = (self.rounds.take(), self.parts.rounds.clone());
+        let round = async move {
+            let mut rounds = match rounds {
+                Some(rounds) => rounds,
+                None => match Rounds::take(parts).await {
+                    Ok(rounds) => rounds,
+                    Err(error) => return (None, Err(error.into())),
+                },
+            };
+            let done = one_round(&mut rounds, due).await;
+            (Some(rounds), done)
+        };
+        context.spawn(round.into_actor(self).map(move |(rounds, done), actor, _| {
+            actor.busy = false;
+            actor.rounds = rounds;
+            actor.ended(due, done);
+        }));
+    }
+
+    fn ended(&mut self, due: bool, done: Result<(Round, Option<Outlook>), Trouble>) {
+        let now = self.parts.rounds.clock.now();
+        let mut status = PayoutStatus::clone(&self.parts.status.get());
+        status.dispatching = self.rounds.is_some();
+        match done {
+            Ok((round, outlook)) => {
+                self.pause = PAUSE_FIRST;
+                for view in round.changed {
+                    metrics::counter!(PAYOUTS_TOTAL, "state" => view.state.as_str()).increment(1);
+                    self.parts.events.offer(Publish { at: now, event: PoolEvent::Payout(view) });
+                }
+                let trouble = (!round.troubles.is_empty()).then(|| round.troubles.join("; "));
+                if let Some(trouble) =
+                    trouble.as_ref().filter(|trouble| status.trouble.as_ref() != Some(trouble))
+                {
+                    tracing::warn!("payouts: {trouble}");
+                }
+                status.trouble = trouble;
+                status.open = round.open;
+                status.looked_at = now;
+                if due {
+                    self.plan_due = Instant::now() + self.parts.plan_interval;
+                }
+                if let Some(outlook) = outlook {
+                    self.planned(&outlook, now, &mut status);
+                }
+            }
+            Err(trouble) => {
+                self.in_trouble(&trouble);
+                status.trouble = Some(trouble.to_string());
+            }
+        }
+        if *self.parts.status.get() != status {
+            self.parts.status.set(status);
+        }
+    }
+
+    fn planned(&self, outlook: &Outlook, now: TimeMs, status: &mut PayoutStatus) {
+        let plan = &outlook.plan;
+        status.planned_at = now;
+        let waiting = plan.skipped.iter().map(|(account, amount, skip)| {
+            let why = match skip {
+                Skip::WaitsForLimit => "the spending limit is used up for now",
+                Skip::AboveLimit => "more than the spending limit: raise it, or pay by hand",
+                Skip::AboveChainLimit => "more than one transaction of this chain carries",
+            };
+            (account.clone(), *amount, why.to_owned())
+        });
+        let refused = outlook.refused.iter().cloned();
+        status.waiting = waiting.chain(refused).collect();
+        if plan.payouts.is_empty() || outlook.held.is_some() {
+            return;
+        }
+        let accounts = plan.payouts.iter().map(Vec::len).sum();
+        tracing::info!(payouts = plan.payouts.len(), accounts, total = %plan.total(), "payouts planned");
+        let event =
+            PoolEvent::PayoutCalculated { payouts: plan.payouts.len(), accounts, amount: plan.total() };
+        self.parts.events.offer(Publish { at: now, event });
+    }
+
+    /// Whatever it is, the next round begins anew from what the store holds.
+    fn in_trouble(&mut self, trouble: &Trouble) {
+        match trouble {
+            Trouble::Store(StoreError::InUse { .. }) => {
+                // Somebody else pays: stand by.
+                self.rounds = None;
+                self.pause = PAUSE_MAX;
+                tracing::warn!("payouts: {trouble}");
+            }
+            // The balances moved between look and reservation: look again.
+            Trouble::Store(StoreError::Stale { .. }) => tracing::info!("payouts: {trouble}"),
+            Trouble::Store(StoreError::Unavailable { .. }) | Trouble::Wallet(_) => {
+                tracing::warn!("payouts: {trouble}; again in {} ms", self.pause.as_millis());
+            }
+            Trouble::Store(_) => {
+                self.pause = PAUSE_MAX;
+                tracing::error!("payouts: {trouble}");
+            }
+        }
+        self.resting_until = Instant::now() + self.pause;
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// What is under way goes on; then, if it is time, new payouts are reserved and go as far as they can.
+async fn one_round(rounds: &mut Rounds, due: bool) -> Result<(Round, Option<Outlook>), Trouble> {
+    let mut round = rounds.advance().await?;
+    if !due {
+        return Ok((round, None));
+    }
+    let outlook = rounds.reserve().await?;
+    if !outlook.plan.payouts.is_empty() {
+        round.extend(rounds.advance().await?);
+    }
+    Ok((round, Some(outlook)))
+}
+
+impl Actor for PayoutDispatcher {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let interval = self.parts.poll_interval;
+        context.run_interval(interval, Self::tick);
+    }
+}
+
+impl Handler<RunPayouts> for PayoutDispatcher {
+    type Result = ();
+
+    fn handle(&mut self, _: RunPayouts, context: &mut Self::Context) {
+        self.plan_due = Instant::now();
+        self.resting_until = Instant::now();
+        self.tick(context);
+    }
+}
+
+impl Handler<Observe> for PayoutDispatcher {
+    type Result = MessageResult<Observe>;
+
+    fn handle(&mut self, _: Observe, _: &mut Self::Context) -> Self::Result {
+        MessageResult(Observation::of(&*self.parts.status.get()))
+    }
+}

@@ -1,0 +1,316 @@
+//! What the payout dispatcher does, without actor and timers: each step is decided by `pool_domain::payout`, and written
+//! down before it is acted on. All state is in the store, so that whoever begins a round goes on where anybody, crashed or
+//! not, has left off.
+
+use std::collections::BTreeSet;
+
+use pool_domain::{
+    ids::Account,
+    payout::{Hold, PayoutAction, PayoutEvent, next_action},
+    payout_plan::{PlanRules, plan},
+    units::{Amount, TimeMs},
+};
+
+use crate::{
+    messages::payout::{Outlook, PayoutView},
+    ports::{
+        clock::SharedClock,
+        payouts::{Ending, PayoutRow, SharedPayouts, Token},
+        store::StoreError,
+        wallet::{Payment, Sent, SharedSigner, SharedWallet, Spend, WalletError},
+    },
+};
+
+const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
+/// Steps of one payout in one round; more than its life has.
+const STEPS_MAX: usize = 8;
+/// Reservations in one transaction of the database.
+const RESERVED_AT_ONCE: usize = 20;
+
+/// What payouts are made with.
+#[derive(Clone)]
+pub struct Parts {
+    /// Where they are kept.
+    pub store: SharedPayouts,
+    /// The chain's payments.
+    pub wallet: SharedWallet,
+    /// Who has the keys.
+    pub signer: SharedSigner,
+    /// Time.
+    pub clock: SharedClock,
+    /// Who is paid, and how much at a time.
+    pub rules: PlanRules,
+    /// How deep a transaction must be to be final.
+    pub depth: u64,
+}
+
+/// Why a round did not get through.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Node, wallet or signer.
+    #[error(transparent)]
+    Wallet(#[from] WalletError),
+}
+
+/// What a round did.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// Payouts that took a step, as they were after it.
+    pub changed: Vec<PayoutView>,
+    /// Payouts that have not ended.
+    pub open: usize,
+    /// What is in single payouts' way.
+    pub troubles: Vec<String>,
+}
+
+impl Round {
+    /// Takes in what a later one did.
+    pub fn extend(&mut self, later: Self) {
+        self.changed.extend(later.changed);
+        self.open = later.open;
+        self.troubles = later.troubles;
+    }
+}
+
+/// The one dispatcher of a database.
+pub struct Rounds {
+    parts: Parts,
+    token: Token,
+    /// Accounts whose address the chain takes, as long as this process lives.
+    good: BTreeSet<Account>,
+}
+
+impl Rounds {
+    /// Becomes the dispatcher.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] while another process is it.
+    pub async fn take(parts: Parts) -> Result<Self, StoreError> {
+        let token = parts.store.take_payouts(parts.clock.now()).await?;
+        tracing::info!(
+            token,
+            wallet = parts.wallet.name(),
+            signer = parts.signer.name(),
+            "payouts are dispatched here"
+        );
+        Ok(Self { parts, token, good: BTreeSet::new() })
+    }
+
+    fn now(&self) -> TimeMs {
+        self.parts.clock.now()
+    }
+
+    /// Takes every payout that has not ended as far as it goes now.
+    ///
+    /// # Errors
+    /// The first thing that is in the way of all: store, node or wallet.
+    pub async fn advance(&mut self) -> Result<Round, Trouble> {
+        let all_held = self.parts.store.held().await?.is_some();
+        let open = self.parts.store.open_payouts().await?;
+        let mut in_flight: Vec<Spend> = open
+            .iter()
+            .filter_map(|payout| payout.transaction.as_ref())
+            .flat_map(|transaction| transaction.spends.iter().cloned())
+            .collect();
+        let mut round = Round { open: open.len(), ..Round::default() };
+        for mut payout in open {
+            let hold = payout.held(all_held);
+            match self.go(&mut payout, hold, &mut in_flight, &mut round).await {
+                Ok(()) => {}
+                // Of this payout only.
+                Err(Trouble::Wallet(error @ (WalletError::Funds { .. } | WalletError::Refused { .. }))) => {
+                    round.troubles.push(format!("payout {}: {error}", payout.id));
+                }
+                Err(trouble) => return Err(trouble),
+            }
+            if payout.state.is_final() {
+                round.open -= 1;
+            }
+        }
+        Ok(round)
+    }
+
+    async fn go(
+        &mut self,
+        payout: &mut PayoutRow,
+        hold: Hold,
+        in_flight: &mut Vec<Spend>,
+        round: &mut Round,
+    ) -> Result<(), Trouble> {
+        for _ in 0..STEPS_MAX {
+            let view = match &payout.transaction {
+                Some(transaction) => {
+                    Some(self.parts.wallet.view(&transaction.txid, &transaction.spends).await?)
+                }
+                None => None,
+            };
+            let before = payout.state;
+            match next_action(payout.state, hold, view, self.parts.depth) {
+                PayoutAction::Wait => return Ok(()),
+                PayoutAction::Sign => match self.sign(payout, in_flight).await {
+                    Err(Trouble::Wallet(refusal @ WalletError::Refused { .. })) => {
+                        self.drop_refused(payout, refusal).await?;
+                    }
+                    done => done?,
+                },
+                PayoutAction::Withdraw => {
+                    self.end(payout, Ending::Withdrawn("a recipient is held".into())).await?;
+                }
+                PayoutAction::Send => {
+                    self.record(payout, PayoutEvent::Sent, "sent").await?;
+                    self.send(payout, round).await?;
+                }
+                PayoutAction::SendAgain => return self.send(payout, round).await,
+                PayoutAction::Record(event) => {
+                    let detail = match event {
+                        PayoutEvent::InBlock => "in a block",
+                        PayoutEvent::Vanished => "its block left the chain",
+                        _ => "seen on its way",
+                    };
+                    self.record(payout, event, detail).await?;
+                }
+                PayoutAction::Settle => {
+                    let fee = payout.transaction.as_ref().map_or(Amount::ZERO, |transaction| transaction.fee);
+                    self.end(payout, Ending::Settled { fee }).await?;
+                }
+                PayoutAction::Return => {
+                    let why =
+                        format!("another transaction, {} deep, spends what it spends", self.parts.depth);
+                    self.end(payout, Ending::Impossible(why)).await?;
+                }
+            }
+            if payout.state != before {
+                tracing::info!(payout = payout.id.0, state = payout.state.as_str(), "payout");
+                round.changed.push(PayoutView::from(&*payout));
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds, has it signed, makes sure that it is what was asked for, and persists it. Nothing is sent here.
+    async fn sign(&self, payout: &mut PayoutRow, in_flight: &mut Vec<Spend>) -> Result<(), Trouble> {
+        let payment = Payment { payout: payout.id, recipients: payout.items.clone() };
+        let unsigned = self.parts.wallet.prepare(&payment, in_flight, self.parts.depth).await?;
+        let bytes = self.parts.signer.sign(&payment, &unsigned).await?;
+        let signed = self.parts.wallet.read(&payment, &unsigned, &bytes).map_err(|what| {
+            let signer = self.parts.signer.name();
+            WalletError::Refused {
+                what: format!("{signer} signed another transaction than it was asked to: {what}"),
+            }
+        })?;
+        self.parts.store.record_signed(self.token, self.now(), payout.id, signed.clone()).await?;
+        in_flight.extend(signed.spends.iter().cloned());
+        payout.transaction = Some(signed);
+        payout.state = after(payout, PayoutEvent::Signed)?;
+        Ok(())
+    }
+
+    /// Nothing was signed because the chain refuses a recipient, though it took its address before: that one is set aside,
+    /// and the others are paid by the next plan. Any other refusal stays what it is.
+    async fn drop_refused(&mut self, payout: &mut PayoutRow, refusal: WalletError) -> Result<(), Trouble> {
+        let mut refused = Vec::new();
+        for (account, _) in &payout.items {
+            if let Err(why) = self.parts.wallet.check_address(account).await? {
+                refused.push((account.clone(), why));
+            }
+        }
+        if refused.is_empty() {
+            return Err(refusal.into());
+        }
+        let mut reasons = Vec::new();
+        for (account, why) in refused {
+            self.good.remove(&account);
+            reasons.push(format!("the chain refuses {account}: {why}"));
+            self.parts.store.set_aside(self.token, self.now(), account, why).await?;
+        }
+        self.end(payout, Ending::Withdrawn(reasons.join("; "))).await
+    }
+
+    async fn record(&self, payout: &mut PayoutRow, event: PayoutEvent, detail: &str) -> Result<(), Trouble> {
+        let next = after(payout, event)?;
+        self.parts.store.record_step(self.token, self.now(), payout.id, event, detail.to_owned()).await?;
+        payout.state = next;
+        Ok(())
+    }
+
+    async fn end(&self, payout: &mut PayoutRow, ending: Ending) -> Result<(), Trouble> {
+        let next = after(payout, ending.event())?;
+        payout.reason = match &ending {
+            Ending::Settled { .. } => None,
+            Ending::Withdrawn(why) | Ending::Impossible(why) => Some(why.clone()),
+        };
+        self.parts.store.end(self.token, self.now(), payout.id, ending).await?;
+        payout.state = next;
+        Ok(())
+    }
+
+    /// Sends the persisted bytes, for the first time or again.
+    async fn send(&self, payout: &PayoutRow, round: &mut Round) -> Result<(), Trouble> {
+        let Some(transaction) = &payout.transaction else { return Ok(()) };
+        if let Sent::Refused(words) = self.parts.wallet.broadcast(&transaction.bytes).await? {
+            round.troubles.push(format!("payout {}: the node does not take it now: {words}", payout.id));
+        }
+        Ok(())
+    }
+
+    /// Chooses who is paid and sets the amounts aside; [`Self::advance`] does the rest.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub async fn reserve(&mut self) -> Result<Outlook, Trouble> {
+        let outlook = self.outlook().await?;
+        if outlook.held.is_some() {
+            return Ok(outlook);
+        }
+        for payouts in outlook.plan.payouts.chunks(RESERVED_AT_ONCE) {
+            self.parts.store.reserve(self.token, self.now(), payouts.to_vec()).await?;
+        }
+        Ok(outlook)
+    }
+
+    /// What is to be paid; who can't be is set aside.
+    async fn outlook(&mut self) -> Result<Outlook, Trouble> {
+        let outlook = look(&self.parts, &mut self.good).await?;
+        if outlook.held.is_none() {
+            for (account, _, why) in &outlook.refused {
+                tracing::warn!(%account, "an account is set aside, the chain refuses its address: {why}");
+                self.parts.store.set_aside(self.token, self.now(), account.clone(), why.clone()).await?;
+            }
+        }
+        Ok(outlook)
+    }
+}
+
+/// Says what would be paid now, and changes nothing but `good`, the accounts whose address the chain is known to take.
+///
+/// # Errors
+/// What is in the way.
+pub async fn look(parts: &Parts, good: &mut BTreeSet<Account>) -> Result<Outlook, Trouble> {
+    let now = parts.clock.now();
+    let held = parts.store.held().await?;
+    let hour_from = TimeMs(now.0.saturating_sub(HOUR_MS));
+    let spent = parts.store.spent(hour_from, TimeMs(now.0.saturating_sub(DAY_MS))).await?;
+    let (mut takeable, mut refused) = (Vec::new(), Vec::new());
+    for candidate in parts.store.candidates(parts.rules.threshold).await? {
+        if !good.contains(&candidate.account) {
+            if let Err(why) = parts.wallet.check_address(&candidate.account).await? {
+                refused.push((candidate.account, candidate.confirmed, why));
+                continue;
+            }
+            good.insert(candidate.account.clone());
+        }
+        takeable.push(candidate);
+    }
+    Ok(Outlook { plan: plan(takeable, &parts.rules, spent), refused, spent, held })
+}
+
+fn after(payout: &PayoutRow, event: PayoutEvent) -> Result<pool_domain::payout::PayoutState, Trouble> {
+    payout
+        .state
+        .after(event)
+        .map_err(|error| StoreError::Corrupt { what: format!("payout {}: {error}", payout.id) }.into())
+}

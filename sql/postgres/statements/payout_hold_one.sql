@@ -1,0 +1,1 @@
+UPDATE payouts SET hold = $2 WHERE id = $1

@@ -1,0 +1,9 @@
+-- Newest first, past a payout's number; an empty filter matches all.
+SELECT p.id, p.state, p.hold, p.reason, p.created_at, p.updated_at, p.ended_at, t.txid, t.bytes, t.fee,
+       EXISTS (SELECT 1 FROM payout_items AS i JOIN payout_terms AS h ON h.account_id = i.account_id
+               WHERE i.payout_id = p.id AND h.hold IS NOT NULL)
+FROM payouts AS p LEFT JOIN payout_transactions AS t ON t.payout_id = p.id
+WHERE p.id < $1 AND ($2 = '' OR p.state = $2)
+  AND ($3 = '' OR EXISTS (SELECT 1 FROM payout_items AS i JOIN accounts AS a ON a.id = i.account_id
+                          WHERE i.payout_id = p.id AND a.address = $3))
+ORDER BY p.id DESC LIMIT $4

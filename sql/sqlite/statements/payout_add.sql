@@ -1,0 +1,1 @@
+INSERT INTO payouts (id, state, created_at, updated_at) VALUES (:id, 'reserved', :at, :at)

@@ -1,0 +1,1 @@
+SELECT token, hold FROM payout_control WHERE id = 1

@@ -1,0 +1,1 @@
+UPDATE payout_control SET hold = :reason WHERE id = 1

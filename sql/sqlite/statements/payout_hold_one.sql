@@ -1,0 +1,1 @@
+UPDATE payouts SET hold = :reason WHERE id = :id

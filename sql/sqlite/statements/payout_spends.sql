@@ -1,0 +1,1 @@
+SELECT spend FROM payout_spends WHERE payout_id = :id ORDER BY spend
