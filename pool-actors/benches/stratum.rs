@@ -29,6 +29,7 @@ use pool_actors::{
     },
 };
 use pool_domain::{
+    functions::Functions,
     difficulty::Difficulty,
     ids::{Account, AlgorithmName, BlockHash, JobId, Route, TemplateId, WorkerName},
     share::{Extranonce, Solution, Verdict},
@@ -117,6 +118,7 @@ fn job(number: u64) -> Job {
         id: JobId(number),
         template: Arc::new(template),
         split: TrafficSplit::whole(Route::default()),
+        functions: Arc::new(Functions::only(algorithm.clone())),
         algorithm,
         clean: true,
         network_target: Target::MIN,

@@ -23,7 +23,6 @@ use actix::{Actor, Context, Handler};
 use algorithms::{Algorithms, Kept};
 pub use chain::account_check;
 pub use parts::Parts;
-use pool_domain::ids::AlgorithmName;
 use start::{
     Wiring, refused, start_events, start_ledger, start_receiver, start_router, start_stats, start_submitter,
     start_tracker,
@@ -37,7 +36,7 @@ use crate::{
     },
     api::{self, ServerHandle},
     config::{self, Change, Config},
-    error::{Code, Failure},
+    error::Failure,
     ledger::{journal::JournalShard, maturity_tracker::MaturityTracker, payout_ledger::PayoutLedger},
     messages::{
         block::ResumeBlock,
@@ -148,13 +147,6 @@ impl Pool {
         let journal = journal::open(runtime, &config.journal, &parts.disk, &clock)?;
         let lanes: Vec<Outbox<AppendShares>> = journal.shards.iter().map(Supervised::outbox).collect();
 
-        let algorithm = AlgorithmName::new(&config.algorithms.active).map_err(|error| {
-            Failure::new(
-                Code::AlgorithmUnknown,
-                format!("algorithms.active: {error}"),
-                "use a name such as blake2s",
-            )
-        })?;
         let routes = Routes::new();
         let router = start_router(runtime, &routes);
         let place = Place {
@@ -163,7 +155,7 @@ impl Pool {
             trial_arbiters: parts.arbiters,
             journal: lanes,
             unsent: Arc::default(),
-            linked_in: vec![Arc::clone(&parts.algorithm)],
+            linked_in: algorithms::all_linked_in(&parts.algorithm),
         };
         let wiring = Wiring {
             runtime: runtime.clone(),
@@ -181,8 +173,7 @@ impl Pool {
             isolation: config.algorithms.isolation,
         };
         let algorithms =
-            algorithms::start(&wiring, place, &kept, (&routes, &router), &algorithm, &config.algorithms)
-                .await?;
+            algorithms::start(&wiring, place, &kept, (&routes, &router), &config).await?;
         let ledger = start_ledger(&books, &wiring, &config, &parts.store, &journal.reader);
         let payout_status = Arc::new(watched(PayoutStatus::default()).0);
         let dispatcher =

@@ -47,6 +47,8 @@ pub(crate) struct ScriptedNode {
     pub(crate) tip: Mutex<u8>,
     pub(crate) template_failure: Mutex<Option<NodeError>>,
     pub(crate) template_delay: Mutex<Duration>,
+    /// A function that it does not know.
+    pub(crate) lacking: Mutex<String>,
     pub(crate) templates_asked: AtomicUsize,
     pub(crate) health: Mutex<Result<NodeHealth, NodeError>>,
     /// How many calls to assemble panic.
@@ -65,6 +67,7 @@ impl ScriptedNode {
             tip: Mutex::new(1),
             template_failure: Mutex::new(None),
             template_delay: Mutex::new(Duration::ZERO),
+            lacking: Mutex::default(),
             templates_asked: AtomicUsize::new(0),
             health: Mutex::new(Ok(NodeHealth { ready: true, ..NodeHealth::default() })),
             assemble_panics: AtomicUsize::new(0),
@@ -79,6 +82,10 @@ impl ScriptedNode {
 
     pub(crate) fn set_tip(&self, tip: u8) {
         *self.tip.lock().unwrap() = tip;
+    }
+
+    pub(crate) fn lacks(&self, function: &str) {
+        function.clone_into(&mut self.lacking.lock().unwrap());
     }
 
     pub(crate) fn fail(&self, failure: Option<NodeError>) {
@@ -112,6 +119,13 @@ impl NodePort for ScriptedNode {
         }
         if let Some(failure) = self.template_failure.lock().unwrap().clone() {
             return Err(failure);
+        }
+        if *self.lacking.lock().unwrap() == algorithm.as_str() {
+            return Err(NodeError::Rpc {
+                endpoint: "test:1".into(),
+                code: -32_000,
+                message: "pow type 101 is not active at height 5".into(),
+            });
         }
         let tip = *self.tip.lock().unwrap();
         Ok(Template {

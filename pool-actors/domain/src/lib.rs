@@ -11,7 +11,7 @@
 //! | proof of work | [`target`], [`difficulty`], [`merkle`], [`header`] |
 //! | addresses | [`kaspa_address`] |
 //! | a share | [`job`], [`share`], [`extranonce`], [`fingerprint`], [`dedup`], [`vardiff`] |
-//! | hot-swap | [`isolation`], [`traffic_split`], [`rollout`], [`slot_health`] |
+//! | hot-swap | [`isolation`], [`traffic_split`], [`functions`], [`rollout`], [`slot_health`] |
 //! | money | [`share_window`], [`pplns`], [`split`], [`proof`], [`statement`], [`accounting`], [`postings`], [`maturity`], [`payout`], [`payout_plan`], [`currency`] |
 //! | checks | [`invariants`], [`ghostdag`] |
 //! | errors | [`catalogue`] |
@@ -27,6 +27,7 @@ pub mod dedup;
 pub mod difficulty;
 pub mod extranonce;
 pub mod fingerprint;
+pub mod functions;
 pub mod ghostdag;
 pub mod header;
 pub mod ids;

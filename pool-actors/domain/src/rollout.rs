@@ -133,6 +133,8 @@ pub enum RollbackReason {
     Unhealthy(String),
     /// The slot crashed, hung or trapped.
     SlotFailed(String),
+    /// Migrations: the node hands out no work of the new function.
+    NoWork(String),
     /// Someone asked for it.
     Requested(String),
 }

@@ -1,19 +1,25 @@
 //! One deployment: its state machine, its clock, its figures, and how people see it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use plugin_sdk::PowAlgorithm;
 use pool_domain::{
-    ids::{Generation, Route, SlotId},
+    functions::{Functions, Moving},
+    ids::{AlgorithmName, Generation, Route, SlotId},
     isolation::Level,
-    rollout::{Plan, RollbackReason, Rollout, RolloutError, Stage},
+    rollout::{Plan, RollbackReason, Rollout, RolloutError, RolloutKind, Stage},
     slot_health::{SlotCounts, SlotHealth, Thresholds, judge},
+    traffic_split::TrafficSplit,
     units::{BasisPoints, TimeMs},
 };
 use tokio::time::Instant;
 
 use super::slot::SlotHandle;
 use crate::{
-    messages::deployment::{DeploymentView, Evidence, HealthView, PhaseStatus, PhaseView},
+    messages::{
+        deployment::{DeploymentView, Evidence, HealthView, PhaseStatus, PhaseView},
+        route::InService,
+    },
     ports::{
         deployments::{DeployPlan, DeploymentRow},
         packages::Package,
@@ -41,6 +47,11 @@ pub(super) struct Deployment {
     pub(super) warmed: bool,
     /// A warm-up is under way.
     pub(super) warming: bool,
+    /// What computes the new function and is known to be good: the active generation in an upgrade, else what is linked
+    /// in, if anything.
+    pub(super) reference: Option<Arc<dyn PowAlgorithm>>,
+    /// What a hash took in the warm-up: in a migration, the control group's says nothing about it.
+    pub(super) per_hash: Duration,
     /// A change is being written.
     pub(super) writing: bool,
     /// Evidence of a wrong hash.
@@ -68,6 +79,8 @@ impl Deployment {
             handle: None,
             warmed: false,
             warming: false,
+            reference: None,
+            per_hash: Duration::ZERO,
             writing: false,
             evidence: None,
             fell_at: None,
@@ -82,6 +95,23 @@ impl Deployment {
 
     pub(super) fn stage(&self) -> Stage {
         self.row.rollout.stage()
+    }
+
+    pub(super) fn is_migration(&self) -> bool {
+        self.row.rollout.kind == RolloutKind::Migration
+    }
+
+    /// What jobs are issued for while this migration is under way, `from` being the active function.
+    pub(super) fn in_service(&self, from: &AlgorithmName, active: Route, candidate: Route) -> InService {
+        let Ok(to) = AlgorithmName::new(&self.row.package.hash_function) else {
+            return InService::only(from, TrafficSplit::whole(active));
+        };
+        if self.stage() == Stage::Draining {
+            return InService::only(&to, TrafficSplit::whole(candidate));
+        }
+        let moving = Moving { to, share: self.traffic(), salt: self.row.id };
+        let functions = Functions { main: from.clone(), moving: Some(moving) };
+        InService::moving(functions, active, candidate)
     }
 
     /// Slots 0 and 1 take turns, so that metrics have no label without bound.
@@ -157,8 +187,15 @@ impl Deployment {
         if self.window.1.hashed() >= limits.samples_min {
             self.control = self.window.1;
         }
-        let confirmed = self.row.rollout.kind == pool_domain::rollout::RolloutKind::Upgrade;
-        self.health = judge(&self.window.0, &self.control, confirmed, limits);
+        let mut limits = *limits;
+        if self.is_migration() {
+            // Another function takes another time: as long as its warm-up says.
+            let usual = u64::try_from(self.per_hash.as_nanos()).unwrap_or(u64::MAX);
+            let part = |percent: u32| usual.saturating_mul(u64::from(percent)) / 100;
+            limits.median_slack_ns = limits.median_slack_ns.saturating_add(part(limits.median_percent_max));
+            limits.p99_slack_ns = limits.p99_slack_ns.saturating_add(part(limits.p99_percent_max));
+        }
+        self.health = judge(&self.window.0, &self.control, self.reference.is_some(), &limits);
         &self.health
     }
 

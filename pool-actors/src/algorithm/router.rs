@@ -24,15 +24,15 @@ use crate::{
 pub struct SetRoutes {
     /// Each generation in service, with a door per arbiter. Shares of routes that are not in it are lost with a reason.
     pub doors: Vec<(Route, Vec<ValidatorDoor>)>,
-    /// The algorithms that jobs are issued for.
-    pub in_service: Vec<InService>,
+    /// What jobs are issued for.
+    pub in_service: InService,
 }
 
 /// The table itself, which outlives the actor.
 #[derive(Clone)]
 pub struct Routes {
     table: Arc<Publisher<RouteTable>>,
-    in_service: Arc<Publisher<Vec<InService>>>,
+    in_service: Arc<Publisher<InService>>,
 }
 
 impl Routes {
@@ -41,7 +41,7 @@ impl Routes {
     pub fn new() -> Self {
         Self {
             table: Arc::new(watched(RouteTable::default()).0),
-            in_service: Arc::new(watched(Vec::new()).0),
+            in_service: Arc::new(watched(InService::default()).0),
         }
     }
 
@@ -53,7 +53,7 @@ impl Routes {
 
     /// What jobs are issued for.
     #[must_use]
-    pub fn in_service(&self) -> Watched<Vec<InService>> {
+    pub fn in_service(&self) -> Watched<InService> {
         self.in_service.watched()
     }
 

@@ -179,6 +179,25 @@ impl Place {
     }
 }
 
+/// By what a generation on trial is checked.
+#[derive(Clone)]
+pub struct Checks {
+    /// What computes the same function, is known to be good, and has the last word.
+    pub reference: Option<Arc<dyn PowAlgorithm>>,
+    /// Shadow traffic is of the same function.
+    pub comparable: bool,
+    /// First part of the names of its workers.
+    pub name: &'static str,
+}
+
+impl Checks {
+    /// By a generation of the same function, whose traffic it shadows.
+    #[must_use]
+    pub fn by(reference: &Arc<dyn PowAlgorithm>) -> Self {
+        Self { reference: Some(Arc::clone(reference)), comparable: true, name: "trial" }
+    }
+}
+
 /// Who hashes.
 enum Service {
     /// Proven: a validator per journal shard, on the sessions' arbiters (or among the workers).
@@ -211,8 +230,7 @@ impl SlotHandle {
         Self::of(route, algorithm, board, slot, service, tap)
     }
 
-    /// Starts a generation that must prove itself, on arbiters of its own. With `reference`, the last good generation
-    /// of the same function has the last word.
+    /// Starts a generation that must prove itself, on arbiters of its own.
     ///
     /// # Errors
     /// When the system refuses threads.
@@ -220,7 +238,7 @@ impl SlotHandle {
         place: &Place,
         route: Route,
         algorithm: &Arc<dyn PowAlgorithm>,
-        reference: Option<&Arc<dyn PowAlgorithm>>,
+        checks: &Checks,
         alarms: &Outbox<SlotAlarm>,
     ) -> io::Result<Self> {
         let runtime = Runtime {
@@ -235,14 +253,15 @@ impl SlotHandle {
                 let parts = trial::Parts {
                     route,
                     algorithm: Arc::clone(algorithm),
-                    reference: reference.cloned(),
+                    reference: checks.reference.clone(),
+                    comparable: checks.comparable,
                     lane: Arc::clone(lane),
                     journal: journal.clone(),
                     slot: slot.outbox(),
                     unsent: Arc::clone(&place.unsent),
                     alarms: alarms.clone(),
                 };
-                let name = format!("trial-{}-{}-{seat}", route.slot, route.generation);
+                let name = format!("{}-{}-{}-{seat}", checks.name, route.slot, route.generation);
                 let spec = Spec { mailbox: TRIAL_MAILBOX, ..spec(name, "TrialWorker", seat) };
                 supervise(&runtime, spec, move |_| TrialWorker::new(parts.clone())).observable()
             })

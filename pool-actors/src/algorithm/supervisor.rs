@@ -10,6 +10,8 @@
 //!
 //! A step forward is written before it is acted on. A step back is acted on first.
 
+mod kept;
+mod node;
 mod recovery;
 mod steps;
 
@@ -22,15 +24,14 @@ use actix::{
     Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, Message, MessageResult,
     ResponseActFuture, WrapFuture as _,
 };
+use kept::{Kept, OldRoute};
 use pool_domain::{
-    ids::{AlgorithmName, Route},
+    ids::AlgorithmName,
     isolation::Level,
-    rollout::{Event, RollbackReason, Rollout, RolloutKind, Stage},
+    rollout::{Event, RollbackReason, Rollout, RolloutKind},
     slot_health::Thresholds,
-    traffic_split::TrafficSplit,
     units::BasisPoints,
 };
-use tokio::time::Instant;
 
 use recovery::Recovery;
 
@@ -44,23 +45,24 @@ use crate::{
     messages::{
         deployment::{
             AlgorithmsView, Deploy, DeployError, DeploymentView, Evidence, SlotView, StagePackage,
-            StagedView, Steer, SteerDeployment,
+            StagedView, Steer, SteerDeployment, may_not_replace,
         },
         event::{PoolEvent, Publish},
-        route::ValidatorDoor,
+        job::NodeState,
         trouble::ErrorDesk,
     },
-    metrics::{SLOT_RESTARTS_TOTAL, TRAFFIC_SHARE},
+    metrics::SLOT_RESTARTS_TOTAL,
     ports::{
         clock::SharedClock,
         deployments::{DeployPlan, DeploymentRow, SharedDeployments, Strategy, TrailLine},
+        node::SharedNode,
         packages::{Package, PackageRef, SharedShelf},
     },
     runtime::{
         critical::CriticalOutbox,
         observe::{Observation, Observe},
         outbox::Outbox,
-        watch::Publisher,
+        watch::{Publisher, Watched},
     },
 };
 
@@ -82,6 +84,11 @@ pub struct Settings {
     pub drain_for: Duration,
     /// How long the shares of a generation that is gone are still judged (by the one that replaced it).
     pub old_routes_for: Duration,
+    /// How long a generation of a function that is not mined any more still judges the shares of its own jobs: as long as
+    /// sessions hand them over.
+    pub own_jobs_for: Duration,
+    /// How long the node may give no work of the new function before a migration goes back.
+    pub no_work_for: Duration,
 }
 
 /// The algorithm in force.
@@ -101,8 +108,12 @@ pub struct State {
     deployment: Option<Deployment>,
     /// The last deployment of this process.
     last: Option<DeploymentView>,
-    /// Generations that are gone, and since when.
-    old_routes: Vec<(Route, Instant)>,
+    /// Generations that are gone.
+    old_routes: Vec<OldRoute>,
+    /// Generations of functions that are not mined any more, or not yet again: they finish the shares of their own jobs.
+    kept: Vec<Kept>,
+    /// In a migration: why the node gives no work of what is staged.
+    no_work: Option<String>,
     recovery: Recovery,
     next_id: u64,
     next_generation: u32,
@@ -118,6 +129,8 @@ impl State {
             deployment: None,
             last: None,
             old_routes: Vec::new(),
+            kept: Vec::new(),
+            no_work: None,
             recovery: Recovery::default(),
             next_id,
             next_generation,
@@ -138,12 +151,16 @@ impl State {
     #[must_use]
     pub fn into_slots(self) -> Vec<SlotHandle> {
         let candidate = self.deployment.and_then(|deployment| deployment.handle);
-        std::iter::once(self.active.handle).chain(candidate).collect()
+        let kept = self.kept.into_iter().map(|kept| kept.handle);
+        std::iter::once(self.active.handle).chain(candidate).chain(kept).collect()
     }
 }
 
 /// Where the state is between two lives of the actor.
 pub type StateCell = Arc<Mutex<Option<State>>>;
+
+/// Computes the function of that name, if anything linked into this program does.
+pub type LinkedIn = Arc<dyn Fn(&str) -> Option<Package> + Send + Sync>;
 
 /// What an AlgorithmSupervisor works with.
 #[derive(Clone)]
@@ -152,8 +169,12 @@ pub struct Parts {
     pub state: StateCell,
     /// Where generations run.
     pub place: Place,
-    /// The function that the chain is mined with: what its jobs name.
-    pub algorithm: AlgorithmName,
+    /// The chain: whether it gives work of another function.
+    pub node: SharedNode,
+    /// Whether it still does.
+    pub work: Watched<NodeState>,
+    /// Computes a function, if anything linked into this program does: what all else fails back to.
+    pub linked_in: LinkedIn,
     /// Who owns the routes.
     pub router: CriticalOutbox<SetRoutes>,
     /// Where steps are written.
@@ -166,8 +187,6 @@ pub struct Parts {
     pub view: Arc<Publisher<AlgorithmsView>>,
     /// Where packages are kept, if anywhere.
     pub shelf: Option<SharedShelf>,
-    /// The linked-in code of the function in force: what all else fails back to.
-    pub linked_in: Option<Package>,
     /// Times and bounds.
     pub settings: Settings,
 }
@@ -192,6 +211,12 @@ impl AlgorithmSupervisor {
         self.state.as_mut()?.deployment.as_mut()
     }
 
+    /// What is linked in and computes the function in force.
+    fn linked_in(&self) -> Option<Package> {
+        let state = self.state.as_ref()?;
+        (self.parts.linked_in)(&state.active.package.hash_function)
+    }
+
     fn errors(&self) -> ErrorDesk {
         ErrorDesk::new(self.parts.events.clone(), Arc::clone(&self.parts.clock))
     }
@@ -205,43 +230,6 @@ impl AlgorithmSupervisor {
             by: by.to_owned(),
             detail,
         }
-    }
-
-    /// Tells the router everything that it must know.
-    fn publish_routes(&mut self) {
-        let Some(state) = &self.state else { return };
-        let active = &state.active.handle;
-        let mut doors: Vec<(Route, Vec<ValidatorDoor>)> = vec![(active.route, active.doors())];
-        let mut split = TrafficSplit::whole(active.route);
-        let mut good = active.doors();
-        if let Some(deployment) = &state.deployment
-            && let Some(candidate) = &deployment.handle
-        {
-            doors.push((candidate.route, candidate.doors()));
-            let share = deployment.traffic();
-            if share > BasisPoints::ZERO {
-                let salt = deployment.row.id;
-                split = TrafficSplit { stable: active.route, candidate: candidate.route, share, salt };
-            }
-            if deployment.stage() == Stage::Draining {
-                good = candidate.doors();
-            }
-        }
-        doors.extend(state.old_routes.iter().map(|(route, _)| (*route, good.clone())));
-        for slot in [split.stable, split.candidate] {
-            let part = if slot == split.candidate && split.candidate != split.stable {
-                split.share.0
-            } else {
-                10_000 - split.share.0
-            };
-            metrics::gauge!(TRAFFIC_SHARE, "slot" => slot.slot.to_string()).set(f64::from(part) / 10_000.0);
-        }
-        if split.candidate == split.stable {
-            let other = 1 - split.stable.slot.0.min(1);
-            metrics::gauge!(TRAFFIC_SHARE, "slot" => other.to_string()).set(0.0);
-        }
-        let routes = SetRoutes { doors, in_service: vec![(self.parts.algorithm.clone(), split)] };
-        self.routes_owed = self.parts.router.post(routes).is_err();
     }
 
     fn publish_view(&self) {
@@ -262,15 +250,17 @@ impl AlgorithmSupervisor {
         {
             slots.push(slot(handle, &deployment.row.package, traffic));
         }
+        slots.extend(state.kept.iter().map(|kept| slot(&kept.handle, &kept.package, BasisPoints::ZERO)));
         self.parts.view.set(AlgorithmsView {
             isolation: state.active.level,
-            linked_in: self.parts.linked_in.as_ref().map(|package| package.reference.clone()),
+            linked_in: self.linked_in().map(|package| package.reference),
             active: Some(state.active.package.clone()),
             staged: state.staged.as_ref().map(|staged| StagedView {
                 package: staged.reference.clone(),
                 report: staged.report.clone(),
                 replaces: staged.replaces.clone(),
                 rollback_supported: staged.rollback_supported,
+                no_work: state.no_work.clone(),
             }),
             deployment: self.latest_view(),
             slots,
@@ -299,16 +289,23 @@ impl AlgorithmSupervisor {
         }
         let package = state.staged.clone().ok_or(DeployError::NothingStaged)?;
         let active = &state.active.package;
-        if package.reference.hash_function != active.hash_function {
-            return Err(DeployError::OtherFunction { from: active.id(), to: package.reference.id() });
+        let upgrade = package.reference.hash_function == active.hash_function;
+        let kind = if upgrade { RolloutKind::Upgrade } else { RolloutKind::Migration };
+        if let Some(may) = may_not_replace(&package.reference, package.replaces.as_deref(), active)
+            && !deploy.override_migration_from
+        {
+            let (package, active) = (package.reference.id(), active.id());
+            return Err(DeployError::MayNotReplace { package, may, active });
         }
+        AlgorithmName::new(&package.reference.hash_function)
+            .map_err(|error| DeployError::Plan(format!("its hash function: {error}")))?;
         if !package.rollback_supported && deploy.confirm.as_deref() != Some(&package.reference.name) {
             return Err(DeployError::Unconfirmed(package.reference.name));
         }
         if deploy.plan.strategy == Strategy::Scheduled && deploy.plan.at.is_none() {
             return Err(DeployError::Plan("a scheduled deployment needs a time: config.at".into()));
         }
-        Ok((package, RolloutKind::Upgrade))
+        Ok((package, kind))
     }
 
     /// Takes a new deployment in; it is written before it counts.
@@ -333,6 +330,7 @@ impl AlgorithmSupervisor {
         state.next_id += 1;
         state.next_generation += 1;
         let downgrade = package.report.downgrade.clone();
+        let may = may_not_replace(&row.package, package.replaces.as_deref(), &row.replaces);
         let mut deployment = Deployment::new(row.clone(), package);
         deployment.writing = true;
         state.deployment = Some(deployment);
@@ -344,6 +342,9 @@ impl AlgorithmSupervisor {
         );
         if let Some(reason) = downgrade {
             detail.push_str(&format!("; older than one staged before, let in because: {reason}"));
+        }
+        if let Some(may) = may {
+            detail.push_str(&format!(", although its author lets it replace only {may}"));
         }
         let line = self.trail(&row, "deployed", &deploy.by, detail);
         Ok((row, line))
@@ -372,14 +373,21 @@ impl Actor for AlgorithmSupervisor {
 }
 
 impl Handler<StagePackage> for AlgorithmSupervisor {
-    type Result = ();
+    type Result = ResponseActFuture<Self, ()>;
 
-    fn handle(&mut self, StagePackage(package): StagePackage, _: &mut Self::Context) {
+    fn handle(&mut self, StagePackage(package): StagePackage, _: &mut Self::Context) -> Self::Result {
         tracing::info!(package = package.reference.id(), "an algorithm is staged");
         if let Some(state) = &mut self.state {
             state.staged = Some(package);
+            state.no_work = None;
         }
         self.publish_view();
+        // The plan is asked for next: it says whether the node gives such work.
+        let asking = self.ask_about_staged();
+        Box::pin(asking.into_actor(self).map(|answer, actor, _| {
+            actor.note_about_staged(answer);
+            actor.publish_view();
+        }))
     }
 }
 
@@ -392,20 +400,28 @@ impl Handler<Deploy> for AlgorithmSupervisor {
             Err(error) => return Box::pin(actix::fut::ready(Err(error))),
         };
         let store = Arc::clone(&self.parts.store);
-        let write = async move { store.record(row, line).await };
-        Box::pin(write.into_actor(self).map(|written, actor, _| {
-            let outcome = match (written, actor.deployment()) {
+        let id = row.id;
+        let asking = self.ask_about_migration(&row);
+        let write = async move {
+            asking.await?;
+            store.record(row, line).await.map_err(DeployError::Store)
+        };
+        Box::pin(write.into_actor(self).map(move |written, actor, _| {
+            let begun = actor.deployment().filter(|deployment| deployment.row.id == id);
+            let outcome = match (written, begun) {
                 (Ok(()), Some(deployment)) => {
-                    deployment.writing = false;
+                    // Unless it was called back already, which is being written.
+                    deployment.writing = deployment.stage().is_final();
                     Ok(deployment.view())
                 }
-                (Err(error), _) => {
-                    if let Some(state) = &mut actor.state {
+                (Ok(()), None) => Err(DeployError::NotUnderWay(id)),
+                (Err(error), begun) => {
+                    let called_back = begun.is_some_and(|deployment| deployment.stage().is_final());
+                    if let Some(state) = actor.state.as_mut().filter(|_| !called_back) {
                         state.deployment = None;
                     }
-                    Err(DeployError::Store(error))
+                    Err(error)
                 }
-                (Ok(()), None) => Err(DeployError::NothingStaged),
             };
             actor.publish();
             outcome
@@ -517,6 +533,7 @@ impl Handler<Observe> for AlgorithmSupervisor {
             deployment: Option<u64>,
             stage: Option<String>,
             old_routes: usize,
+            kept: usize,
         }
         let state = self.state.as_ref();
         let deployment = state.and_then(|state| state.deployment.as_ref());
@@ -526,6 +543,7 @@ impl Handler<Observe> for AlgorithmSupervisor {
             deployment: deployment.map(|deployment| deployment.row.id),
             stage: deployment.map(|deployment| deployment.stage().to_string()),
             old_routes: state.map_or(0, |state| state.old_routes.len()),
+            kept: state.map_or(0, |state| state.kept.len()),
         }))
     }
 }

@@ -15,6 +15,7 @@ use plugin_sdk::{
 };
 use pool_domain::{
     difficulty::Difficulty,
+    functions::Functions,
     ids::{Account, AlgorithmName, Generation, JobId, Route, SlotId, TemplateId, WorkerName},
     share::{LostReason, RejectReason, Solution, Verdict},
     target::{Target, U256},
@@ -41,6 +42,7 @@ use crate::{
 };
 
 mod dying;
+mod migration;
 mod recovery;
 mod rollout;
 mod trial;
@@ -181,6 +183,7 @@ fn job(owner: CriticalOutbox<CandidateFound>) -> Arc<Job> {
         id: JobId(1),
         template: Arc::new(template),
         split: TrafficSplit::whole(ROUTE),
+        functions: Arc::new(Functions::only(algorithm.clone())),
         algorithm,
         clean: true,
         network_target: top_byte(1),

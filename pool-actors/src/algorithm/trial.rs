@@ -5,9 +5,10 @@
 //! * **supervised by** its trial; its shares stay in the lane until it has their hashes, so its death loses none
 //! * **on overload** shadow work is left out and counted; shares wait in the lane, bounded by their tickets
 //!
-//! No share suffers from the generation on trial: where it panics, gives no hash, or would have a share refused, the
-//! last good generation hashes the same header and has the last word. So does it for every block and for a sample of
-//! what is accepted.
+//! No share suffers from the generation on trial: where it panics, gives no hash, or would have a share refused, what
+//! is known to compute the same function hashes the same header and has the last word. So does it for every block and for
+//! a sample of what is accepted. Where nothing else computes that function (a migration to one that is not linked in),
+//! shares without a hash are kept back and tried again.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -30,6 +31,7 @@ use crate::{
     messages::{
         journal::AppendShares,
         lane::{Batch, LaneWork, ShareLane},
+        share::Share,
     },
     metrics::SHARE_VALIDATION_SECONDS,
     runtime::{
@@ -73,8 +75,11 @@ pub(super) struct Parts {
     pub(super) route: Route,
     /// On trial.
     pub(super) algorithm: Arc<dyn PowAlgorithm>,
-    /// The last good generation, if it computes the same function.
+    /// What computes the same function and is known to be good: the last good generation in an upgrade, else what is
+    /// linked into this program, if anything.
     pub(super) reference: Option<Arc<dyn PowAlgorithm>>,
+    /// Shadow traffic is of the same function: its hashes must be the same.
+    pub(super) comparable: bool,
     pub(super) lane: Arc<ShareLane>,
     pub(super) journal: Outbox<AppendShares>,
     pub(super) slot: Outbox<SlotReport>,
@@ -108,9 +113,27 @@ impl TrialWorker {
         self.note_time(started, batch.headers.len());
         let hashes = self.settle(&batch, hashes);
         if let Some(shares) = self.parts.lane.finish(&batch) {
+            let (shares, hashes) = self.hold_back(shares, hashes);
             self.judge.judge(shares, hashes);
         }
         true
+    }
+
+    /// Where nobody else computes the function, what has no hash is neither refused nor judged by another function: it is
+    /// kept for another try.
+    fn hold_back(
+        &mut self,
+        shares: Vec<Share>,
+        hashes: Vec<Option<[u8; 32]>>,
+    ) -> (Vec<Share>, Vec<Option<[u8; 32]>>) {
+        if self.parts.reference.is_some() || hashes.iter().all(Option::is_some) {
+            return (shares, hashes);
+        }
+        let (hashed, without): (Vec<_>, Vec<_>) =
+            shares.into_iter().zip(hashes).partition(|(_, hash)| hash.is_some());
+        self.judge.counts().errors += without.len() as u64;
+        self.parts.lane.hold(without.into_iter().map(|(share, _)| share).collect());
+        hashed.into_iter().unzip()
     }
 
     fn note_time(&mut self, started: Instant, hashes: usize) {
@@ -148,8 +171,7 @@ impl TrialWorker {
                     return hash;
                 }
                 // What it panics on has no hash; the share must not come back to kill the next worker.
-                let right =
-                    catch_unwind(AssertUnwindSafe(|| reference.hash(header).ok())).unwrap_or_default();
+                let right = hash_of(&*reference, header);
                 self.compare(header, hash, right);
                 right
             })
@@ -171,6 +193,11 @@ impl TrialWorker {
     }
 }
 
+/// What it panics on has no hash.
+fn hash_of(algorithm: &dyn PowAlgorithm, header: &[u8; 80]) -> Option<[u8; 32]> {
+    catch_unwind(AssertUnwindSafe(|| algorithm.hash(header).ok())).unwrap_or_default()
+}
+
 impl Actor for TrialWorker {
     type Context = Context<Self>;
 
@@ -178,6 +205,7 @@ impl Actor for TrialWorker {
         ctx.run_interval(REPORT_INTERVAL, |this, _| this.judge.report());
         ctx.run_interval(RETRY_INTERVAL, |this, ctx| {
             this.judge.retry_candidates();
+            this.parts.lane.release();
             // A wake-up may have met a dead worker.
             ctx.notify(LaneWork);
         });
@@ -204,10 +232,14 @@ impl Handler<ShadowBatch> for TrialWorker {
         self.note_time(started, batch.headers.len());
         self.parts.lane.leave();
         for ((header, expected), got) in batch.headers.iter().zip(batch.hashes).zip(hashes) {
-            if self.parts.reference.is_some() {
-                self.compare(header, got, Some(expected));
-            } else if got.is_none() {
-                self.judge.counts().errors += 1;
+            match &self.parts.reference {
+                Some(_) if self.parts.comparable => self.compare(header, got, Some(expected)),
+                Some(reference) => {
+                    let right = hash_of(&**reference, header);
+                    self.compare(header, got, right);
+                }
+                None if got.is_none() => self.judge.counts().errors += 1,
+                None => {}
             }
         }
     }

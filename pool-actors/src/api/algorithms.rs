@@ -106,11 +106,31 @@ fn planned(api: &Api, wish: &DeployConfig) -> Result<HttpResponse, ApiError> {
     };
     let busy = view.deployment.as_ref().is_some_and(|deployment| !deployment.stage.is_final());
     let mut obstacles = Vec::new();
-    if kind == RolloutKind::Migration {
-        obstacles.push("it computes another function than the active algorithm; only upgrades are deployed");
+    let mut warnings = staged.report.warnings.clone();
+    let may = view.active.as_ref().and_then(|active| staged.may_not_replace(active));
+    if let Some(may) = may {
+        obstacles.push(format!(
+            "its author lets it replace only {may}: deploy it all the same with override_migration_from"
+        ));
     }
+    let migration = match &view.active {
+        Some(active) if kind == RolloutKind::Migration => {
+            obstacles.extend(staged.no_work.clone());
+            let who = who_can(&api, &staged.package.hash_function).await;
+            if who.staying > 0 {
+                let (from, to) = (&active.hash_function, &staged.package.hash_function);
+                warnings.push(format!(
+                    "{} of {} miners did not say that they can do {to}: they stay connected, without work once {from} ends",
+                    who.staying,
+                    who.staying + who.moving
+                ));
+            }
+            Some(json!({ "moving": who.moving, "staying": who.staying }))
+        }
+        _ => None,
+    };
     if busy {
-        obstacles.push("another deployment is under way");
+        obstacles.push("another deployment is under way".to_owned());
     }
     Ok(HttpResponse::Ok().json(json!({
         "from": view.active.as_ref().map(package),
@@ -125,8 +145,22 @@ fn planned(api: &Api, wish: &DeployConfig) -> Result<HttpResponse, ApiError> {
         "estimated_duration": estimated_s(&plan, api.deploy_defaults.drain_ms),
         "needs_confirmation": !staged.rollback_supported,
         "obstacles": obstacles,
-        "warnings": staged.report.warnings,
+        "warnings": warnings,
+        "sessions": migration,
     })))
+}
+
+/// Sessions that a migration moves, and those that it can't.
+struct Who {
+    moving: usize,
+    staying: usize,
+}
+
+async fn who_can(api: &Api, function: &str) -> Who {
+    let sessions = api.sessions.list().await;
+    let can = |able: &Vec<String>| able.iter().any(|name| name == function);
+    let moving = sessions.iter().filter(|session| session.algorithms.as_ref().is_some_and(can)).count();
+    Who { moving, staying: sessions.len() - moving }
 }
 
 fn plan_phases(plan: &DeployPlan) -> Vec<Value> {
@@ -166,6 +200,7 @@ pub(super) struct DeployConfig {
     rollback_on_error: Option<bool>,
     isolation: Option<Level>,
     confirm: Option<String>,
+    override_migration_from: bool,
 }
 
 impl DeployConfig {
@@ -242,7 +277,12 @@ pub(super) async fn deploy(api: web::Data<Api>, body: web::Bytes) -> Result<Http
     if let Some(level) = config.isolation {
         load_at(&api, level).await?;
     }
-    let deploy = Deploy { plan, confirm: config.confirm, by: OPERATOR.to_owned() };
+    let deploy = Deploy {
+        plan,
+        confirm: config.confirm,
+        override_migration_from: config.override_migration_from,
+        by: OPERATOR.to_owned(),
+    };
     let view = api.algorithms.deploy.ask(deploy).await.map_err(away)??;
     Ok(HttpResponse::Accepted().json(json!({
         "deployment_id": view.id.to_string(),
@@ -497,7 +537,9 @@ impl From<DeployError> for ApiError {
         let code = match &error {
             DeployError::NothingStaged => ErrorCode::NoStagedAlgorithm,
             DeployError::InProgress(_) => ErrorCode::DeploymentInProgress,
-            DeployError::OtherFunction { .. } => ErrorCode::MigrationFailed,
+            DeployError::MayNotReplace { .. } | DeployError::NodeLacksFunction { .. } => {
+                ErrorCode::MigrationFailed
+            }
             DeployError::Unconfirmed(_) => ErrorCode::ConfirmationRequired,
             DeployError::Plan(_) => ErrorCode::DeploymentConfigInvalid,
             DeployError::NotUnderWay(_) => ErrorCode::DeploymentNotUnderWay,
@@ -507,6 +549,10 @@ impl From<DeployError> for ApiError {
         let details = match &error {
             DeployError::InProgress(id) | DeployError::NotUnderWay(id) => {
                 json!({ "deployment_id": id.to_string() })
+            }
+            DeployError::MayNotReplace { .. } => json!({ "obstacle": "migration_from" }),
+            DeployError::NodeLacksFunction { function, .. } => {
+                json!({ "obstacle": "node", "hash_function": function })
             }
             _ => json!({}),
         };
@@ -645,6 +691,7 @@ pub(super) fn deployment(view: &DeploymentView) -> Value {
             RollbackReason::HashDiffers(input) => ("hash_differs", input),
             RollbackReason::Unhealthy(what) => ("unhealthy", what),
             RollbackReason::SlotFailed(what) => ("slot_failed", what),
+            RollbackReason::NoWork(what) => ("no_work", what),
             RollbackReason::Requested(what) => ("requested", what),
         };
         let code = rollback_code(reason);

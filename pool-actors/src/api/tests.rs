@@ -103,6 +103,9 @@ impl SessionDesk for Desk {
             listener: 0,
             variant: "plain",
             difficulty: Some(Difficulty::whole(8)),
+            algorithm: Some("blake2s".into()),
+            algorithms: None,
+            without_work: false,
             connected_at: NOW,
             last_share_at: TimeMs(0),
         }]

@@ -2,12 +2,16 @@
 //!
 //! The rule: one that served everyone already (draining) is complete. An earlier one goes on at its step, whose time
 //! starts anew, if its package can still be loaded and shows again what it must (warm-up); else it is rolled back.
+//!
+//! What was deployed last is in force, also after a migration: `algorithms.active` names what the pool begins with. It
+//! wins only if it names a function that the deployments since did not come from.
 
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+use plugin_sdk::PowAlgorithm;
 use pool_domain::{
     ids::{AlgorithmName, Generation, Route, SlotId},
     isolation::Level,
@@ -16,6 +20,7 @@ use pool_domain::{
     traffic_split::TrafficSplit,
     units::BasisPoints,
 };
+use pool_engine::Registry;
 
 use super::start::{Wiring, restarting};
 use crate::{
@@ -26,10 +31,11 @@ use crate::{
         supervisor::{self, Active, AlgorithmSupervisor, State, StateCell},
     },
     api::DeployDefaults,
-    config,
+    config::{self, Config},
     error::{Code, Failure},
     messages::{
         deployment::{AlgorithmDoors, AlgorithmsView},
+        route::InService,
         trouble::ErrorDesk,
     },
     ports::{
@@ -81,8 +87,7 @@ pub(super) async fn start(
     place: Place,
     kept: &Kept,
     (routes, router): (&Routes, &Supervised<TrafficRouter>),
-    algorithm: &AlgorithmName,
-    settings: &config::Algorithms,
+    config: &Config,
 ) -> Result<Algorithms, Failure> {
     let restored = restore(wiring, kept).await.map_err(|error| {
         Failure::new(
@@ -93,15 +98,23 @@ pub(super) async fn start(
     })?;
     let route = Route { slot: SlotId(0), generation: Generation(restored.generation) };
     let handle = SlotHandle::start(&place.at(restored.level), route, &restored.package.algorithm);
-    let source = match restored.package.reference.source {
+    let reference = &restored.package.reference;
+    let source = match reference.source {
         PackageSource::LinkedIn => "linked_in",
         PackageSource::Package { .. } => "package",
     };
-    tracing::info!(algorithm = restored.package.reference.id(), %route, source, isolation = %restored.level, "in force");
+    tracing::info!(
+        algorithm = reference.id(), function = reference.hash_function, %route, source,
+        isolation = %restored.level, "in force"
+    );
+    let function = AlgorithmName::new(&reference.hash_function).map_err(|error| {
+        let what = format!("{}: its hash function: {error}", reference.id());
+        Failure::new(Code::AlgorithmUnknown, what, "set algorithms.active to a name such as blake2s")
+    })?;
     // Sessions and jobs come right after this: don't let them wait for the router's first turn.
     routes.set(SetRoutes {
         doors: vec![(route, handle.doors())],
-        in_service: vec![(algorithm.clone(), TrafficSplit::whole(route))],
+        in_service: InService::only(&function, TrafficSplit::whole(route)),
     });
     // Who asks before the supervisor's first turn is told what serves already.
     let first = AlgorithmsView {
@@ -123,15 +136,19 @@ pub(super) async fn start(
     let parts = supervisor::Parts {
         state: Arc::clone(&cell),
         place,
-        algorithm: algorithm.clone(),
+        node: Arc::clone(&wiring.node),
+        work: wiring.node_state.watched(),
+        linked_in: {
+            let configured = kept.configured.clone();
+            Arc::new(move |function| linked_in_for(&configured, function))
+        },
         router: CriticalOutbox::new(router.outbox()),
         store: Arc::clone(&kept.store),
         clock: Arc::clone(&wiring.clock),
         events: wiring.events.clone(),
         view: Arc::clone(&view),
         shelf: kept.shelf.clone(),
-        linked_in: Some(kept.configured.clone()),
-        settings: supervisor_settings(settings),
+        settings: supervisor_settings(config),
     };
     let spec = restarting("algorithm-supervisor", "AlgorithmSupervisor", 0);
     let supervisor =
@@ -158,8 +175,7 @@ async fn restore(wiring: &Wiring, kept: &Kept) -> Result<Restored, StoreError> {
     let rows = kept.store.deployments(None, ROWS).await?;
     let next_id = rows.first().map_or(1, |row| row.id + 1);
     let next_generation = rows.iter().map(|row| row.generation).max().unwrap_or(1) + 1;
-    let deployed = rows.iter().find(|row| matches!(row.rollout.stage(), Stage::Retired | Stage::Draining));
-    let InForce { package, generation, level, brought_by } = in_force(wiring, kept, deployed);
+    let InForce { package, generation, level, brought_by } = in_force(wiring, kept, &rows);
     let mut resumed = None;
     if let Some(row) = rows.first().filter(|row| !row.rollout.stage().is_final()) {
         let outcome = if row.rollout.stage() == Stage::Draining {
@@ -216,50 +232,95 @@ impl InForce {
         let package = proven.unwrap_or_else(|| configured.clone());
         Self { package, generation: 1, level, brought_by: None }
     }
-
-    fn linked_in(kept: &Kept) -> Self {
-        Self { package: kept.configured.clone(), generation: 1, level: Level::Wasm, brought_by: None }
-    }
 }
 
-/// What was deployed last, if it computes the configured function and can be loaded; if nothing was, a package that came
-/// with the pool; else the configured algorithm, linked in, which computes the same.
-fn in_force(wiring: &Wiring, kept: &Kept, deployed: Option<&DeploymentRow>) -> InForce {
-    let Some(row) = deployed else { return InForce::provided(kept) };
-    if row.package.hash_function != kept.configured.reference.hash_function {
-        tracing::warn!(
+/// What was deployed last, unless the configuration names another function than any that it came from; if it can't be
+/// loaded, what is linked in and computes the same; else the configured algorithm.
+fn in_force(wiring: &Wiring, kept: &Kept, rows: &[DeploymentRow]) -> InForce {
+    let configured = &kept.configured.reference;
+    let mut done = rows.iter().filter(|row| matches!(row.rollout.stage(), Stage::Retired | Stage::Draining));
+    let Some(row) = done.next() else { return InForce::provided(kept) };
+    let function = &row.package.hash_function;
+    if configured.hash_function != *function {
+        if !came_from(&configured.hash_function, row, done) {
+            tracing::warn!(
+                deployed = row.package.id(),
+                configured = configured.id(),
+                "algorithms.active names another function than what was deployed last: the configured one is in force"
+            );
+            return InForce::provided(kept);
+        }
+        tracing::info!(
             deployed = row.package.id(),
-            configured = kept.configured.reference.id(),
-            "algorithms.active names another function than what was deployed last: the configured one is in force"
+            configured = configured.id(),
+            "the pool migrated to {function}, which is in force; set algorithms.active to it"
         );
-        return InForce::provided(kept);
     }
     let level = row.plan.isolation;
-    match load(kept, &row.package, level) {
-        Ok(package) => InForce { package, generation: row.generation, level, brought_by: Some(row.clone()) },
-        Err(what) => {
-            let algorithm = row.package.id();
-            let known = [("algorithm", &*algorithm), ("reason", &*what)];
-            let context = serde_json::json!({ "component": "algorithm", "algorithm": algorithm,
-                "serves": kept.configured.reference.id() });
-            let code = Code::ActiveAlgorithmUnavailable;
-            ErrorDesk::new(wiring.events.clone(), Arc::clone(&wiring.clock)).report(
-                code,
-                &code.message(&known),
-                &context,
-            );
-            InForce::linked_in(kept)
+    let what = match load(kept, &row.package, level) {
+        Ok(package) => {
+            return InForce { package, generation: row.generation, level, brought_by: Some(row.clone()) };
         }
+        Err(what) => what,
+    };
+    let instead = linked_in_for(&kept.configured, function).unwrap_or_else(|| kept.configured.clone());
+    let algorithm = row.package.id();
+    let known = [("algorithm", &*algorithm), ("reason", &*what)];
+    let context = serde_json::json!({ "component": "algorithm", "algorithm": algorithm,
+        "serves": instead.reference.id(), "function": instead.reference.hash_function });
+    let code = Code::ActiveAlgorithmUnavailable;
+    ErrorDesk::new(wiring.events.clone(), Arc::clone(&wiring.clock)).report(code, &code.message(&known), &context);
+    InForce { package: instead, generation: 1, level: Level::Wasm, brought_by: None }
+}
+
+/// Whether the migrations up to `last` began with this function. `earlier`: completed ones, newest first.
+fn came_from<'a>(
+    function: &str,
+    last: &DeploymentRow,
+    earlier: impl Iterator<Item = &'a DeploymentRow>,
+) -> bool {
+    let mut replaced = last.replaces.hash_function.clone();
+    for row in earlier {
+        // What was in force then was put there by the configuration, not by a deployment.
+        if replaced == function || row.package.hash_function != replaced {
+            break;
+        }
+        replaced.clone_from(&row.replaces.hash_function);
     }
+    replaced == function
+}
+
+/// Everything that is linked into this program, the configured algorithm first.
+pub(super) fn all_linked_in(configured: &Arc<dyn PowAlgorithm>) -> Vec<Arc<dyn PowAlgorithm>> {
+    let registry = Registry::linked_in();
+    let function = configured.info().hash_function;
+    let others = registry.list().filter(|info| info.hash_function != function);
+    let others = others.filter_map(|info| registry.get(&info.name));
+    std::iter::once(Arc::clone(configured)).chain(others).collect()
+}
+
+/// What is linked into this program and computes that function.
+fn linked_in(function: &str) -> Option<Package> {
+    let registry = Registry::linked_in();
+    let found = registry.list().find(|info| info.hash_function == function)?;
+    registry.get(&found.name).map(Package::linked_in)
+}
+
+/// The same; the configured algorithm, if it is that one.
+fn linked_in_for(configured: &Package, function: &str) -> Option<Package> {
+    if configured.reference.hash_function == function {
+        return Some(configured.clone());
+    }
+    linked_in(function)
 }
 
 fn load(kept: &Kept, reference: &PackageRef, level: Level) -> Result<Package, String> {
     if reference.source == PackageSource::LinkedIn {
-        return if *reference == kept.configured.reference {
-            Ok(kept.configured.clone())
-        } else {
-            Err(format!("{} is not linked into this program", reference.id()))
-        };
+        return [Some(kept.configured.clone()), linked_in(&reference.hash_function)]
+            .into_iter()
+            .flatten()
+            .find(|package| package.reference == *reference)
+            .ok_or_else(|| format!("{} is not linked into this program", reference.id()));
     }
     match &kept.shelf {
         Some(shelf) => shelf.load(reference, level).map_err(|error| error.to_string()),
@@ -341,7 +402,13 @@ pub(super) fn defaults(config: &config::Algorithms) -> DeployDefaults {
     }
 }
 
-fn supervisor_settings(config: &config::Algorithms) -> supervisor::Settings {
+/// A share that comes past its job's grace is still hashed for a minute, in case it is a block, and may then wait for its
+/// turn.
+const LATE_MS: u64 = 65_000;
+
+fn supervisor_settings(config: &Config) -> supervisor::Settings {
+    let own_jobs_ms = config.chain.job_grace_ms.saturating_add(LATE_MS);
+    let config = &config.algorithms;
     supervisor::Settings {
         thresholds: Thresholds {
             samples_min: config.samples_min,
@@ -356,5 +423,7 @@ fn supervisor_settings(config: &config::Algorithms) -> supervisor::Settings {
         warm_up_max: Duration::from_secs(config.warm_up_s_max),
         drain_for: Duration::from_millis(config.drain_ms),
         old_routes_for: Duration::from_secs(600),
+        own_jobs_for: Duration::from_millis(own_jobs_ms),
+        no_work_for: Duration::from_secs(5),
     }
 }

@@ -125,8 +125,8 @@ pub(super) fn start_ledger(
         committed: Arc::new(move || committed.committed()),
         expected: Arc::new(move || {
             let state = node_state.load();
-            let job = state.job.as_ref()?;
-            Some((AlgorithmName::new(&job.algorithm).ok()?, job.network_work))
+            let works = state.functions.iter();
+            works.filter_map(|work| Some((AlgorithmName::new(&work.algorithm).ok()?, work.network_work?))).collect()
         }),
         clock: Arc::clone(&wiring.clock),
         events: wiring.events.clone(),

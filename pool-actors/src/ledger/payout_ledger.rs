@@ -79,8 +79,8 @@ const DEPTHS_TOLD_MAX: usize = 20;
 /// The journal's records, opened by the ledger itself.
 pub type OpenFeed = Arc<dyn Fn() -> Box<dyn LedgerFeed> + Send + Sync>;
 
-/// What the next block is going to be measured by.
-pub type ExpectedWork = Arc<dyn Fn() -> Option<(AlgorithmName, Work)> + Send + Sync>;
+/// What the next block of each function in service is going to be measured by.
+pub type ExpectedWork = Arc<dyn Fn() -> Vec<(AlgorithmName, Work)> + Send + Sync>;
 
 /// What a PayoutLedger works with.
 #[derive(Clone)]
@@ -95,7 +95,7 @@ pub struct Parts {
     pub feed: OpenFeed,
     /// The journal's last durable record, for the lag.
     pub committed: Arc<dyn Fn() -> ShareSeq + Send + Sync>,
-    /// Function and network work of the newest template, once there is one.
+    /// Network work of the newest template of each function, once there is one.
     pub expected: ExpectedWork,
     /// Time of postings.
     pub clock: SharedClock,
@@ -285,7 +285,7 @@ impl PayoutLedger {
         if self.committing || (begun < self.cut_due && !book.is_urgent()) {
             return;
         }
-        if let Some((algorithm, network_work)) = (self.parts.expected)() {
+        for (algorithm, network_work) in (self.parts.expected)() {
             book.expect(&algorithm, network_work);
         }
         let Some(commit) = book.cut() else { return };

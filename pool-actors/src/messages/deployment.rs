@@ -32,6 +32,8 @@ pub struct Deploy {
     pub plan: DeployPlan,
     /// Names the package, where its author says that going back needs care.
     pub confirm: Option<String>,
+    /// Replace the active algorithm although the package's author does not foresee that.
+    pub override_migration_from: bool,
     /// Who asks.
     pub by: String,
 }
@@ -73,15 +75,25 @@ pub enum DeployError {
     /// One at a time.
     #[error("deployment {0} is under way: wait for its end, or roll it back")]
     InProgress(u64),
-    /// Another hash function, which this pool can't move miners to.
+    /// Its author does not let it replace the active algorithm.
     #[error(
-        "{to} computes another function than {from}: the pool deploys upgrades of the active function only; to mine another one, set algorithms.active and restart"
+        "{package} may replace {may}, says its author, not {active}: deploy it all the same with config.override_migration_from = true"
     )]
-    OtherFunction {
-        /// The active algorithm.
-        from: String,
-        /// The staged one.
-        to: String,
+    MayNotReplace {
+        /// The staged algorithm.
+        package: String,
+        /// What it may replace.
+        may: String,
+        /// The active one.
+        active: String,
+    },
+    /// Another hash function, of which the node hands out no work.
+    #[error("the node gives no work of {function}: {why}")]
+    NodeLacksFunction {
+        /// The function.
+        function: String,
+        /// In the node's words.
+        why: String,
     },
     /// Its author says that going back needs care.
     #[error("{0} does not support going back: confirm by naming it (config.confirm = \"{0}\")")]
@@ -215,6 +227,28 @@ pub struct StagedView {
     pub replaces: Option<Vec<String>>,
     /// False: a deployment must be confirmed.
     pub rollback_supported: bool,
+    /// In a migration: why the node gives no work of its function, when it was last asked.
+    pub no_work: Option<String>,
+}
+
+impl StagedView {
+    /// What its author lets it replace, if that leaves `active` out. An upgrade always may.
+    #[must_use]
+    pub fn may_not_replace(&self, active: &PackageRef) -> Option<String> {
+        may_not_replace(&self.package, self.replaces.as_deref(), active)
+    }
+}
+
+/// What a package may replace, if that leaves `active` out.
+#[must_use]
+pub fn may_not_replace(
+    package: &PackageRef,
+    replaces: Option<&[String]>,
+    active: &PackageRef,
+) -> Option<String> {
+    let named = |names: &[String]| names.iter().any(|it| *it == active.name || *it == active.hash_function);
+    let upgrade = package.hash_function == active.hash_function;
+    replaces.filter(|names| !upgrade && !named(names)).map(|names| names.join(", "))
 }
 
 /// Everything about algorithms, published by the AlgorithmSupervisor in a watch.
@@ -255,6 +289,7 @@ pub fn rollback_code(reason: &RollbackReason) -> Option<Code> {
         RollbackReason::HashDiffers(_) => Some(Code::AlgorithmHashDiffers),
         RollbackReason::Unhealthy(_) => Some(Code::AlgorithmUnhealthy),
         RollbackReason::SlotFailed(_) => Some(Code::AlgorithmSlotFailed),
+        RollbackReason::NoWork(_) => Some(Code::MigrationFailed),
         RollbackReason::Requested(_) => None,
     }
 }

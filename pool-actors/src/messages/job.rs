@@ -9,6 +9,7 @@ use actix::Message;
 use bytes::Bytes;
 use pool_domain::{
     difficulty::Difficulty,
+    functions::Functions,
     ids::{AlgorithmName, JobId},
     target::Target,
     traffic_split::TrafficSplit,
@@ -36,7 +37,9 @@ pub struct Job {
     pub split: TrafficSplit,
     /// Proof-of-work function.
     pub algorithm: AlgorithmName,
-    /// The node invalidated all earlier work (and only then).
+    /// The functions that are mined while this is the newest job, and who mines which.
+    pub functions: Arc<Functions>,
+    /// The node invalidated all earlier work of this function (and only then).
     pub clean: bool,
     /// A hash at or below it is a block.
     pub network_target: Target,
@@ -87,7 +90,7 @@ impl RenderCache {
     }
 }
 
-/// To every arbiter's session hub: here is newer work. Conflating: only the newest counts.
+/// To every arbiter's session hub: here is newer work. Conflating: only the newest of each function counts.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct PublishJob(pub Arc<Job>);
@@ -119,6 +122,28 @@ pub struct CurrentJob {
     pub template_at: TimeMs,
 }
 
+/// Whether the node hands out work of a function.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+pub struct FunctionWork {
+    /// The function.
+    pub algorithm: String,
+    /// Expected hashes of its next block; `None` before its first template.
+    pub network_work: Option<Work>,
+    /// Its last call for a template failed.
+    pub failing: Option<NoTemplate>,
+}
+
+/// Why there is no template of a function.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct NoTemplate {
+    /// Since when calls fail, Unix milliseconds.
+    pub since: TimeMs,
+    /// In the node's words.
+    pub reason: String,
+    /// The node answered that it has none; else it did not answer (well).
+    pub refused: bool,
+}
+
 /// State of node and templates, published by the TemplateReceiver in a watch.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 pub struct NodeState {
@@ -136,6 +161,16 @@ pub struct NodeState {
     pub last_template_at: TimeMs,
     /// Time the last template call took.
     pub latency_ms: u64,
-    /// The job in force, if any.
+    /// The job in force of the main function, if any.
     pub job: Option<CurrentJob>,
+    /// Every function that jobs are issued for.
+    pub functions: Vec<FunctionWork>,
+}
+
+impl NodeState {
+    /// What is known of the work of a function.
+    #[must_use]
+    pub fn function(&self, function: &str) -> Option<&FunctionWork> {
+        self.functions.iter().find(|work| work.algorithm == function)
+    }
 }

@@ -18,6 +18,9 @@ use tokio::time::Instant;
 
 use super::{job::Job, route::ValidatorDoor, share::Share};
 
+/// Tries of a share that gets no hash, where no other generation computes its function.
+const TRIES_MAX: u8 = 3;
+
 /// To a lane's worker: there are shares in your lane.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
@@ -33,6 +36,8 @@ pub struct ShareLane {
 struct State {
     waiting: VecDeque<Share>,
     in_hand: Vec<Share>,
+    /// Without a hash so far: kept back for another try.
+    held: Vec<Share>,
     /// Number of the batch in hand.
     batch: u64,
     /// Since when the worker has been inside foreign code.
@@ -122,6 +127,34 @@ impl ShareLane {
             .then(|| std::mem::take(&mut state.in_hand))
     }
 
+    /// Keeps shares back that got no hash: for whoever judges after this worker, or for its next try. Those that were
+    /// tried too often are lost with a reason.
+    pub fn hold(&self, shares: Vec<Share>) {
+        let (again, given_up): (Vec<_>, Vec<_>) = shares
+            .into_iter()
+            .map(|share| Share { validations: share.validations.saturating_add(1), ..share })
+            .partition(|share| share.validations < TRIES_MAX);
+        for share in given_up {
+            share.ticket.lost(LostReason::SlotGone);
+        }
+        let mut state = self.state();
+        if matches!(state.onward, Onward::Here) {
+            state.held.extend(again);
+        } else {
+            drop(state);
+            self.put(again);
+        }
+    }
+
+    /// What was kept back is tried again.
+    pub fn release(&self) {
+        let mut state = self.state();
+        let held = std::mem::take(&mut state.held);
+        for share in held.into_iter().rev() {
+            state.waiting.push_front(share);
+        }
+    }
+
     /// The worker enters foreign code without a share in hand (shadow work).
     pub fn enter(&self) {
         self.state().busy_since = Some(Instant::now());
@@ -142,7 +175,7 @@ impl ShareLane {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         let state = self.state();
-        state.waiting.len() + state.in_hand.len()
+        state.waiting.len() + state.in_hand.len() + state.held.len()
     }
 
     /// From now on others judge: everything in the lane goes there at once, and so does what still comes.
@@ -169,7 +202,8 @@ impl ShareLane {
 
 impl State {
     fn empty(&mut self) -> Vec<Share> {
-        let mut shares = std::mem::take(&mut self.in_hand);
+        let mut shares = std::mem::take(&mut self.held);
+        shares.append(&mut self.in_hand);
         shares.extend(self.waiting.drain(..));
         shares
     }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use pool_domain::{
+    functions::Functions,
     ids::{AlgorithmName, Route},
     share::LostReason,
     traffic_split::TrafficSplit,
@@ -22,8 +23,41 @@ use super::{
 };
 use crate::runtime::outbox::Outbox;
 
-/// An algorithm that jobs are issued for, and which generation serves whose shares of them.
-pub type InService = (AlgorithmName, TrafficSplit);
+/// What jobs are issued for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InService {
+    /// Each function, the main one first, and which generation serves whose shares of its jobs.
+    pub work: Vec<(AlgorithmName, TrafficSplit)>,
+    /// Who mines which.
+    pub functions: Arc<Functions>,
+}
+
+impl Default for InService {
+    /// Nothing yet.
+    fn default() -> Self {
+        let nothing = AlgorithmName::new("none").expect("a name");
+        Self { work: Vec::new(), functions: Arc::new(Functions::only(nothing)) }
+    }
+}
+
+impl InService {
+    /// One function for everyone.
+    #[must_use]
+    pub fn only(function: &AlgorithmName, split: TrafficSplit) -> Self {
+        Self {
+            work: vec![(function.clone(), split)],
+            functions: Arc::new(Functions::only(function.clone())),
+        }
+    }
+
+    /// Two functions, as in a migration: the main one first, each with the generation that serves it.
+    #[must_use]
+    pub fn moving(functions: Functions, main: Route, to: Route) -> Self {
+        let mut work = vec![(functions.main.clone(), TrafficSplit::whole(main))];
+        work.extend(functions.moving.as_ref().map(|moving| (moving.to.clone(), TrafficSplit::whole(to))));
+        Self { work, functions: Arc::new(functions) }
+    }
+}
 
 /// Every validator in service.
 #[derive(Debug, Clone, Default)]

@@ -23,6 +23,12 @@ pub struct SessionView {
     pub variant: &'static str,
     /// Difficulty in force; `None` before any work was sent.
     pub difficulty: Option<Difficulty>,
+    /// The hash function that it works on; `None` before its first work.
+    pub algorithm: Option<String>,
+    /// The hash functions that it said it can do (`mining.multi_version`), if it said so.
+    pub algorithms: Option<Vec<String>>,
+    /// Nothing that it can do is mined (any more): it stays connected without work.
+    pub without_work: bool,
     /// When it connected.
     pub connected_at: TimeMs,
     /// When its last share was accepted, 0 = never.

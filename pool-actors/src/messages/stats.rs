@@ -57,16 +57,20 @@ pub struct SessionTally {
     pub last_share_at: TimeMs,
     /// Difficulty in force.
     pub difficulty: Difficulty,
+    /// The function that it works on.
+    pub function: Option<AlgorithmName>,
 }
 
 /// From each arbiter's session hub, once a second, to the StatsAggregator. Only sessions with news are in it.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct StatsTally {
-    /// Algorithm of the job in force.
+    /// The main function.
     pub algorithm: AlgorithmName,
     /// Slot that validates it; `None` before the first job.
     pub slot: Option<SlotId>,
+    /// In a migration: the new function, and the slot that validates it.
+    pub moving: Option<(AlgorithmName, SlotId)>,
     /// Sessions with news.
     pub sessions: Vec<SessionTally>,
     /// Shares that could not be put to any authorised session.

@@ -13,7 +13,7 @@ use std::{
 
 use actix::{Actor, AsyncContext as _, Context, Handler};
 use pool_domain::{
-    ids::AlgorithmName,
+    ids::{AlgorithmName, SlotId},
     units::{TimeMs, Work},
 };
 use serde::Serialize;
@@ -141,11 +141,22 @@ impl Actor for StatsAggregator {
     }
 }
 
-/// Adds a tally to the metric of shares, by outcome.
+/// Adds a tally to the metric of shares, by function and outcome.
 fn count_shares(tally: &StatsTally) {
-    let mut sum = tally.anonymous;
-    tally.sessions.iter().for_each(|session| sum.add(&session.counts));
-    let slot = tally.slot.map_or_else(|| "none".to_owned(), |slot| slot.to_string());
+    let (mut main, mut moved) = (tally.anonymous, ShareCounts::default());
+    let moving = tally.moving.as_ref();
+    for session in &tally.sessions {
+        let is_moved = moving.is_some_and(|(to, _)| session.function.as_ref() == Some(to));
+        if is_moved { &mut moved } else { &mut main }.add(&session.counts);
+    }
+    count(&tally.algorithm, tally.slot, &main);
+    if let Some((algorithm, slot)) = moving {
+        count(algorithm, Some(*slot), &moved);
+    }
+}
+
+fn count(algorithm: &AlgorithmName, slot: Option<SlotId>, sum: &ShareCounts) {
+    let slot = slot.map_or_else(|| "none".to_owned(), |slot| slot.to_string());
     for (result, reason, shares) in [
         ("accepted", "", sum.accepted),
         ("rejected", "stale", sum.stale),
@@ -154,7 +165,7 @@ fn count_shares(tally: &StatsTally) {
         ("rejected", "invalid", sum.invalid),
     ] {
         if shares > 0 {
-            let algorithm = tally.algorithm.to_string();
+            let algorithm = algorithm.to_string();
             metrics::counter!(SHARES_TOTAL, "result" => result, "reason" => reason, "algorithm" => algorithm, "slot" => slot.clone())
                 .increment(shares);
         }
@@ -167,7 +178,12 @@ impl Handler<StatsTally> for StatsAggregator {
     fn handle(&mut self, tally: StatsTally, _: &mut Self::Context) {
         let now = self.clock.now();
         count_shares(&tally);
-        self.algorithm = Some(tally.algorithm);
+        if let Some(former) = self.algorithm.replace(tally.algorithm)
+            && self.algorithm.as_ref() != Some(&former)
+        {
+            // A migration is over: nobody mines it any more.
+            metrics::gauge!(HASHRATE, "algorithm" => former.to_string()).set(0.0);
+        }
         self.connections.insert(tally.arbiter, tally.connections);
         self.shares.add(&tally.anonymous);
         for news in &tally.sessions {

@@ -12,7 +12,7 @@ use std::{
 
 use pool_domain::{
     difficulty::{Difficulty, DifficultyScale},
-    ids::SessionId,
+    ids::{AlgorithmName, SessionId},
     target::Target,
     units::{TimeMs, Work},
 };
@@ -238,6 +238,21 @@ pub struct Facts {
     pub variant: &'static str,
     /// Difficulty in force.
     pub bound: Option<Rc<Bound>>,
+    /// The function that it works on; `None` before its first work.
+    pub function: Option<AlgorithmName>,
+    /// What it said it can do (`mining.multi_version`).
+    pub versions: Option<Box<Versions>>,
+    /// Nothing that it can do is mined (any more).
+    pub stranded: bool,
+}
+
+/// A miner that can switch between functions.
+#[derive(Debug)]
+pub struct Versions {
+    /// What it can do.
+    pub able: Vec<AlgorithmName>,
+    /// What it was last told to do.
+    pub told: Option<AlgorithmName>,
 }
 
 /// The job on its way to the sessions.
@@ -388,11 +403,16 @@ impl SessionCard {
     /// The session, for people.
     #[must_use]
     pub fn view(&self) -> SessionView {
+        let facts = self.facts.borrow();
+        let names = |versions: &Versions| versions.able.iter().map(ToString::to_string).collect();
         SessionView {
             miner: self.seen(),
             listener: self.listener,
-            variant: self.facts.borrow().variant,
-            difficulty: self.facts.borrow().bound.as_ref().map(|bound| bound.difficulty),
+            variant: facts.variant,
+            difficulty: facts.bound.as_ref().map(|bound| bound.difficulty),
+            algorithm: facts.function.as_ref().map(ToString::to_string),
+            algorithms: facts.versions.as_deref().map(names),
+            without_work: facts.stranded,
             connected_at: self.connected_at,
             last_share_at: self.tally.borrow().as_ref().map_or(TimeMs(0), |tally| tally.last_share_at),
         }
@@ -412,6 +432,7 @@ impl SessionCard {
             work,
             last_share_at: if counts.accepted > 0 { tally.last_share_at } else { TimeMs(0) },
             difficulty: facts.bound.as_ref()?.difficulty,
+            function: facts.function.clone(),
         })
     }
 }

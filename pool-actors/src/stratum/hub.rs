@@ -23,6 +23,7 @@ use serde::Serialize;
 use super::{
     context::{ArbiterContext, SessionCard},
     gate::{GateCounts, Permit},
+    jobs::JobEntry,
     session::MinerSession,
     settings::Shared,
 };
@@ -134,8 +135,8 @@ impl SessionHub {
     #[must_use]
     pub fn new(arbiter: usize, shared: Arc<Shared>) -> Self {
         let context = ArbiterContext::new(arbiter, shared);
-        if let Some(job) = context.shared.newest_job.load_full() {
-            context.jobs.borrow_mut().publish(&job, context.now(), context.shared.job_grace_ms);
+        for job in context.shared.newest_jobs.load().iter() {
+            context.jobs.borrow_mut().publish(job, context.now(), context.shared.job_grace_ms);
         }
         *context.paused.borrow_mut() =
             context.shared.paused.load().as_ref().map(|reason| Rc::from(reason.as_str()));
@@ -165,17 +166,18 @@ impl SessionHub {
         let context = &self.context;
         metrics::gauge!(crate::metrics::CONNECTIONS, "arbiter" => context.arbiter.to_string())
             .set(u32::try_from(context.connections()).unwrap_or(u32::MAX));
-        let newest = context
-            .jobs
-            .borrow()
-            .newest()
-            .map(|entry| (entry.job.algorithm.clone(), entry.job.split.stable.slot));
-        let (algorithm, slot) = newest.unzip();
+        let named = |entry: &JobEntry| (entry.job.algorithm.clone(), entry.job.split.stable.slot);
+        let jobs = context.jobs.borrow();
+        let (algorithm, slot) = jobs.main().or_else(|| jobs.newest()).map(named).unzip();
+        let moving = jobs.functions().and_then(|functions| functions.moving.as_ref());
+        let moving = moving.and_then(|moving| jobs.newest_of(&moving.to)).map(named);
+        drop(jobs);
         let (sessions, anonymous) = context.take_news();
         let Some(algorithm) = algorithm.or_else(|| AlgorithmName::new("none").ok()) else { return };
         context.shared.exits.tallies.offer(StatsTally {
             algorithm,
             slot,
+            moving,
             sessions,
             anonymous,
             connections: context.connections(),
@@ -246,10 +248,7 @@ impl Handler<PublishJob> for SessionHub {
 
     fn handle(&mut self, PublishJob(job): PublishJob, _: &mut Self::Context) {
         let context = &self.context;
-        context.shared.newest_job.rcu(|known| match known {
-            Some(known) if known.id >= job.id => Arc::clone(known),
-            _ => Arc::clone(&job),
-        });
+        context.shared.note_newest(&job);
         let since = job.template.received_at;
         let newer = context.jobs.borrow_mut().publish(&job, context.now(), context.shared.job_grace_ms);
         context.shared.paused.store(None);

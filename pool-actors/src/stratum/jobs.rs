@@ -6,16 +6,17 @@ use pool_domain::{
     dedup::HeaderSpace,
     difficulty::DifficultyScale,
     fingerprint::{FingerprintKeys, Fingerprinter},
+    functions::Functions,
     header::{Bdag80, Bitcoin80, HeaderLayout, Kaspa80, SplitCoinbase},
-    ids::JobId,
+    ids::{AlgorithmName, JobId},
     job::Freshness,
     units::TimeMs,
 };
 
 use crate::{messages::job::Job, ports::node::HeaderForm};
 
-/// Jobs kept at once; with jobs at least 250 ms apart this is more than a minute.
-const JOBS_MAX: usize = 256;
+/// Jobs kept at once; with jobs at least 250 ms apart, of two functions in a migration, this is more than a minute.
+const JOBS_MAX: usize = 512;
 /// How long past its grace a job's shares are still hashed, in case one is a block.
 const LATE_MS: u64 = 60_000;
 
@@ -50,14 +51,14 @@ pub struct JobBook {
     /// All jobs of a session are in one book, so fingerprints need not mean anything outside of it.
     keys: FingerprintKeys,
     entries: VecDeque<JobEntry>,
-    /// The last job that invalidated all earlier ones.
-    last_clean: Option<JobId>,
+    /// For each function, the last job that invalidated all earlier ones of it.
+    last_clean: Vec<(AlgorithmName, JobId)>,
 }
 
 impl Default for JobBook {
     fn default() -> Self {
         let keys = FingerprintKeys(rand::random());
-        Self { keys, entries: VecDeque::new(), last_clean: None }
+        Self { keys, entries: VecDeque::new(), last_clean: Vec::new() }
     }
 }
 
@@ -86,16 +87,20 @@ pub fn layout(form: &HeaderForm) -> (HeaderLayout, HeaderSpace) {
 }
 
 impl JobBook {
-    /// Enters a copy of a newer job; an old one, or one that is known, changes nothing. Returns whether it was entered.
+    /// Enters a copy of a newer job; an old one of its function, or one that is known, changes nothing. Returns whether it
+    /// was entered.
     pub fn publish(&mut self, job: &Job, now: TimeMs, job_grace_ms: u64) -> bool {
-        if self.entries.back().is_some_and(|newest| newest.job.id >= job.id) {
+        let Err(at) = self.entries.binary_search_by_key(&job.id, |entry| entry.job.id) else { return false };
+        if self.newest_of(&job.algorithm).is_some_and(|newest| newest.job.id > job.id) {
             return false;
         }
+        let ended = |entry: &JobEntry| !job.functions.includes(&entry.job.algorithm);
         for entry in self.entries.iter_mut().filter(|entry| entry.freshness != Freshness::Invalidated) {
-            if job.clean {
+            let same_function = entry.job.algorithm == job.algorithm;
+            if same_function && job.clean {
                 entry.freshness = Freshness::Invalidated;
             } else if entry.freshness == Freshness::Current
-                && entry.job.template.parents != job.template.parents
+                && (same_function && entry.job.template.parents != job.template.parents || ended(entry))
             {
                 // On the same parents an old job earns as much as a new one.
                 entry.freshness = Freshness::SupersededAt(now);
@@ -105,11 +110,12 @@ impl JobBook {
             }
         }
         if job.clean {
-            self.last_clean = Some(job.id);
+            self.last_clean.retain(|(function, _)| *function != job.algorithm);
+            self.last_clean.push((job.algorithm.clone(), job.id));
         }
         let (layout, space) = layout(job.header());
         let scale = DifficultyScale::by_algorithm(&job.algorithm);
-        self.entries.push_back(JobEntry {
+        let entry = JobEntry {
             job: job.for_arbiter(),
             fingerprints: Fingerprinter::new(&layout, self.keys),
             layout,
@@ -117,7 +123,8 @@ impl JobBook {
             scale,
             freshness: Freshness::Current,
             replaced_at: None,
-        });
+        };
+        self.entries.insert(at, entry);
         self.expire(now, job_grace_ms);
         true
     }
@@ -133,10 +140,28 @@ impl JobBook {
         }
     }
 
-    /// The job in force.
+    /// The newest job, of whatever function.
     #[must_use]
     pub fn newest(&self) -> Option<&JobEntry> {
         self.entries.back()
+    }
+
+    /// The job in force of a function.
+    #[must_use]
+    pub fn newest_of(&self, function: &AlgorithmName) -> Option<&JobEntry> {
+        self.entries.iter().rev().find(|entry| entry.job.algorithm == *function)
+    }
+
+    /// The functions that are mined, and who mines which; `None` before the first job.
+    #[must_use]
+    pub fn functions(&self) -> Option<&Functions> {
+        self.newest().map(|entry| &*entry.job.functions)
+    }
+
+    /// The job in force of the main function.
+    #[must_use]
+    pub fn main(&self) -> Option<&JobEntry> {
+        self.newest_of(&self.functions()?.main)
     }
 
     /// A job by its number.
@@ -159,10 +184,11 @@ impl JobBook {
         self.entries.get(at.checked_sub(1)?)
     }
 
-    /// Whether work sent up to `last` (`None`: none) was invalidated by a later job.
+    /// Whether work of a function sent up to `last` (`None`: none) was invalidated by a later job of it.
     #[must_use]
-    pub fn is_clean_since(&self, last: Option<JobId>) -> bool {
-        last.is_none_or(|last| self.last_clean.is_some_and(|clean| clean > last))
+    pub fn is_clean_since(&self, last: Option<JobId>, function: &AlgorithmName) -> bool {
+        let clean = self.last_clean.iter().find(|(known, _)| known == function);
+        last.is_none_or(|last| clean.is_some_and(|(_, clean)| *clean > last))
     }
 
     /// The oldest job whose shares are still hashed.

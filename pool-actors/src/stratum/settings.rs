@@ -111,8 +111,8 @@ pub struct Shared {
     pub exits: Exits,
     /// Who may connect.
     pub gate: SharedGate,
-    /// The newest job that any hub received: where a restarted hub begins.
-    pub newest_job: ArcSwapOption<Job>,
+    /// The newest job of each function in service that any hub received, by number: where a restarted hub begins.
+    pub newest_jobs: ArcSwap<Vec<Arc<Job>>>,
     /// Why there is no work just now, if so: a restarted hub must not hand out the newest job then.
     pub paused: ArcSwapOption<String>,
     /// By length of the prefix.
@@ -224,11 +224,29 @@ impl Shared {
             accounts,
             exits,
             gate,
-            newest_job: ArcSwapOption::empty(),
+            newest_jobs: ArcSwap::default(),
             paused: ArcSwapOption::empty(),
             extranonces,
             sessions: AtomicU64::new(1),
         })
+    }
+
+    /// Keeps a job for hubs that start later, if it is the newest of its function.
+    pub fn note_newest(&self, job: &Arc<Job>) {
+        self.newest_jobs.rcu(|known| {
+            let newer = |other: &&Arc<Job>| other.algorithm == job.algorithm && other.id >= job.id;
+            if known.iter().any(|other| newer(&other)) {
+                return Vec::clone(known);
+            }
+            let in_service = |other: &&Arc<Job>| {
+                other.algorithm != job.algorithm
+                    && (other.id > job.id || job.functions.includes(&other.algorithm))
+            };
+            let mut jobs: Vec<_> = known.iter().filter(in_service).cloned().collect();
+            jobs.push(Arc::clone(job));
+            jobs.sort_by_key(|job| job.id);
+            jobs
+        });
     }
 
     /// A number that no session of this process had.

@@ -19,6 +19,7 @@ use std::{
 use actix::{Actor, AsyncContext as _, Context, Handler, WrapFuture as _};
 use pool_domain::{
     difficulty::DifficultyScale,
+    functions::Functions,
     ids::{AlgorithmName, JobId},
     target::TargetError,
     traffic_split::TrafficSplit,
@@ -80,6 +81,7 @@ impl JobMaker {
         &self,
         template: Template,
         (algorithm, split): (&AlgorithmName, TrafficSplit),
+        functions: &Arc<Functions>,
         clean: bool,
         now: TimeMs,
     ) -> Result<Job, TargetError> {
@@ -97,6 +99,7 @@ impl JobMaker {
             id: self.numbers.next(),
             split,
             algorithm: algorithm.clone(),
+            functions: Arc::clone(functions),
             clean,
             network_target: template.network_target,
             network_work,

@@ -82,8 +82,8 @@ pub struct Parts {
     pub runtime: Runtime,
     /// Their arbiter.
     pub seat: usize,
-    /// Which algorithms to issue jobs for.
-    pub algorithms: Watched<Vec<InService>>,
+    /// Which functions to issue jobs for.
+    pub algorithms: Watched<InService>,
     /// All arbiters' sessions.
     pub hubs: Vec<SessionHub>,
     /// Where found blocks go.
@@ -136,7 +136,9 @@ pub struct TemplateReceiver {
 }
 
 struct Fetched {
-    templates: Vec<(InService, Result<Template, NodeError>)>,
+    in_service: Arc<InService>,
+    /// One for each function in service, in their order.
+    templates: Vec<Result<Template, NodeError>>,
     clean: bool,
     took: Duration,
 }
@@ -291,12 +293,12 @@ impl TemplateReceiver {
         let node = Arc::clone(&self.parts.node);
         let algorithms = self.parts.algorithms.get();
         let calls = async move {
-            let templates = join_all(algorithms.iter().map(|in_service| {
+            let templates = join_all(algorithms.work.iter().map(|(function, _)| {
                 let node = Arc::clone(&node);
-                async move { (in_service.clone(), node.template(&in_service.0).await) }
+                async move { node.template(function).await }
             }))
             .await;
-            Fetched { templates, clean, took: started.elapsed() }
+            Fetched { in_service: algorithms, templates, clean, took: started.elapsed() }
         };
         context.spawn(calls.into_actor(self).map(|fetched, actor, context| {
             actor.fetching = false;

@@ -1,10 +1,11 @@
 use std::sync::atomic::Ordering;
 
 use pool_domain::{
+    functions::{Functions, Moving},
     ids::{AlgorithmName, Generation, Route, SlotId},
     share::Solution,
     traffic_split::TrafficSplit,
-    units::TimeMs,
+    units::{BasisPoints, TimeMs},
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -23,15 +24,29 @@ struct World {
     blocks: UnboundedReceiver<SubmitBlock>,
     events: UnboundedReceiver<Publish>,
     news: UnboundedReceiver<NodeTold>,
-    algorithms: Publisher<Vec<InService>>,
+    algorithms: Publisher<InService>,
     state: Watched<NodeState>,
     in_force: Watched<Vec<Arc<Job>>>,
     _receiver: actix::Addr<TemplateReceiver>,
 }
 
+fn route(generation: u32) -> Route {
+    Route { slot: SlotId(0), generation: Generation(generation) }
+}
+
 fn in_service(name: &str, generation: u32) -> InService {
-    let route = Route { slot: SlotId(0), generation: Generation(generation) };
-    (AlgorithmName::new(name).unwrap(), TrafficSplit::whole(route))
+    InService::only(&AlgorithmName::new(name).unwrap(), TrafficSplit::whole(route(generation)))
+}
+
+/// A migration to blake3, with so many percent of the sessions.
+fn migrating(percent: u32) -> InService {
+    let moving = Moving {
+        to: AlgorithmName::new("blake3").unwrap(),
+        share: BasisPoints::percent(percent),
+        salt: 1,
+    };
+    let functions = Functions { main: AlgorithmName::new("blake2s").unwrap(), moving: Some(moving) };
+    InService::moving(functions, route(2), route(3))
 }
 
 fn world() -> World {
@@ -42,7 +57,7 @@ fn world() -> World {
     let (blocks_to, blocks) = Ear::open();
     let (events_to, events) = Ear::open();
     let (news_to, news) = Ear::open();
-    let (algorithms, algorithms_read) = watched(vec![in_service("blake2s", 1)]);
+    let (algorithms, algorithms_read) = watched(in_service("blake2s", 1));
     let (state_set, state) = watched(NodeState::default());
     let (in_force_set, in_force) = watched(Vec::new());
     let parts = Parts {
@@ -188,13 +203,41 @@ async fn a_node_that_says_it_is_not_ready_pauses_work_at_once() {
 async fn several_algorithms_and_new_generations_get_jobs() {
     let mut world = world();
     world.job().await;
-    world.algorithms.set(vec![in_service("blake2s", 2), in_service("blake3", 1)]);
+    world.algorithms.set(migrating(0));
     let (a, b) = (world.job().await, world.job().await);
     assert_eq!((a.algorithm.as_str(), a.split.stable.generation), ("blake2s", Generation(2)));
-    assert_eq!(b.algorithm.as_str(), "blake3");
+    assert_eq!((b.algorithm.as_str(), b.split), ("blake3", TrafficSplit::whole(route(3))));
+    assert!(!a.clean && !b.clean, "a function that joins invalidates nothing");
     assert_eq!(world.in_force.get().len(), 2);
-    world.algorithms.set(vec![in_service("blake3", 1)]);
+    world.algorithms.set(migrating(50));
+    let (a, b) = (world.job().await, world.job().await);
+    assert!(!a.clean && !b.clean && a.id < b.id, "another share is told by a fresh job of each");
+    assert_eq!(a.functions.moving.as_ref().unwrap().share, BasisPoints::percent(50));
+    assert_eq!(world.state.get().job.as_ref().unwrap().algorithm, "blake2s", "the main function's");
+    world.algorithms.set(in_service("blake3", 3));
     world.in_force.wait_for(|jobs| jobs.len() == 1).await.unwrap();
+    assert_eq!(world.state.get().job.as_ref().unwrap().algorithm, "blake3");
+    assert_eq!(world.state.get().functions.len(), 1);
+}
+
+#[actix_rt::test]
+async fn a_function_that_the_node_does_not_know_does_not_stop_the_other() {
+    let mut world = world();
+    world.job().await;
+    world.node.lacks("blake3");
+    world.algorithms.set(migrating(50));
+    assert_eq!(world.job().await.algorithm.as_str(), "blake2s");
+    let known = world.state.wait_for(|state| state.function("blake3").is_some()).await.unwrap();
+    assert!(known.ready && known.function("blake2s").unwrap().failing.is_none());
+    let failing = known.function("blake3").unwrap().failing.clone().unwrap();
+    assert!(failing.refused && failing.reason.contains("pow type"), "{failing:?}");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let later = world.state.get().function("blake3").unwrap().failing.clone().unwrap();
+    assert_eq!(later.since, failing.since);
+    assert!(world.jobs.try_recv().is_err(), "nothing changed for those who work");
+    world.node.lacks("");
+    assert_eq!(world.job().await.algorithm.as_str(), "blake3");
+    assert!(world.state.wait_for(|state| state.functions[1].failing.is_none()).await.is_ok());
 }
 
 #[actix_rt::test]

@@ -39,6 +39,7 @@ use pool_actors::{
 };
 use pool_domain::{
     difficulty::{Difficulty, DifficultyScale},
+    functions::Functions,
     ids::{Account, AlgorithmName, BlockHash, Generation, JobId, Route, SlotId, TemplateId, WorkerName},
     share::Verdict,
     target::Target,
@@ -301,6 +302,17 @@ impl Rig {
         id
     }
 
+    /// Publishes a job of a function, while these functions are mined.
+    pub async fn job_of(&mut self, function: &str, header: HeaderForm, functions: &Functions) -> JobId {
+        let mut job = job(self.next_job, header, false, Difficulty::whole(1 << 30), self.owner.clone());
+        job.algorithm = AlgorithmName::new(function).unwrap();
+        job.functions = Arc::new(functions.clone());
+        self.next_job += 1;
+        let id = job.id;
+        ask(&self.hub, PublishJob(Arc::new(job))).await;
+        id
+    }
+
     /// Connects a miner by memory.
     pub fn connect(&self) -> Client<DuplexStream> {
         self.connect_with(64 * 1024)
@@ -368,6 +380,7 @@ pub fn job(
         id: JobId(number),
         template: Arc::new(template),
         split: TrafficSplit::whole(ROUTE),
+        functions: Arc::new(Functions::only(algorithm.clone())),
         algorithm,
         clean,
         network_target,

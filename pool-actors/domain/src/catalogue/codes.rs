@@ -157,9 +157,9 @@ catalogue! {
         "", [],
         [("Look at the pool's data folder and its free space", Some("df -h"), "high")];
     MigrationFailed = "MIGRATION_FAILED", 409, "error",
-        "The package computes another hash function than the active algorithm, and miners can't be moved to it.",
-        "", [],
-        [("Set algorithms.active to the other function, and restart", Some("dagpool check --config pool.toml"), "high")];
+        "The package computes another hash function than the active algorithm, and the pool can't migrate to it: the node gives no work of it, or the package's author does not foresee it.",
+        "{algorithm} can't be mined: {reason}", [FallBack],
+        [("Let the node accept the new function (its activation height may be to come), then ask for the plan again", None, "high")];
     Internal = "INTERNAL", 500, "critical",
         "A defect of the pool.",
         "", [],

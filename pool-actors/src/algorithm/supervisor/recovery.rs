@@ -17,7 +17,7 @@ use pool_domain::{
 use serde_json::json;
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{Active, AlgorithmSupervisor};
+use super::{Active, AlgorithmSupervisor, kept::OldRoute};
 use crate::{
     algorithm::{
         deployment::rollout_plan,
@@ -117,9 +117,12 @@ impl AlgorithmSupervisor {
         let Some(state) = &mut self.state else { return };
         state.recovery.busy = true;
         let before = state.recovery.brought_by.as_ref().map(|row| row.replaces.clone());
-        let before = before.filter(|before| *before != state.active.package);
-        let (Some(before), Some(linked_in)) = (before, self.parts.linked_in.clone()) else {
-            self.fall_back_to(self.parts.linked_in.clone(), why, context);
+        // Of the same function: another one could not judge its shares, and its miners do not work on that.
+        let active = &state.active.package;
+        let before = before
+            .filter(|before| *before != *active && before.hash_function == active.hash_function);
+        let (Some(before), Some(linked_in)) = (before, self.linked_in()) else {
+            self.fall_back_to(self.linked_in(), why, context);
             return;
         };
         if before.source == PackageSource::LinkedIn {
@@ -198,7 +201,8 @@ impl AlgorithmSupervisor {
         handle.set_life(Life::Serving);
         let active = Active { package: package.reference.clone(), level, handle };
         let old = std::mem::replace(&mut state.active, active);
-        state.old_routes.push((old.handle.route, Instant::now()));
+        let function = package.reference.hash_function.clone();
+        state.old_routes.push(OldRoute { route: old.handle.route, function, since: Instant::now() });
         let doors = state.active.handle.doors();
         tracing::warn!(algorithm = package.reference.id(), %route, "in force again");
         self.publish_routes();

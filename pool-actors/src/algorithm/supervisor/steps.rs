@@ -12,11 +12,11 @@ use pool_domain::{
 use serde_json::json;
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{AlgorithmSupervisor, TICKS_PER_EVENT, Warmed};
+use super::{AlgorithmSupervisor, TICKS_PER_EVENT, Warmed, kept::OldRoute};
 use crate::{
     algorithm::{
         deployment::is_too_early,
-        slot::{Life, SlotHandle},
+        slot::{Checks, Life, SlotHandle},
         warm_up::warm_up,
     },
     messages::deployment::{DeployError, Evidence, rollback_code},
@@ -30,6 +30,9 @@ const REWRITE_AFTER: Duration = Duration::from_millis(500);
 /// ...up to this.
 const REWRITE_AFTER_MAX: Duration = Duration::from_secs(8);
 
+/// Ticks between two questions whether the node gives work of what is staged.
+const TICKS_PER_QUESTION: u32 = 50;
+
 /// What a look at a deployment brings.
 enum Finding {
     /// Nothing yet.
@@ -40,16 +43,17 @@ enum Finding {
     Unhealthy(String),
     /// The code does not come back.
     Failed(String),
+    /// The node gives no work of its function.
+    NoWork(String),
 }
 
 impl AlgorithmSupervisor {
     pub(super) fn tick(&mut self, context: &mut Context<Self>) {
         self.ticks = self.ticks.wrapping_add(1);
-        let keep_for = self.parts.settings.old_routes_for;
-        if let Some(state) = &mut self.state {
-            let before = state.old_routes.len();
-            state.old_routes.retain(|(_, since)| since.elapsed() < keep_for);
-            self.routes_owed |= state.old_routes.len() < before;
+        self.let_go(context);
+        if self.ticks.is_multiple_of(TICKS_PER_QUESTION) && self.deployment().is_none() {
+            let asking = self.ask_about_staged();
+            context.spawn(asking.into_actor(self).map(|answer, actor, _| actor.note_about_staged(answer)));
         }
         if self.routes_owed {
             self.publish_routes();
@@ -70,6 +74,7 @@ impl AlgorithmSupervisor {
         match self.find() {
             Finding::Wait => {}
             Finding::Passed => self.step(Event::Passed(stage), "step", context),
+            Finding::NoWork(what) => self.fall_back(&RollbackReason::NoWork(what), "pool", context),
             Finding::Failed(what) => {
                 if let Some(handle) = self.deployment().and_then(|deployment| deployment.handle.as_ref()) {
                     let slot = handle.route.slot.to_string();
@@ -92,6 +97,9 @@ impl AlgorithmSupervisor {
     fn find(&mut self) -> Finding {
         let settings = self.parts.settings.clone();
         let now = self.parts.clock.now();
+        let under_way = self.state.as_ref().and_then(|state| state.deployment.as_ref());
+        let lack = under_way.filter(|it| it.is_migration()).and_then(|it| self.lack_of_work(it));
+        let has_work = under_way.is_some_and(|it| self.has_work(it));
         let Some(state) = &mut self.state else { return Finding::Wait };
         let (active, Some(deployment)) = (&state.active.handle, &mut state.deployment) else {
             return Finding::Wait;
@@ -102,6 +110,9 @@ impl AlgorithmSupervisor {
         if stage == Stage::Staged {
             let early = is_too_early(&deployment.row.plan, now);
             return if early || paused { Finding::Wait } else { Finding::Passed };
+        }
+        if let Some(what) = lack {
+            return Finding::NoWork(what);
         }
         let busy_for = deployment.handle.as_ref().map(SlotHandle::busy_for).unwrap_or_default();
         if busy_for > deployment.hang_after(settings.hang_after) {
@@ -118,6 +129,8 @@ impl AlgorithmSupervisor {
             return Finding::Wait;
         }
         match stage {
+            // Its first work has come meanwhile.
+            Stage::Warm if has_work && !paused => Finding::Passed,
             Stage::Shadow | Stage::Canary(_) => {
                 if let SlotHealth::Unhealthy(what) = deployment.judge(active.counts(), &thresholds) {
                     return Finding::Unhealthy(what.clone());
@@ -261,29 +274,35 @@ impl AlgorithmSupervisor {
     /// Starts the new generation and lets it show what it must.
     fn load(&mut self, context: &mut Context<Self>) {
         let alarms = Outbox::new("AlgorithmSupervisor", context.address().recipient());
+        let under_way = self.state.as_ref().and_then(|state| state.deployment.as_ref());
+        let reference = under_way.and_then(|deployment| self.reference_of(deployment));
         let Some(state) = &mut self.state else { return };
         let Some(deployment) = &mut state.deployment else { return };
-        let reference = Arc::clone(state.active.handle.algorithm());
         let route = deployment.route(state.active.handle.route);
         let place = &self.parts.place;
         let package = deployment.package.clone();
-        let handle =
-            match SlotHandle::start_trial(place, route, &package.algorithm, Some(&reference), &alarms) {
-                Ok(handle) => handle,
-                Err(error) => {
-                    let what = format!("the system refused threads for it ({error})");
-                    self.fall_back(&RollbackReason::WarmUpFailed(what), "pool", context);
-                    return;
-                }
-            };
+        let checks = Checks {
+            reference: reference.clone(),
+            comparable: !deployment.is_migration(),
+            name: "trial",
+        };
+        let handle = match SlotHandle::start_trial(place, route, &package.algorithm, &checks, &alarms) {
+            Ok(handle) => handle,
+            Err(error) => {
+                let what = format!("the system refused threads for it ({error})");
+                self.fall_back(&RollbackReason::WarmUpFailed(what), "pool", context);
+                return;
+            }
+        };
         handle.set_life(Life::Warm);
         deployment.handle = Some(handle);
+        deployment.reference.clone_from(&reference);
         deployment.warming = true;
         let id = deployment.row.id;
         let (tell, told) = oneshot::channel();
         let prove = move || {
             // The supervisor may have given up waiting.
-            let _ = tell.send(warm_up(&package, Some(&reference)));
+            let _ = tell.send(warm_up(&package, reference.as_ref()));
         };
         if place.trial_arbiters == 0 {
             prove();
@@ -320,9 +339,10 @@ impl AlgorithmSupervisor {
             }
             Ok(found) => {
                 deployment.warmed = true;
+                deployment.per_hash = found.per_hash;
                 tracing::info!(deployment = warmed.id, ?found, "a generation is warm");
                 if deployment.stage() == Stage::Warm {
-                    self.step(Event::Passed(Stage::Warm), "step", context);
+                    // The next look finds that, and whether there is work of it.
                 } else {
                     // Resumed after a restart: the step begins anew.
                     deployment.enter(active);
@@ -355,11 +375,8 @@ impl AlgorithmSupervisor {
         deployment.put(rollout, state.active.handle.counts());
         state.active.handle.tap(None);
         state.active.handle.set_life(Life::Serving);
-        let left = deployment.handle.take();
-        let good = state.active.handle.doors();
-        if let Some(handle) = &left {
-            state.old_routes.push((handle.route, Instant::now()));
-        }
+        let served = stage > Stage::Shadow;
+        let (left, migration) = (deployment.handle.take(), deployment.is_migration());
         let row = deployment.row.clone();
         let detail = explain(reason);
         match failed {
@@ -370,10 +387,22 @@ impl AlgorithmSupervisor {
             }
             None => tracing::info!(deployment = row.id, %stage, by, "a deployment is rolled back as asked"),
         }
-        self.publish_routes();
-        if let Some(handle) = left {
-            context.spawn(handle.retire(good).into_actor(self));
+        match left {
+            Some(handle) if migration && served => self.keep_candidate(handle, reason, context),
+            Some(handle) if migration => {
+                // Nobody got work of it.
+                context.spawn(handle.stop().into_actor(self));
+            }
+            Some(handle) => {
+                let function = row.package.hash_function.clone();
+                state.old_routes.push(OldRoute { route: handle.route, function, since: Instant::now() });
+                let good = state.active.handle.doors();
+                self.publish_routes();
+                context.spawn(handle.retire(good).into_actor(self));
+            }
+            None => {}
         }
+        self.publish_routes();
         let line = self.trail(&row, "rolled_back", by, format!("at {stage}: {detail}"));
         self.write(row, line, context);
         self.publish();
@@ -388,14 +417,12 @@ impl AlgorithmSupervisor {
         let level = deployment.row.plan.isolation;
         let active = super::Active { package: deployment.row.package.clone(), level, handle };
         let old = std::mem::replace(&mut state.active, active);
-        state.old_routes.push((old.handle.route, Instant::now()));
         if state.staged.as_ref().is_some_and(|staged| staged.reference == state.active.package) {
             state.staged = None;
         }
-        let doors = state.active.handle.doors();
         self.finish("completed");
+        self.end_replaced((old.package, old.handle), context);
         self.publish_routes();
-        context.spawn(old.handle.retire(doors).into_actor(self));
     }
 
     fn finish(&mut self, outcome: &'static str) {
@@ -436,6 +463,7 @@ fn explain(reason: &RollbackReason) -> String {
     match reason {
         RollbackReason::WarmUpFailed(what)
         | RollbackReason::Unhealthy(what)
+        | RollbackReason::NoWork(what)
         | RollbackReason::SlotFailed(what)
         | RollbackReason::Requested(what) => what.clone(),
         RollbackReason::HashDiffers(input) => {

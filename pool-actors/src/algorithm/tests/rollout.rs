@@ -17,7 +17,7 @@ use super::{trial::Fault, *};
 use crate::{
     algorithm::{
         router::{Routes, SetRoutes, TrafficRouter},
-        supervisor::{self, Active, AlgorithmSupervisor, State},
+        supervisor::{self, Active, AlgorithmSupervisor, LinkedIn, State},
     },
     messages::{
         deployment::{
@@ -25,6 +25,7 @@ use crate::{
             SteerDeployment,
         },
         event::Publish,
+        job::NodeState,
     },
     ports::{
         clock::Clock,
@@ -34,8 +35,9 @@ use crate::{
     },
     runtime::{
         supervisor::{Policy, Spec, supervise},
-        watch::{Watched, watched},
+        watch::{Publisher, Watched, watched},
     },
+    scripted_node::ScriptedNode,
 };
 
 struct StoppedClock;
@@ -51,7 +53,7 @@ impl Clock for StoppedClock {
 pub(super) struct Memory {
     pub(super) rows: Mutex<BTreeMap<u64, DeploymentRow>>,
     pub(super) trail: Mutex<Vec<TrailLine>>,
-    away: AtomicBool,
+    pub(super) away: AtomicBool,
 }
 
 #[async_trait]
@@ -86,17 +88,19 @@ impl Handler<Publish> for Teller<Publish> {
 }
 
 pub(super) struct World {
-    bench: Bench,
-    routes: Routes,
+    pub(super) bench: Bench,
+    pub(super) routes: Routes,
     pub(super) doors: AlgorithmDoors,
     pub(super) store: Arc<Memory>,
     pub(super) view: Watched<AlgorithmsView>,
-    tokens: u32,
+    pub(super) tokens: u32,
+    pub(super) node: Arc<ScriptedNode>,
+    pub(super) work: Publisher<NodeState>,
     pub(super) events: mpsc::UnboundedReceiver<Publish>,
 }
 
 /// Version 1.0.0 serves; what is deployed has this fault.
-fn world() -> World {
+pub(super) fn world() -> World {
     tokio::time::pause();
     world_in_paused_time()
 }
@@ -107,6 +111,11 @@ fn world_in_paused_time() -> World {
 
 /// With packages on a shelf.
 pub(super) fn world_of(shelf: Option<SharedShelf>) -> World {
+    world_with(shelf, Arc::new(|_| None))
+}
+
+/// `others` is linked in and computes other functions.
+pub(super) fn world_with(shelf: Option<SharedShelf>, others: LinkedIn) -> World {
     let good: Arc<dyn PowAlgorithm> = Arc::new(Fixture { panics_left: AtomicU32::new(0) });
     let mut kept = None;
     let mut bench = bench_of(|place| {
@@ -131,12 +140,17 @@ pub(super) fn world_of(shelf: Option<SharedShelf>) -> World {
     let store = Arc::new(Memory::default());
     let (told, events) = mpsc::unbounded_channel::<Publish>();
     let view = Arc::new(watched(AlgorithmsView::default()).0);
+    let (node, _) = ScriptedNode::new();
+    let work = watched(NodeState::default()).0;
     let parts = supervisor::Parts {
         state: Arc::new(Mutex::new(Some(State::new(active, 1, 2)))),
         place: Place { linked_in: vec![Arc::clone(&good)], ..place.clone() },
         shelf,
-        linked_in: Some(linked_in),
-        algorithm: AlgorithmName::new("fixture").unwrap(),
+        node: node.clone(),
+        work: work.watched(),
+        linked_in: Arc::new(move |function| {
+            if function == "fixture" { Some(linked_in.clone()) } else { others(function) }
+        }),
         router: CriticalOutbox::new(router.outbox::<SetRoutes>()),
         store: store.clone(),
         clock: Arc::new(StoppedClock),
@@ -149,6 +163,8 @@ pub(super) fn world_of(shelf: Option<SharedShelf>) -> World {
             warm_up_max: Duration::from_secs(60),
             drain_for: Duration::from_millis(500),
             old_routes_for: Duration::from_secs(600),
+            own_jobs_for: Duration::from_secs(90),
+            no_work_for: Duration::from_secs(5),
         },
     };
     let actor =
@@ -159,7 +175,7 @@ pub(super) fn world_of(shelf: Option<SharedShelf>) -> World {
         deploy: actor.outbox(),
         steer: actor.outbox(),
     };
-    World { bench, routes, view: view.watched(), doors, store, tokens: 0, events }
+    World { bench, routes, view: view.watched(), doors, store, tokens: 0, node, work, events }
 }
 
 pub(super) fn plan() -> DeployPlan {
@@ -182,16 +198,17 @@ impl World {
     }
 
     pub(super) async fn deploy(&self, plan: DeployPlan) -> Result<DeploymentView, DeployError> {
-        self.doors.deploy.ask(Deploy { plan, confirm: None, by: "test".into() }).await.unwrap()
+        let deploy = Deploy { plan, confirm: None, override_migration_from: false, by: "test".into() };
+        self.doors.deploy.ask(deploy).await.unwrap()
     }
 
-    async fn steer(&self, steer: Steer) -> Result<DeploymentView, DeployError> {
+    pub(super) async fn steer(&self, steer: Steer) -> Result<DeploymentView, DeployError> {
         self.doors.steer.ask(SteerDeployment { id: 1, steer, by: "test".into() }).await.unwrap()
     }
 
     /// Twenty sessions send a share each, by the split that a job of now would pin. Every share must be accepted.
     pub(super) async fn mine(&mut self) {
-        let split = self.routes.in_service().get()[0].1;
+        let split = self.routes.in_service().get().work[0].1;
         let table = self.routes.watched().get();
         for session in 0..20 {
             self.tokens += 1;
@@ -205,7 +222,7 @@ impl World {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 
-    fn deployment(&self) -> DeploymentView {
+    pub(super) fn deployment(&self) -> DeploymentView {
         self.view.get().deployment.clone().expect("there was one")
     }
 
@@ -332,7 +349,7 @@ async fn a_step_that_cannot_be_written_is_not_taken_and_going_back_does_not_wait
     assert_eq!(world.deployment().stage, Stage::Canary(0), "the next step is not on disk");
     let order = SteerDeployment { id: 2, steer: Steer::RollBack { reason: "now".into() }, by: "test".into() };
     world.doors.steer.ask(order).await.unwrap().unwrap();
-    assert_eq!(world.routes.in_service().get()[0].1.share, BasisPoints::ZERO);
+    assert_eq!(world.routes.in_service().get().work[0].1.share, BasisPoints::ZERO);
     world.mine().await;
     world.store.away.store(false, Ordering::SeqCst);
     tokio::time::sleep(Duration::from_secs(3)).await;

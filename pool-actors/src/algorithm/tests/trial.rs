@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex};
 
 use super::*;
-use crate::algorithm::trial::SlotAlarm;
+use crate::algorithm::{slot::Checks, trial::SlotAlarm};
 
 const TRIAL: Route = Route { slot: SlotId(0), generation: Generation(8) };
 
@@ -94,7 +94,7 @@ fn trial(fault: Fault, trial_arbiters: usize) -> Trial {
     let bench = bench_of(|place| {
         let place = Place { trial_arbiters, ..place.clone() };
         good = Some(SlotHandle::start(&place, ROUTE, &reference));
-        SlotHandle::start_trial(&place, TRIAL, &faulty, Some(&reference), &alarm).unwrap()
+        SlotHandle::start_trial(&place, TRIAL, &faulty, &Checks::by(&reference), &alarm).unwrap()
     });
     Trial { bench, alarms, good: good.unwrap() }
 }

@@ -107,6 +107,8 @@ pub struct Dialect {
     pub login: Login,
     /// Its miners know `client.show_message`; others may give up on what they don't know.
     pub shows_messages: bool,
+    /// Its miners may say that they can do several functions (`mining.multi_version`).
+    pub switches_function: bool,
     /// The default first.
     pub variants: &'static [Variant],
 }
@@ -118,6 +120,7 @@ pub static STANDARD: Dialect = Dialect {
     extranonce2_bytes: 4,
     login: Login::AccountDotWorker,
     shows_messages: true,
+    switches_function: true,
     variants: &[Variant {
         name: "standard",
         agents: &[],
@@ -138,6 +141,7 @@ pub static BDAG: Dialect = Dialect {
     extranonce2_bytes: 4,
     login: Login::PasswordIsWorker,
     shows_messages: false,
+    switches_function: false,
     variants: &[Variant {
         name: "bdag",
         agents: &[],
@@ -170,6 +174,7 @@ pub static KASPA: Dialect = Dialect {
     extranonce2_bytes: 6,
     login: Login::AccountDotWorker,
     shows_messages: false,
+    switches_function: false,
     variants: &[
         KASPA_DEFAULT,
         Variant {

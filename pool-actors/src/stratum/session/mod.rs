@@ -12,6 +12,7 @@
 //! the same arbiter, and are written there and then: see [`crate::runtime::desk`].
 
 pub mod pending;
+mod function;
 mod protocol;
 mod requests;
 mod shares;

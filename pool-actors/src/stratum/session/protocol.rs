@@ -267,6 +267,9 @@ impl Session {
             }
             "mining.suggest_difficulty" => self.suggest_difficulty(request, now, out),
             "mining.suggest_target" => self.suggest_target(request, now, out),
+            "mining.multi_version" if self.dialect.switches_function => {
+                self.multi_version(request, now, out);
+            }
             "mining.get_transactions" => push_result(out, &request.id, b"[]"),
             "mining.ping" | "ping" => push_result(out, &request.id, b"\"pong\""),
             _ => push_error(out, &request.id, CODE_UNKNOWN_METHOD, "Unknown method"),
@@ -335,6 +338,8 @@ impl Session {
             Some(first) if !self.authorised() => {
                 (now.since(first) >= settings.handshake_timeout_ms).then_some(End::Handshake)
             }
+            // Who has no work has nothing to say.
+            Some(_) if self.card.facts.borrow().stranded => None,
             Some(_) => (now.since(self.last_line_at) >= settings.idle_timeout_ms).then_some(End::Idle),
         }
     }
@@ -346,7 +351,8 @@ impl Session {
             None => self.card.connected_at.plus_ms(settings.first_request_timeout_ms),
             Some(first) if !self.authorised() => first.plus_ms(settings.handshake_timeout_ms),
             Some(_) => {
-                let idle = self.last_line_at.plus_ms(settings.idle_timeout_ms);
+                let stranded = self.card.facts.borrow().stranded;
+                let idle = if stranded { now } else { self.last_line_at }.plus_ms(settings.idle_timeout_ms);
                 idle.min(self.keepalive_at()).min(now.plus_ms(self.pace_tick_ms(now)))
             }
         };

@@ -1,9 +1,10 @@
 //! Everything a miner asks for apart from shares.
 
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc};
 
 use pool_domain::{
     difficulty::{Difficulty, DifficultyScale},
+    ids::AlgorithmName,
     share::RejectReason,
     target::Target,
     units::TimeMs,
@@ -18,6 +19,7 @@ use super::{
 use crate::{
     messages::{event::PoolEvent, share::WorkerIdentity},
     stratum::{
+        context::Versions,
         dialect::SubscribeReply,
         prefixes::NoPrefix,
         wire::{
@@ -35,6 +37,8 @@ const WORKERS_MAX: usize = 256;
 const FAILED_LOGINS_MAX: u8 = 5;
 /// Extensions of one `mining.configure` that are looked at.
 const EXTENSIONS_MAX: usize = 16;
+/// Functions of one `mining.multi_version` that are looked at.
+const FUNCTIONS_MAX: usize = 16;
 /// Version bits that may be rolled when no job says otherwise (BIP 320).
 const VERSION_MASK: u32 = 0x1fff_e000;
 
@@ -196,7 +200,9 @@ impl Session {
             push_error(out, &request.id, CODE_BAD_PARAMS, "Invalid params: expected [64 hexadecimal digits]");
             return;
         };
-        let scale = self.hub.jobs.borrow().newest().map_or(DifficultyScale::SHA256D, |entry| entry.scale);
+        let hub = Rc::clone(&self.hub);
+        let scale =
+            self.entry_in_force(&hub.jobs.borrow()).map_or(DifficultyScale::SHA256D, |entry| entry.scale);
         self.suggest(scale.difficulty_of(target), &request.id, now, out);
     }
 
@@ -216,6 +222,22 @@ impl Session {
         if changed {
             self.offer_again(now, out);
         }
+    }
+
+    /// `[["blake2s","blake3"]]`: what the miner can do. From then on it is told what its work is of, and may be moved.
+    pub(super) fn multi_version(&mut self, request: &Request<'_>, now: TimeMs, out: &mut Vec<u8>) {
+        let Some(params) = self.params(request, out) else { return };
+        let names = Params::parse(params.raw(0)).filter(|_| params.raw(0).is_some());
+        let Some(names) = names else {
+            let expected = "Invalid params: expected [[names of hash functions]]";
+            push_error(out, &request.id, CODE_BAD_PARAMS, expected);
+            return;
+        };
+        let named = |index| AlgorithmName::new(&names.text(index)?).ok();
+        let able = (0..names.len().min(FUNCTIONS_MAX)).filter_map(named).collect();
+        push_result(out, &request.id, b"true");
+        self.card.facts.borrow_mut().versions = Some(Box::new(Versions { able, told: None }));
+        self.say_what_it_works_on(now, out);
     }
 
     /// BIP 310.
@@ -268,10 +290,7 @@ impl Session {
             Some(_) => None,
         };
         let allowed = self
-            .hub
-            .jobs
-            .borrow()
-            .newest()
+            .entry_in_force(&self.hub.jobs.borrow())
             .map_or(VERSION_MASK, |entry| job_version_mask(entry.job.header()));
         match wanted.map(|wanted| wanted & allowed) {
             Some(mask) if mask != 0 => {

@@ -135,7 +135,7 @@ impl Session {
         if named.is_some() || self.variant.recent_jobs_tried == 0 {
             return named;
         }
-        let entry = jobs.newest()?;
+        let entry = self.entry_in_force(jobs)?;
         Some((entry, self.terms_of(wire_id::first(entry.job.id))?))
     }
 
@@ -255,7 +255,7 @@ impl Session {
         let jobs = hub.jobs.borrow();
         let Some(mut guess) = pending.guess.take() else { return Err(RejectReason::LowDifficulty) };
         let next = |tried: Option<JobId>| match tried {
-            None => jobs.newest(),
+            None => self.entry_in_force(&jobs),
             Some(tried) => jobs.before(tried),
         };
         let mut entry = next(guess.tried);

@@ -6,14 +6,17 @@ use pool_domain::{
     difficulty::Difficulty, extranonce::ExtranoncePrefix, ids::JobId, units::TimeMs, vardiff::Vardiff,
 };
 
-use super::protocol::{End, Session};
+use super::{
+    function::{Offer, Switch},
+    protocol::{End, Session},
+};
 use crate::{
     messages::{event::PoolEvent, session::SessionCommand},
     ports::node::HeaderForm,
     stratum::{
         context::{ArbiterContext, Bound},
         dialect::{AnnounceExtranonce, Login, render, wire_id},
-        jobs::JobBook,
+        jobs::{JobBook, JobEntry},
         wire::{push_call, push_display, push_hex, push_notification, push_string},
     },
 };
@@ -72,18 +75,25 @@ impl Session {
     }
 
     fn tick(&mut self, now: TimeMs, caught_up: bool, out: &mut Vec<u8>) {
+        let stranded = self.card.facts.borrow().stranded;
         let changed = match &mut self.pace {
-            Pace::Vardiff(vardiff) => vardiff.on_tick(now).is_some(),
+            Pace::Vardiff(vardiff) if !stranded => vardiff.on_tick(now).is_some(),
             _ => false,
         };
         if changed && caught_up {
             self.offer_again(now, out);
         }
-        if self.last_sent.is_some() && caught_up && out.is_empty() && now >= self.keepalive_at() {
-            // Every miner knows this line, and it changes nothing.
-            if let Some(terms) = self.terms.last() {
-                render::push_set_difficulty(out, terms.bound.difficulty);
-            }
+        if !caught_up || !out.is_empty() || now < self.keepalive_at() {
+            return;
+        }
+        if stranded {
+            self.say_why_there_is_no_work(out);
+        }
+        // Every miner knows this line, and it changes nothing.
+        if out.is_empty()
+            && let Some(terms) = self.terms.last()
+        {
+            render::push_set_difficulty(out, terms.bound.difficulty);
         }
     }
 
@@ -193,24 +203,30 @@ impl Session {
         if listener.fixed {
             return Pace::Fixed(start.quantise());
         }
-        let network =
-            self.hub.jobs.borrow().newest().map_or(Difficulty::MAX, |entry| entry.job.network_difficulty);
+        let network = self
+            .entry_in_force(&self.hub.jobs.borrow())
+            .map_or(Difficulty::MAX, |entry| entry.job.network_difficulty);
         Pace::Vardiff(Vardiff::new(settings, start, network, now))
     }
 
-    /// Sends the newest job, if it is newer than what was sent last.
+    /// Sends the newest job of its function, if it is newer than what was sent last.
     pub(super) fn offer_work(&mut self, now: TimeMs, out: &mut Vec<u8>) {
         let hub = Rc::clone(&self.hub);
         let jobs = hub.jobs.borrow();
-        let Some(entry) = jobs.newest() else { return };
-        let first = wire_id::first(entry.job.id);
-        if matches!(self.pace, Pace::Wanted { .. })
-            || hub.paused.borrow().is_some()
-            || self.last_sent.is_some_and(|last| last >= first)
-        {
+        if matches!(self.pace, Pace::Wanted { .. }) || hub.paused.borrow().is_some() {
             return;
         }
-        self.send_job(&hub, &jobs, first, now, out);
+        match self.offer(&jobs) {
+            Offer::Job(entry) => {
+                let first = wire_id::first(entry.job.id);
+                if self.last_sent.is_some_and(|last| last >= first) {
+                    return;
+                }
+                self.send_job(&hub, &jobs, entry, first, now, out);
+            }
+            Offer::Nothing => return,
+            Offer::Never => self.strand(out),
+        }
         self.forget_what_is_over(&jobs);
     }
 
@@ -218,23 +234,24 @@ impl Session {
     pub(super) fn offer_again(&mut self, now: TimeMs, out: &mut Vec<u8>) {
         let hub = Rc::clone(&self.hub);
         let jobs = hub.jobs.borrow();
-        let (Some(entry), Some(last)) = (jobs.newest(), self.last_sent) else { return };
+        let (Offer::Job(entry), Some(last)) = (self.offer(&jobs), self.last_sent) else { return };
         let first = wire_id::first(entry.job.id);
         if hub.paused.borrow().is_some() || last >= first + wire_id::EPOCH_MAX {
             return;
         }
-        self.send_job(&hub, &jobs, first.max(last + 1), now, out);
+        self.send_job(&hub, &jobs, entry, first.max(last + 1), now, out);
     }
 
     fn send_job(
         &mut self,
         hub: &ArbiterContext,
         jobs: &JobBook,
+        entry: &JobEntry,
         number: u64,
         now: TimeMs,
         out: &mut Vec<u8>,
     ) {
-        let (Some(entry), Some(prefix)) = (jobs.newest(), self.prefix) else { return };
+        let Some(prefix) = self.prefix else { return };
         let line = render::notify(self.variant, &entry.job);
         if line.is_empty() {
             tracing::error!(
@@ -244,10 +261,12 @@ impl Session {
             );
             return;
         }
+        let switch = self.switch_to(&entry.job.algorithm, entry.job.network_difficulty, now, out);
         let difficulty = self.difficulty_for(entry.job.network_difficulty, now);
         self.push_version_mask(entry.job.header(), out);
-        self.bind(hub, number, difficulty, prefix, entry.scale, out);
-        let clean = jobs.is_clean_since(self.last_sent.map(|last| wire_id::split(last).0));
+        self.bind(hub, number, (difficulty, switch == Switch::Other), prefix, entry.scale, out);
+        let last = self.last_sent.map(|last| wire_id::split(last).0);
+        let clean = switch != Switch::None || jobs.is_clean_since(last, &entry.job.algorithm);
         if number == wire_id::first(entry.job.id) && clean == entry.job.clean {
             out.extend_from_slice(line);
         } else {
@@ -268,19 +287,19 @@ impl Session {
         }
     }
 
-    /// Binds the terms of a job number; announces its difficulty if it is another one.
+    /// Binds the terms of a job number; announces its difficulty if it is another one, or means another thing.
     fn bind(
         &mut self,
         hub: &ArbiterContext,
         number: u64,
-        difficulty: Difficulty,
+        (difficulty, another_function): (Difficulty, bool),
         prefix: ExtranoncePrefix,
         scale: pool_domain::difficulty::DifficultyScale,
         out: &mut Vec<u8>,
     ) {
         let last = self.terms.last();
         let announced = last.map(|terms| terms.bound.difficulty);
-        if announced != Some(difficulty) {
+        if announced != Some(difficulty) || another_function {
             render::push_set_difficulty(out, difficulty);
             if announced.is_some() {
                 self.publish_difficulty(difficulty);

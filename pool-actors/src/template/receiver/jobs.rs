@@ -8,43 +8,55 @@ use tokio::time::Instant;
 
 use super::{Fetched, RETELL_AFTER, TemplateReceiver, Trouble, pause::definite};
 use crate::{
-    messages::job::{CurrentJob, Job, PublishJob, WorkPaused},
+    messages::{
+        job::{CurrentJob, FunctionWork, Job, NoTemplate, PublishJob, WorkPaused},
+        route::InService,
+    },
     metrics::NETWORK_DIFFICULTY,
-    ports::node::{HeaderForm, Template},
+    ports::node::{HeaderForm, NodeError, Template},
     runtime::outbox::Refused,
 };
 
 impl TemplateReceiver {
     pub(super) fn take(&mut self, fetched: Fetched, context: &mut Context<Self>) {
+        if *self.parts.algorithms.load() != fetched.in_service {
+            // Other functions, or other parts of the sessions, meanwhile: jobs of a moment ago would move sessions back.
+            self.wanted = Some(self.wanted.unwrap_or(false) || fetched.clean);
+            return;
+        }
         self.state.latency_ms = u64::try_from(fetched.took.as_millis()).unwrap_or(u64::MAX);
         let mut jobs: HashMap<AlgorithmName, Arc<Job>> =
             self.parts.jobs.get().iter().map(|job| (job.algorithm.clone(), Arc::clone(job))).collect();
         let refresh = self.last_job.is_none_or(|at| at.elapsed() >= self.parts.settings.job_refresh);
-        let wanted: Vec<AlgorithmName> =
-            fetched.templates.iter().map(|((algorithm, _), _)| algorithm.clone()).collect();
+        let InService { work, functions } = &*fetched.in_service;
+        let wanted: Vec<AlgorithmName> = work.iter().map(|(function, _)| function.clone()).collect();
+        let first = jobs.is_empty();
         let mut failure = None;
         let mut answered = false;
         let mut new_jobs = Vec::new();
-        for ((algorithm, split), template) in fetched.templates {
+        let mut states = Vec::with_capacity(work.len());
+        for ((function, split), template) in work.iter().zip(fetched.templates) {
+            states.push(self.function_work(function, &template));
             let made = template.map_err(|error| (definite(&error), error.to_string())).and_then(|template| {
                 answered = true;
                 self.state.last_template_at = template.received_at;
-                let same = jobs
-                    .get(&algorithm)
-                    .is_some_and(|job| job.split == split && same_work(&job.template, &template));
+                let same = jobs.get(function).is_some_and(|job| {
+                    job.split == *split && job.functions == *functions && same_work(&job.template, &template)
+                });
                 if same && !fetched.clean && !refresh && !self.fresh_job {
                     return Ok(None);
                 }
-                let clean = fetched.clean || !jobs.contains_key(&algorithm);
+                // The first work of all; a function that joins invalidates nothing.
+                let clean = fetched.clean || first;
                 self.maker
-                    .job(template, (&algorithm, split), clean, self.parts.clock.now())
+                    .job(template, (function, *split), functions, clean, self.parts.clock.now())
                     .map(Some)
-                    .map_err(|error| (true, format!("template of {algorithm}: {error}")))
+                    .map_err(|error| (true, format!("template of {function}: {error}")))
             });
             match made {
                 Ok(Some(job)) => {
                     let job = Arc::new(job);
-                    jobs.insert(algorithm, Arc::clone(&job));
+                    jobs.insert(function.clone(), Arc::clone(&job));
                     new_jobs.push(job);
                 }
                 Ok(None) => {}
@@ -54,7 +66,8 @@ impl TemplateReceiver {
             }
         }
         self.clean_owed |= fetched.clean && failure.is_some();
-        jobs.retain(|algorithm, _| wanted.contains(algorithm));
+        jobs.retain(|function, _| wanted.contains(function));
+        self.state.functions = states;
         self.note_outcome(answered, failure);
         if !new_jobs.is_empty() && self.unhealthy.is_none() {
             self.put_in_force(jobs, &wanted);
@@ -65,18 +78,43 @@ impl TemplateReceiver {
         self.judge(context);
     }
 
-    /// One algorithm without a template does not stop the others.
+    /// What is known of a function's work after a call for its template.
+    fn function_work(
+        &self,
+        function: &AlgorithmName,
+        template: &Result<Template, NodeError>,
+    ) -> FunctionWork {
+        let before = self.state.function(function.as_str());
+        let error = match template {
+            Ok(template) => {
+                let network_work = template.network_target.work().ok();
+                return FunctionWork { algorithm: function.to_string(), network_work, failing: None };
+            }
+            Err(error) => error,
+        };
+        let failing_before = before.and_then(|work| work.failing.as_ref());
+        if failing_before.is_none() {
+            tracing::warn!(%function, %error, "no template of a function");
+        }
+        FunctionWork {
+            algorithm: function.to_string(),
+            network_work: before.and_then(|work| work.network_work),
+            failing: Some(NoTemplate {
+                since: failing_before.map_or_else(|| self.parts.clock.now(), |failing| failing.since),
+                reason: error.to_string(),
+                refused: matches!(error, NodeError::Rpc { .. }),
+            }),
+        }
+    }
+
+    /// One function without a template does not stop the others.
     fn note_outcome(&mut self, answered: bool, failure: Option<(bool, String)>) {
         match failure {
             Some((definite, reason)) if !answered => {
                 let since = self.trouble.take().map_or_else(Instant::now, |trouble| trouble.since);
                 self.trouble = Some(Trouble { since, reason, definite });
             }
-            Some((_, reason)) => {
-                tracing::warn!("no template of one algorithm: {reason}");
-                self.trouble = None;
-            }
-            None => self.trouble = None,
+            _ => self.trouble = None,
         }
     }
 
