@@ -29,8 +29,8 @@ use pool_actors::{
     },
 };
 use pool_domain::{
-    functions::Functions,
     difficulty::Difficulty,
+    functions::Functions,
     ids::{Account, AlgorithmName, BlockHash, JobId, Route, TemplateId, WorkerName},
     share::{Extranonce, Solution, Verdict},
     target::Target,

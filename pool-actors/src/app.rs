@@ -172,8 +172,7 @@ impl Pool {
             configured: Package::linked_in(Arc::clone(&parts.algorithm)),
             isolation: config.algorithms.isolation,
         };
-        let algorithms =
-            algorithms::start(&wiring, place, &kept, (&routes, &router), &config).await?;
+        let algorithms = algorithms::start(&wiring, place, &kept, (&routes, &router), &config).await?;
         let ledger = start_ledger(&books, &wiring, &config, &parts.store, &journal.reader);
         let payout_status = Arc::new(watched(PayoutStatus::default()).0);
         let dispatcher =

@@ -20,6 +20,8 @@ mod inside;
 mod kaspa;
 #[path = "pool/kill.rs"]
 mod kill;
+#[path = "pool/migrate.rs"]
+mod migrate;
 #[path = "pool/mining.rs"]
 mod mining;
 #[path = "pool/native.rs"]

@@ -16,7 +16,9 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Everything embedded: simulated DAG node, SQLite, dashboard, a few virtual miners.
-    #[command(after_help = "Example: dagpool demo --miners 8 --algorithm blake3 --block-time 1")]
+    #[command(
+        after_help = "Examples: dagpool demo --miners 8 --algorithm blake3 --block-time 1\n          dagpool demo --algorithms blake2s,blake3   (a node and miners that a migration needs)"
+    )]
     Demo(Demo),
     /// The pool.
     #[command(after_help = "Example: dagpool run --config /etc/dagpool/pool.toml")]
@@ -72,6 +74,10 @@ pub(crate) struct Demo {
     /// Proof-of-work function.
     #[arg(long, default_value = "blake2s")]
     pub(crate) algorithm: String,
+    /// Functions that the simulated node accepts, each with the heights of its first and last block if need be, such as
+    /// blake2s@0-500,blake3@100; without it, only --algorithm. The virtual miners can do all of them.
+    #[arg(long)]
+    pub(crate) algorithms: Option<String>,
     /// Start difficulty of a session; without it, one that suits the virtual miners.
     #[arg(long)]
     pub(crate) difficulty: Option<String>,
@@ -149,6 +155,10 @@ pub(crate) struct SimNode {
     /// Competing miners inside the node, which make siblings and reds.
     #[arg(long, default_value_t = 2)]
     pub(crate) competitors: usize,
+    /// Functions that it accepts, the first one by default, each with the heights of its first and last block if need be,
+    /// such as blake2s@0-500,blake3@100.
+    #[arg(long, default_value = "blake2s,blake3,sha256d,scrypt,scrypt-bdag,kheavyhash")]
+    pub(crate) algorithms: String,
     /// Seed of everything random.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -165,6 +175,9 @@ pub(crate) struct SimMiners {
     /// Proof-of-work function.
     #[arg(long, default_value = "blake2s")]
     pub(crate) algorithm: String,
+    /// Further functions that they say they can switch to, such as blake3,sha256d.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) also: Vec<String>,
     /// Stratum dialect: standard or kaspa.
     #[arg(long, default_value = "standard")]
     pub(crate) dialect: String,

@@ -62,24 +62,28 @@ fn unusable(what: impl Into<String>, advice: &str) -> Failure {
     Failure::new(Code::ConfigInvalid, what, advice)
 }
 
-/// What the demonstration's node accepts: the algorithm asked for, and all others beside it.
+/// The functions that the demonstration's node accepts.
+fn accepted(args: &Demo) -> Result<Vec<AlgorithmConfig>, Failure> {
+    let list = args.algorithms.as_ref().unwrap_or(&args.algorithm);
+    AlgorithmConfig::list(list).map_err(|error| unusable(error, "change --algorithm or --algorithms"))
+}
+
+/// What the demonstration's node is like.
 fn node_config(args: &Demo) -> Result<NodeConfig, Failure> {
     if !(0.1..=60.0).contains(&args.block_time) {
         return Err(unusable(format!("--block-time {} is outside 0.1 to 60", args.block_time), "use 2"));
     }
-    let algorithm = AlgorithmConfig::named(&args.algorithm).ok_or_else(|| {
-        unusable(
-            format!("there is no algorithm {}", args.algorithm),
-            "use blake2s, blake3, sha256d, scrypt, scrypt-bdag or kheavyhash",
-        )
+    let algorithms = accepted(args)?;
+    let named = algorithms.iter().find(|entry| entry.algorithm.name == args.algorithm);
+    let algorithm = named.ok_or_else(|| {
+        unusable(format!("--algorithms leaves {} out", args.algorithm), "add it, or change --algorithm")
     })?;
-    let name = algorithm.algorithm.name;
     // Two rivals with a share of the hash rate make siblings and, now and then, reds.
     let hashrate = (algorithm.start_hashes / 8).max(1);
-    let rivals = (1..=2).map(|n| Rival { name: format!("rival-{n}"), algorithm: name, hashrate }).collect();
+    let rivals = Rival::some(2, algorithm.algorithm.name, hashrate);
     Ok(NodeConfig {
         seed: args.seed,
-        algorithms: vec![algorithm],
+        algorithms,
         block_time: Duration::from_secs_f64(args.block_time),
         latency: Duration::from_secs_f64((args.block_time / 4.0).min(1.0)),
         rivals,
@@ -152,6 +156,11 @@ fn start_miners(
         address: address.to_string(),
         count: args.miners,
         algorithm: args.algorithm.clone(),
+        also: accepted(args)?
+            .iter()
+            .map(|entry| entry.algorithm.name.to_owned())
+            .filter(|name| *name != args.algorithm)
+            .collect(),
         hashrate: MINER_HASHRATE,
         account_prefix: "demo".to_owned(),
         ramp: Duration::from_secs(1),

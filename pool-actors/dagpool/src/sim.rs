@@ -17,23 +17,18 @@ use crate::{
     logging,
 };
 
-/// Every algorithm that the simulated node knows.
-const ALGORITHMS: [&str; 6] = ["blake2s", "blake3", "sha256d", "scrypt", "scrypt-bdag", "kheavyhash"];
-
 /// Runs a simulated node until it is interrupted.
 pub(crate) async fn node(args: NodeArgs) -> Outcome {
     logging::start(LogFormat::Human, "info")?;
-    let rivals = (1..=args.competitors).map(|n| Rival {
-        name: format!("rival-{n}"),
-        algorithm: "blake2s",
-        hashrate: 1_000,
-    });
+    let algorithms = AlgorithmConfig::list(&args.algorithms)
+        .map_err(|error| Failure::new(Code::ConfigInvalid, format!("--algorithms: {error}"), "change it"))?;
+    let first = algorithms[0].algorithm.name;
     let config = NodeConfig {
         seed: args.seed,
         listen: args.rpc,
-        algorithms: ALGORITHMS.iter().filter_map(|name| AlgorithmConfig::named(name)).collect(),
+        algorithms,
         block_time: Duration::try_from_secs_f64(args.block_time).unwrap_or_default(),
-        rivals: rivals.collect(),
+        rivals: Rival::some(args.competitors, first, 1_000),
         ..NodeConfig::default()
     };
     let node = SimNode::start(config).map_err(|error| {
@@ -46,7 +41,7 @@ pub(crate) async fn node(args: NodeArgs) -> Outcome {
     println!("rpc        {}", node.rpc_url);
     println!("admin      {}", node.admin_url);
     println!("websocket  {}", node.ws_url);
-    println!("algorithms {}", ALGORITHMS.join(" "));
+    println!("algorithms {}", args.algorithms);
     interrupted().await?;
     node.stop();
     Ok(ExitCode::SUCCESS)
@@ -63,6 +58,7 @@ pub(crate) async fn miners(args: SimMiners) -> Outcome {
         address: args.pool.to_string(),
         count: args.count,
         algorithm: args.algorithm,
+        also: args.also,
         dialect,
         hashrate: args.hashrate,
         account_prefix: args.account,
@@ -92,7 +88,7 @@ pub(crate) async fn miners(args: SimMiners) -> Outcome {
             serde_json::json!({
                 "miners": stats.miners, "submitted": stats.submitted, "accepted": stats.accepted,
                 "rejected": stats.rejected, "lost": stats.lost, "reconnects": stats.reconnects,
-                "hashes": stats.hashes, "finished": stats.finished,
+                "hashes": stats.hashes, "finished": stats.finished, "switches": stats.switches,
             })
         );
     } else {

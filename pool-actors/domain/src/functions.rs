@@ -57,9 +57,10 @@ impl Functions {
         let Some(able) = able else {
             return on.is_none_or(|on| *on == self.main).then_some(&self.main);
         };
-        let moved = self.moving.as_ref().filter(|moving| {
-            bucket(session, moving.salt) < moving.share.0 && able.contains(&moving.to)
-        });
+        let moved = self
+            .moving
+            .as_ref()
+            .filter(|moving| bucket(session, moving.salt) < moving.share.0 && able.contains(&moving.to));
         match moved {
             Some(moving) => Some(&moving.to),
             None => able.contains(&self.main).then_some(&self.main),

@@ -126,7 +126,9 @@ pub(super) fn start_ledger(
         expected: Arc::new(move || {
             let state = node_state.load();
             let works = state.functions.iter();
-            works.filter_map(|work| Some((AlgorithmName::new(&work.algorithm).ok()?, work.network_work?))).collect()
+            works
+                .filter_map(|work| Some((AlgorithmName::new(&work.algorithm).ok()?, work.network_work?)))
+                .collect()
         }),
         clock: Arc::clone(&wiring.clock),
         events: wiring.events.clone(),

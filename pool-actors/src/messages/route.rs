@@ -44,10 +44,7 @@ impl InService {
     /// One function for everyone.
     #[must_use]
     pub fn only(function: &AlgorithmName, split: TrafficSplit) -> Self {
-        Self {
-            work: vec![(function.clone(), split)],
-            functions: Arc::new(Functions::only(function.clone())),
-        }
+        Self { work: vec![(function.clone(), split)], functions: Arc::new(Functions::only(function.clone())) }
     }
 
     /// Two functions, as in a migration: the main one first, each with the generation that serves it.

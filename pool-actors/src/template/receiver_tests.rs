@@ -40,11 +40,8 @@ fn in_service(name: &str, generation: u32) -> InService {
 
 /// A migration to blake3, with so many percent of the sessions.
 fn migrating(percent: u32) -> InService {
-    let moving = Moving {
-        to: AlgorithmName::new("blake3").unwrap(),
-        share: BasisPoints::percent(percent),
-        salt: 1,
-    };
+    let moving =
+        Moving { to: AlgorithmName::new("blake3").unwrap(), share: BasisPoints::percent(percent), salt: 1 };
     let functions = Functions { main: AlgorithmName::new("blake2s").unwrap(), moving: Some(moving) };
     InService::moving(functions, route(2), route(3))
 }

@@ -211,10 +211,11 @@ impl Session {
                 self.version_mask = u32::from_str_radix(mask, 16).unwrap_or(0) & VERSION_MASK_WANTED;
                 Vec::new()
             }
-            "mining.set_algorithm" => self.set_algorithm(params),
+            "mining.set_algorithm" => self.set_algorithm(params, stats),
             "client.get_version" => vec![answer(id, &json!("dagsim/1.0"))],
             "mining.ping" | "client.ping" => vec![answer(id, &json!("pong"))],
             "client.show_message" => {
+                stats.messages += 1;
                 stats.last_message = params.first().and_then(Value::as_str).map(str::to_owned);
                 Vec::new()
             }
@@ -224,12 +225,13 @@ impl Session {
         }
     }
 
-    fn set_algorithm(&mut self, params: &[Value]) -> Vec<Action> {
+    fn set_algorithm(&mut self, params: &[Value], stats: &mut MinerStats) -> Vec<Action> {
         let name = params.first().and_then(Value::as_str).unwrap_or("");
         let mut able = [self.config.algorithm].into_iter().chain(self.config.also.iter().copied());
         match able.find(|able| *able == name) {
             // Holds from the next job on.
             Some(algorithm) => {
+                stats.switches += u64::from(self.algorithm != algorithm);
                 self.algorithm = algorithm;
                 Vec::new()
             }
@@ -258,6 +260,7 @@ impl Session {
     fn start_job(&mut self, stats: &mut MinerStats) -> Vec<Action> {
         self.job_target = share_target(self.config.dialect, self.algorithm, self.difficulty);
         stats.difficulty = self.difficulty;
+        self.algorithm.clone_into(&mut stats.algorithm);
         self.next_piece(stats)
     }
 
@@ -354,7 +357,15 @@ impl Session {
         if self.config.dialect == Dialect::Bdag {
             self.config.user.truncate(self.config.user.find('.').unwrap_or(self.config.user.len()));
         }
-        vec![self.request(AUTHORIZE, "mining.authorize", &params)]
+        let mut actions = Vec::new();
+        // Before the authorisation, so that the first work is already of what the pool wants.
+        if self.config.dialect == Dialect::Standard && !self.config.also.is_empty() {
+            let able: Vec<&str> =
+                [self.config.algorithm].into_iter().chain(self.config.also.clone()).collect();
+            actions.push(self.request(MULTI_VERSION, "mining.multi_version", &json!([able])));
+        }
+        actions.push(self.request(AUTHORIZE, "mining.authorize", &params));
+        actions
     }
 
     fn authorized(&mut self, result: &Value, error: &Value, stats: &mut MinerStats) -> Vec<Action> {
@@ -366,11 +377,6 @@ impl Session {
         let mut actions = Vec::new();
         if self.config.dialect == Dialect::Standard {
             actions.push(self.request(EXTRANONCE_SUBSCRIBE, "mining.extranonce.subscribe", &json!([])));
-            if !self.config.also.is_empty() {
-                let able: Vec<&str> =
-                    [self.config.algorithm].into_iter().chain(self.config.also.clone()).collect();
-                actions.push(self.request(MULTI_VERSION, "mining.multi_version", &json!([able])));
-            }
         }
         // The first job may have come before.
         actions.extend(self.next_piece(stats));

@@ -161,16 +161,17 @@ fn the_algorithm_switches_only_to_what_was_offered() {
     let mut stats = MinerStats::default();
     let mut session = Session::new(SessionConfig { also: vec!["blake3"], ..config(Dialect::Standard) });
     session.open();
-    session.line(r#"{"id":1,"result":[[],"1161036b",4],"error":null}"#, &mut stats);
-    let actions = session.line(r#"{"id":2,"result":true,"error":null}"#, &mut stats);
+    let actions = session.line(r#"{"id":1,"result":[[],"1161036b",4],"error":null}"#, &mut stats);
     let offered = r#"{"id": 5, "method": "mining.multi_version", "params": [["blake2s", "blake3"]]}"#;
-    assert!(sent(&actions).contains(&offered));
+    assert_eq!(sent(&actions)[0], offered, "before the authorisation");
+    session.line(r#"{"id":2,"result":true,"error":null}"#, &mut stats);
     assert!(
         session
             .line(r#"{"id":null,"method":"mining.set_algorithm","params":["blake3"]}"#, &mut stats)
             .is_empty()
     );
     assert_eq!(task(&session.line(NOTIFY, &mut stats)).unwrap().algorithm, "blake3");
+    assert_eq!((stats.switches, stats.algorithm.as_str()), (1, "blake3"));
     let actions =
         session.line(r#"{"id":null,"method":"mining.set_algorithm","params":["scrypt"]}"#, &mut stats);
     assert!(matches!(actions.as_slice(), [Action::Fail(_)]));

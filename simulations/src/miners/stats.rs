@@ -11,6 +11,12 @@ pub struct MinerStats {
     pub connected: bool,
     /// The pool said yes to the user name.
     pub authorized: bool,
+    /// What the present job is of.
+    pub algorithm: String,
+    /// Times that `mining.set_algorithm` named another algorithm than before.
+    pub switches: u64,
+    /// `client.show_message` received.
+    pub messages: u64,
     /// Difficulty of the present job.
     pub difficulty: f64,
     /// Jobs received.
@@ -58,6 +64,8 @@ pub struct SwarmStats {
     pub held_back: u64,
     /// Connections opened beyond each miner's first.
     pub reconnects: u64,
+    /// See [`MinerStats::switches`].
+    pub switches: u64,
     /// Hashes computed.
     pub hashes: u64,
     /// Miners that reached their limit of shares.
@@ -78,6 +86,7 @@ impl SwarmStats {
         }
         self.lost += miner.lost;
         self.held_back += miner.held_back;
+        self.switches += miner.switches;
         self.reconnects += miner.connects.saturating_sub(1);
         self.finished += usize::from(shares_limit.is_some_and(|limit| miner.accepted >= limit));
     }

@@ -1,6 +1,7 @@
 //! What a simulated node is told at the start.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::pow::{self, Algorithm};
@@ -25,9 +26,49 @@ impl AlgorithmConfig {
         Some(Self { algorithm, activation_height: 0, end_height: None, start_hashes: algorithm.start_hashes })
     }
 
+    /// Algorithms from a list such as `blake2s,blake3@100` or `blake2s@0-500,blake3@100`: each by its name, with the
+    /// height of its first block, and that of its last one if it ends.
+    ///
+    /// # Errors
+    /// A sentence that says what can't be read, or which name there is not.
+    pub fn list(text: &str) -> Result<Vec<Self>, String> {
+        let entries: Vec<Self> =
+            text.split(',').map(|entry| entry.trim().parse()).collect::<Result<_, _>>()?;
+        let twice = entries
+            .iter()
+            .enumerate()
+            .find(|(at, entry)| entries[..*at].iter().any(|earlier| earlier.algorithm == entry.algorithm));
+        match twice {
+            Some((_, entry)) => Err(format!("{} is named twice", entry.algorithm.name)),
+            None => Ok(entries),
+        }
+    }
+
     /// Whether blocks of that height may use it.
     pub fn is_active(&self, height: u64) -> bool {
         height >= self.activation_height && self.end_height.is_none_or(|end| height <= end)
+    }
+}
+
+impl FromStr for AlgorithmConfig {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, window) = text.split_once('@').unwrap_or((text, "0"));
+        let names = || pow::ALGORITHMS.map(|algorithm| algorithm.name).join(", ");
+        let entry = Self::named(name)
+            .ok_or_else(|| format!("there is no algorithm {name:?}; there are {}", names()))?;
+        let (first, last) =
+            window.split_once('-').map_or((window, None), |(first, last)| (first, Some(last)));
+        let height = |text: &str| {
+            text.parse::<u64>()
+                .map_err(|_| format!("{name}: {text:?} is no height; write {name}@100 or {name}@100-500"))
+        };
+        let (activation_height, end_height) = (height(first)?, last.map(height).transpose()?);
+        if end_height.is_some_and(|end| end < activation_height) {
+            return Err(format!("{name}: it ends at height {}, before it begins", end_height.unwrap_or(0)));
+        }
+        Ok(Self { activation_height, end_height, ..entry })
     }
 }
 
@@ -151,4 +192,27 @@ pub fn k_for(block_time: Duration, latency: Duration) -> u16 {
         below += term;
     }
     k.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_algorithms_names_their_windows() {
+        let list = AlgorithmConfig::list("blake2s@0-500, blake3@100").unwrap();
+        let shown: Vec<_> = list
+            .iter()
+            .map(|entry| (entry.algorithm.name, entry.activation_height, entry.end_height))
+            .collect();
+        assert_eq!(shown, [("blake2s", 0, Some(500)), ("blake3", 100, None)]);
+        let both = |height| list.iter().filter(|entry| entry.is_active(height)).count();
+        assert_eq!([both(0), both(99), both(100), both(500), both(501)], [1, 1, 2, 2, 1]);
+        let why = |text: &str| AlgorithmConfig::list(text).unwrap_err();
+        assert!(why("blake9").contains("there are scrypt-bdag, blake2s"));
+        assert!(why("blake2s@soon").contains("no height"));
+        assert!(why("blake2s@9-3").contains("before it begins"));
+        assert!(why("blake2s,blake2s@4").contains("twice"));
+        assert!(why("").contains("there is no algorithm"));
+    }
 }

@@ -31,6 +31,8 @@ pub struct Faults {
     pub refuse_send: Option<String>,
     /// Addresses (and names) that nothing can be paid to.
     pub refuse_addresses: Vec<String>,
+    /// No templates of these powTypes, as outside of their window; blocks of them still count.
+    pub no_templates_of: Vec<u8>,
 }
 
 impl Faults {

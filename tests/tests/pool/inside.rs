@@ -32,7 +32,11 @@ pub(crate) struct Inside {
 impl Inside {
     /// On two arbiters, so that messages cross threads, after a change of what it is made of.
     pub(crate) async fn start(change: impl FnOnce(&mut Parts)) -> Self {
-        let node = mining::node("blake2s", 300, 0);
+        Self::on(mining::node("blake2s", 300, 0), change).await
+    }
+
+    /// As [`Self::start`], on this node.
+    pub(crate) async fn on(node: NodeHandle, change: impl FnOnce(&mut Parts)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let setup = Setup::simulated(&node.rpc_url, "blake2s").await;
         let mut config = Config::default();
@@ -75,6 +79,11 @@ impl Inside {
 
     pub(crate) fn miners(&self) -> SwarmHandle {
         mining::miners(self.pool.stratum_addresses()[0].0, "blake2s", 4, None)
+    }
+
+    /// The simulated node.
+    pub(crate) fn node(&self) -> &NodeHandle {
+        &self.node
     }
 
     /// Its data folder.

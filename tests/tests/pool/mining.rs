@@ -11,12 +11,17 @@ use simulations::{
 
 /// A node that accepts one algorithm, with rivals that make siblings and reds.
 pub(crate) fn node(algorithm: &str, block_time_ms: u64, rivals: usize) -> NodeHandle {
-    let algorithm = AlgorithmConfig::named(algorithm).unwrap();
-    let name = algorithm.algorithm.name;
-    let hashrate = (algorithm.start_hashes / 4).max(1);
+    node_of(&[algorithm], block_time_ms, rivals)
+}
+
+/// A node that accepts several algorithms; its rivals hash the first one.
+pub(crate) fn node_of(algorithms: &[&str], block_time_ms: u64, rivals: usize) -> NodeHandle {
+    let algorithms: Vec<_> = algorithms.iter().map(|name| AlgorithmConfig::named(name).unwrap()).collect();
+    let name = algorithms[0].algorithm.name;
+    let hashrate = (algorithms[0].start_hashes / 4).max(1);
     let rival = |n| Rival { name: format!("rival-{n}"), algorithm: name, hashrate };
     SimNode::start(NodeConfig {
-        algorithms: vec![algorithm],
+        algorithms,
         block_time: Duration::from_millis(block_time_ms),
         latency: Duration::from_millis(block_time_ms / 2),
         rivals: (1..=rivals).map(rival).collect(),
@@ -29,18 +34,21 @@ pub(crate) fn node(algorithm: &str, block_time_ms: u64, rivals: usize) -> NodeHa
 
 /// Miners of the pool at this address.
 pub(crate) fn miners(pool: SocketAddr, algorithm: &str, count: usize, shares: Option<u64>) -> SwarmHandle {
-    Swarm::start(SwarmConfig {
+    Swarm::start(SwarmConfig { shares_limit: shares, ..miners_of(pool, algorithm, count) }).unwrap()
+}
+
+/// Miners of the pool at this address, to be changed before they start.
+pub(crate) fn miners_of(pool: SocketAddr, algorithm: &str, count: usize) -> SwarmConfig {
+    SwarmConfig {
         address: pool.to_string(),
         count,
         algorithm: algorithm.to_owned(),
         hashrate: 5_000,
         account_prefix: "miner".to_owned(),
-        shares_limit: shares,
         backoff_min: Duration::from_millis(50),
         backoff_max: Duration::from_millis(500),
         ..SwarmConfig::default()
-    })
-    .unwrap()
+    }
 }
 
 /// Zero imbalance, and what is pending and confirmed is what the blocks earned.

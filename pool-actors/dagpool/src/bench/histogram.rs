@@ -9,12 +9,13 @@ const BUCKETS: usize = ((64 - SUB_BITS as usize) + 1) << SUB_BITS;
 pub(super) struct Histogram {
     buckets: Box<[u64]>,
     count: u64,
+    sum: u128,
     max: u64,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { buckets: vec![0; BUCKETS].into_boxed_slice(), count: 0, max: 0 }
+        Self { buckets: vec![0; BUCKETS].into_boxed_slice(), count: 0, sum: 0, max: 0 }
     }
 }
 
@@ -44,6 +45,7 @@ impl Histogram {
     pub(super) fn record(&mut self, value: u64) {
         self.buckets[bucket(value)] += 1;
         self.count += 1;
+        self.sum += u128::from(value);
         self.max = self.max.max(value);
     }
 
@@ -53,12 +55,18 @@ impl Histogram {
             *mine += theirs;
         }
         self.count += other.count;
+        self.sum += other.sum;
         self.max = self.max.max(other.max);
     }
 
     /// How many values were counted.
     pub(super) fn count(&self) -> u64 {
         self.count
+    }
+
+    /// The mean of all values; 0 when there are none.
+    pub(super) fn mean(&self) -> u64 {
+        u64::try_from(self.sum / u128::from(self.count.max(1))).unwrap_or(u64::MAX)
     }
 
     /// The value that `per_mille` of 1,000 values do not exceed; 0 when there are none.

@@ -22,6 +22,7 @@ use super::{
 
 const SUBSCRIBE: u64 = 1;
 const AUTHORISE: u64 = 2;
+const MULTI_VERSION: u64 = 3;
 /// Ids of shares start here: a share's id is the number of its slot, used again once it is answered.
 const FIRST_SHARE: u64 = 8;
 
@@ -95,8 +96,16 @@ impl Miner {
             ready: Cell::new(false),
             closed: Cell::new(false),
         });
+        let able = if lane.load.able.is_empty() {
+            String::new()
+        } else {
+            format!(
+                "{{\"id\":{MULTI_VERSION},\"method\":\"mining.multi_version\",\"params\":[{:?}]}}\n",
+                lane.load.able
+            )
+        };
         let handshake = format!(
-            "{{\"id\":{SUBSCRIBE},\"method\":\"mining.subscribe\",\"params\":[\"dagpool-bench/1.0\"]}}\n\
+            "{{\"id\":{SUBSCRIBE},\"method\":\"mining.subscribe\",\"params\":[\"dagpool-bench/1.0\"]}}\n{able}\
              {{\"id\":{AUTHORISE},\"method\":\"mining.authorize\",\"params\":[\"{}\",\"x\"]}}\n",
             miner.name
         );
@@ -114,6 +123,11 @@ impl Miner {
         }
         self.closed.set(true);
         lane.disconnected(self.ready.get());
+    }
+
+    /// Shares that are not answered.
+    pub(super) fn unanswered(&self) -> u64 {
+        self.state.borrow().slots.iter().filter(|slot| slot.busy).count() as u64
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -190,6 +204,7 @@ impl Miner {
                 Some(size) => state.extranonce2_size = size,
                 None => lane.stats.borrow_mut().garbled += 1,
             },
+            Some(Incoming::Algorithm) => lane.stats.borrow_mut().switched += 1,
             Some(Incoming::Extranonce(size)) => state.extranonce2_size = size,
             Some(Incoming::Accepted(AUTHORISE)) => state.authorised = true,
             Some(Incoming::Refused(_, _, text)) => {
@@ -336,7 +351,8 @@ fn answered(lane: &Lane, state: &mut State, id: u64, now: u64, phase: Phase, ref
             entry.busy = false;
             state.free.push(slot);
             if phase == Phase::Measure {
-                stats.answered(now.saturating_sub(entry.sent_at), entry.junk, refused);
+                let latency = now.saturating_sub(entry.sent_at);
+                stats.answered((latency, lane.window()), entry.junk, refused);
             } else if let (false, Some((code, text))) = (entry.junk, refused) {
                 stats.refused_outside(code, text);
             }

@@ -11,6 +11,8 @@ mod raw_server;
 mod restart;
 mod run;
 mod stratum;
+mod swap;
+mod swap_packages;
 mod swarm;
 mod table;
 mod wire;
@@ -41,6 +43,10 @@ pub(crate) enum Bench {
     /// be ready; and how fast the journal was written, beside the raw disk.
     #[command(after_help = "Example: dagpool bench restart --shares 10000000 --dir /var/tmp")]
     Restart(restart::Options),
+    /// A pool, thousands of miners at work, and hot-swaps in a row: upgrades and migrations by all strategies. Tells what
+    /// miners noticed, and fails if that is more than nothing.
+    #[command(after_help = "Example: dagpool bench swap --swaps 100 --connections 5000 --settle")]
+    Swap(swap::Options),
 }
 
 /// Runs a benchmark.
@@ -53,5 +59,6 @@ pub(crate) async fn bench(bench: Bench) -> Result<ExitCode, Failure> {
         Bench::RawServer(options) => raw_server::command(&options).await,
         Bench::Run(options) => run::command(&options).await,
         Bench::Restart(options) => restart::command(&options).await,
+        Bench::Swap(options) => swap::command(&options).await,
     }
 }

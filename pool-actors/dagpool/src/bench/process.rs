@@ -45,6 +45,17 @@ pub(super) fn memory(pid: u32) -> Result<Memory, Failure> {
     }
 }
 
+/// How many threads a process has.
+///
+/// # Errors
+/// When there is no such process.
+pub(super) fn threads(pid: u32) -> Result<u64, Failure> {
+    let text = read(pid, "status")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Threads:"));
+    let count = line.and_then(|rest| rest.trim().parse().ok());
+    count.ok_or_else(|| unreadable(pid, "status", "it names no threads"))
+}
+
 fn read(pid: u32, file: &str) -> Result<String, Failure> {
     std::fs::read_to_string(format!("/proc/{pid}/{file}"))
         .map_err(|error| unreadable(pid, file, &error.to_string()))
@@ -93,6 +104,7 @@ mod tests {
         let memory = memory(pid).unwrap();
         assert!(memory.rss_kib >= memory.anonymous_kib && memory.anonymous_kib > 0);
         cpu_micros(pid).unwrap();
+        assert!(threads(pid).unwrap() > 0);
         assert!(cpu_micros(u32::MAX).unwrap_err().to_string().contains("/proc/4294967295/stat"));
     }
 }

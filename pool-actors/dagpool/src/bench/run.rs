@@ -20,6 +20,9 @@ const CONNECTIONS_MOST: usize = 19_500;
 const PACED_RATE: u64 = 20_000;
 /// The least difficulty, 2^-32: every hash is a share.
 const LEAST: &str = "0.00000000023283064365386962890625";
+/// What moves the tips.
+const TIPS_ALGORITHM: &str = "kheavyhash";
+const TIPS_POW_TYPE: u8 = 104;
 /// Hashes per block: none is found by the way, since a block costs what shares don't.
 const HASHES_PER_BLOCK: u64 = 1 << 60;
 
@@ -83,30 +86,42 @@ pub(super) async fn command(options: &Options) -> Result<ExitCode, Failure> {
 
 async fn in_folder(options: &Options, dir: &std::path::Path) -> Result<Table, Failure> {
     let site = start(options, dir).await?;
-    let url = site.node.admin_url.clone();
-    // A block of another algorithm each second: the tips move, and with them the pool's job.
-    let jobs = actix_rt::spawn(async move {
-        loop {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            let mined = rpc(&url, "mineBlocks", &json!([{"pow_type": 100, "count": 1}])).await;
-            if let Err(failure) = mined {
-                eprintln!("{failure}");
-            }
-        }
-    });
+    let jobs = move_tips(site.node.admin_url.clone());
     let table = measure(options, &site).await;
     jobs.abort();
     table
 }
 
+/// A block of an algorithm that nobody here hashes each second: the tips move, and with them the pool's job.
+pub(super) fn move_tips(url: String) -> actix_rt::task::JoinHandle<()> {
+    actix_rt::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let mined = rpc(&url, "mineBlocks", &json!([{"pow_type": TIPS_POW_TYPE, "count": 1}])).await;
+            if let Err(failure) = mined {
+                eprintln!("{failure}");
+            }
+        }
+    })
+}
+
 /// The simulated node, and the address that blocks pay.
 pub(super) async fn start_node() -> Result<(NodeHandle, String), Failure> {
+    start_node_of(&["sha256d"]).await
+}
+
+/// The same, for these functions.
+pub(super) async fn start_node_of(functions: &[&str]) -> Result<(NodeHandle, String), Failure> {
     let named = |name: &str, hashes: u64| {
         let algorithm = AlgorithmConfig::named(name).expect("the simulator has it");
         AlgorithmConfig { start_hashes: hashes, ..algorithm }
     };
     let config = NodeConfig {
-        algorithms: vec![named("sha256d", HASHES_PER_BLOCK), named("blake2s", 16)],
+        algorithms: functions
+            .iter()
+            .map(|name| named(name, HASHES_PER_BLOCK))
+            .chain([named(TIPS_ALGORITHM, 16)])
+            .collect(),
         block_time: Duration::from_millis(500),
         ..NodeConfig::quiet()
     };

@@ -106,6 +106,7 @@ impl Options {
             submit: !self.idle && !self.broadcast,
             sources: if sources == 1 { 0 } else { sources },
             threads: if self.threads == 0 { cores } else { self.threads }.min(self.connections.max(1)),
+            able: Vec::new(),
             account: self.account.clone(),
             accounts: if self.accounts == 0 { self.connections } else { self.accounts },
         }

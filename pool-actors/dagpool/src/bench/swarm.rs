@@ -44,11 +44,31 @@ pub(super) struct Load {
     /// Source addresses 127.0.0.1, 127.0.0.2...; 0: the system's choice.
     pub(super) sources: usize,
     pub(super) threads: usize,
+    /// Functions that every connection says it can do.
+    pub(super) able: Vec<String>,
     pub(super) account: String,
     pub(super) accounts: usize,
 }
 
 impl Load {
+    /// A load on a pool of this machine, each connection with an account of its own.
+    pub(super) fn plain(pool: SocketAddr, connections: usize, outstanding: usize, rate: u64) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            pool,
+            connections: connections.max(1),
+            outstanding: outstanding.clamp(1, 10_000),
+            rate,
+            junk: 0,
+            submit: true,
+            sources: 0,
+            threads: cores.min(connections.max(1)),
+            able: Vec::new(),
+            account: "bench".to_owned(),
+            accounts: connections.max(1),
+        }
+    }
+
     /// An answer makes room for the next share at once.
     pub(super) fn refills(&self) -> bool {
         self.submit && self.rate == 0
@@ -71,6 +91,18 @@ pub(super) enum Phase {
     Stop,
 }
 
+/// What goes on while a share is answered; told apart in [`Stats::windows`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Window {
+    Other,
+    Steady,
+    Swap,
+    BesideStaging,
+    Staging,
+}
+
+const WINDOWS: usize = 5;
+
 const PHASES: [Phase; 5] = [Phase::Connect, Phase::Warmup, Phase::Measure, Phase::Drain, Phase::Stop];
 
 impl Phase {
@@ -82,6 +114,7 @@ impl Phase {
 /// What all threads and the one that leads them look at.
 pub(super) struct Control {
     phase: AtomicU8,
+    window: AtomicU8,
     ready: AtomicUsize,
     failed: AtomicUsize,
     connected: AtomicUsize,
@@ -120,6 +153,12 @@ pub(super) struct Stats {
     /// Good shares refused before or after.
     pub(super) refused_outside: BTreeMap<i64, (u64, String)>,
     pub(super) latency: Histogram,
+    /// The same, by [`Window`].
+    pub(super) windows: [Histogram; WINDOWS],
+    /// Times that a connection was told to work on another function.
+    pub(super) switched: u64,
+    /// Shares that were not answered when the run ended.
+    pub(super) unanswered: u64,
     /// Shares that were due, but everything was outstanding already.
     pub(super) skipped: u64,
     pub(super) disconnects: u64,
@@ -135,8 +174,14 @@ fn add(counts: &mut BTreeMap<i64, (u64, String)>, code: i64, count: u64, text: S
 }
 
 impl Stats {
-    pub(super) fn answered(&mut self, latency: u64, junk: bool, refused: Option<(i64, String)>) {
+    pub(super) fn answered(
+        &mut self,
+        (latency, window): (u64, usize),
+        junk: bool,
+        refused: Option<(i64, String)>,
+    ) {
         self.latency.record(latency);
+        self.windows[window % WINDOWS].record(latency);
         match (junk, refused) {
             (false, None) => self.accepted += 1,
             (true, None) => self.junk_accepted += 1,
@@ -173,6 +218,11 @@ impl Stats {
             theirs.into_iter().for_each(|(code, (count, text))| add(mine, code, count, text));
         }
         self.latency.merge(&other.latency);
+        for (mine, theirs) in self.windows.iter_mut().zip(&other.windows) {
+            mine.merge(theirs);
+        }
+        self.switched += other.switched;
+        self.unanswered += other.unanswered;
         self.skipped += other.skipped;
         self.disconnects += other.disconnects;
         self.handshakes_refused += other.handshakes_refused;
@@ -206,6 +256,11 @@ impl Lane {
 
     pub(super) fn phase(&self) -> Phase {
         self.control.phase()
+    }
+
+    /// Index into [`Stats::windows`].
+    pub(super) fn window(&self) -> usize {
+        usize::from(self.control.window.load(Ordering::Relaxed))
     }
 
     pub(super) fn became_ready(&self) {
@@ -317,6 +372,7 @@ impl Swarm {
     pub(super) fn start(load: Load) -> Result<Self, Failure> {
         let control = Arc::new(Control {
             phase: AtomicU8::new(0),
+            window: AtomicU8::new(0),
             ready: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),
             connected: AtomicUsize::new(0),
@@ -377,6 +433,11 @@ impl Swarm {
         self.control.phase.store(phase as u8, Ordering::Relaxed);
     }
 
+    /// What goes on from now on.
+    pub(super) fn window(&self, window: Window) {
+        self.control.window.store(window as u8, Ordering::Relaxed);
+    }
+
     /// Ends it, and adds up what the threads counted.
     pub(super) async fn stop(mut self) -> Stats {
         self.set(Phase::Stop);
@@ -420,6 +481,9 @@ fn run_lane(
     let threads = load.threads as u64;
     let share_of_rate = load.rate / threads + u64::from((thread as u64) < load.rate % threads);
     set.block_on(runtime, Rc::clone(&lane).tick(share_of_rate));
+    let unanswered: u64 = lane.miners.borrow().iter().map(|miner| miner.unanswered()).sum();
     drop(set);
-    lane.stats.take()
+    let mut stats = lane.stats.take();
+    stats.unanswered = unanswered;
+    stats
 }

@@ -16,6 +16,8 @@ pub(super) enum Incoming<'a> {
     Notify { job: &'a str, ntime: &'a str },
     /// The pool wants the miner to work with another extranonce; the size of its second half.
     Extranonce(usize),
+    /// Work is of another function from here on, which changes nothing where nothing is hashed.
+    Algorithm,
     /// Something that does not matter here.
     Other,
 }
@@ -54,6 +56,7 @@ pub(super) fn read(line: &[u8]) -> Option<Incoming<'_>> {
             let (_, size): (&str, usize) = serde_json::from_str(line.params?.get()).ok()?;
             Some(Incoming::Extranonce(size))
         }
+        (_, Some("mining.set_algorithm")) => Some(Incoming::Algorithm),
         (_, Some(_)) => Some(Incoming::Other),
         (Some(id), None) => Some(reply(id, line.result, line.error)),
         (None, None) => Some(Incoming::Other),

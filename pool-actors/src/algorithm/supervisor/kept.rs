@@ -135,7 +135,9 @@ impl AlgorithmSupervisor {
             None => {
                 let checks = Checks { reference: None, comparable: false, name: "retrial" };
                 SlotHandle::start_trial(place, route, algorithm, &checks, &alarms)
-                    .inspect_err(|error| tracing::error!(%error, "the system refused threads: shares are lost"))
+                    .inspect_err(
+                        |error| tracing::error!(%error, "the system refused threads: shares are lost"),
+                    )
                     .ok()
             }
         };

@@ -63,9 +63,7 @@ impl AlgorithmSupervisor {
         let asking = (function != row.replaces.hash_function).then(|| self.ask(&function));
         async move {
             match asking {
-                Some(asking) => {
-                    asking.await.map_err(|why| DeployError::NodeLacksFunction { function, why })
-                }
+                Some(asking) => asking.await.map_err(|why| DeployError::NodeLacksFunction { function, why }),
                 None => Ok(()),
             }
         }

@@ -281,11 +281,8 @@ impl AlgorithmSupervisor {
         let route = deployment.route(state.active.handle.route);
         let place = &self.parts.place;
         let package = deployment.package.clone();
-        let checks = Checks {
-            reference: reference.clone(),
-            comparable: !deployment.is_migration(),
-            name: "trial",
-        };
+        let checks =
+            Checks { reference: reference.clone(), comparable: !deployment.is_migration(), name: "trial" };
         let handle = match SlotHandle::start_trial(place, route, &package.algorithm, &checks, &alarms) {
             Ok(handle) => handle,
             Err(error) => {

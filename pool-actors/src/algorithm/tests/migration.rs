@@ -70,7 +70,11 @@ fn work(failing: Option<&str>) -> NodeState {
     let of = |function: &str, failing: Option<&str>| FunctionWork {
         algorithm: function.to_owned(),
         network_work: Some(Work(256)),
-        failing: failing.map(|reason| NoTemplate { since: TimeMs(0), reason: reason.to_owned(), refused: true }),
+        failing: failing.map(|reason| NoTemplate {
+            since: TimeMs(0),
+            reason: reason.to_owned(),
+            refused: true,
+        }),
     };
     NodeState { functions: vec![of("fixture", None), of("other", failing)], ..NodeState::default() }
 }

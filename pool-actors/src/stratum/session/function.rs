@@ -133,6 +133,9 @@ impl Session {
             (None, Some(on)) => format!("this miner works on {on} and did not say that it can switch"),
             (None, None) => "this miner can't do that".to_owned(),
         };
-        self.show_message(&format!("No work: the pool mines {main} now; {able}. Restart it with {main}."), out);
+        self.show_message(
+            &format!("No work: the pool mines {main} now; {able}. Restart it with {main}."),
+            out,
+        );
     }
 }

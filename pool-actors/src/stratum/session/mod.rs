@@ -11,8 +11,8 @@
 //! could not be written at once) is an item of the actor's context. Verdicts and jobs come by plain calls from actors of
 //! the same arbiter, and are written there and then: see [`crate::runtime::desk`].
 
-pub mod pending;
 mod function;
+pub mod pending;
 mod protocol;
 mod requests;
 mod shares;

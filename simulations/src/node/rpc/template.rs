@@ -7,6 +7,7 @@ use crate::node::block::{Block, Id, MAX_BLOCK_BYTES, VERSION_BASE, VERSION_ROLLI
 use crate::node::core::Core;
 use crate::node::dag::Reward;
 use crate::node::difficulty::{hashes_of, target_of};
+use crate::node::errors::Refusal;
 use crate::node::mempool::Waiting;
 use crate::node::rules::{MAX_COINBASE_SCRIPT, MAX_FUTURE_SECONDS, coinbase_prefix};
 use crate::node::view::View;
@@ -35,6 +36,9 @@ pub(super) fn get(core: &Core, params: &Params<'_>, now_ms: u64) -> Result<Value
     let payout_script = payout.map(script_of_address).transpose().map_err(RpcError::params)?;
     ready(core)?;
     let view = core.chain.virtual_view();
+    if core.faults.no_templates_of.contains(&pow_type) {
+        return Err(Refusal::PowType { pow_type, height: view.height }.into());
+    }
     let entry = core.chain.algorithm_at(pow_type, view.height)?;
     let bits = core.chain.bits_for(entry, view);
     let target = target_of(bits).unwrap_or(U256::MAX);

@@ -1,0 +1,365 @@
+//! A migration from blake2s to blake3 on a node that accepts both, over real sockets: those that can switch do, and lose
+//! nothing; the others stay connected and know why; and the pool is on a good algorithm whatever comes between.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use pool_tests::{
+    packages,
+    pool::{ADMIN_TOKEN, PATIENCE, PoolProcess, Setup},
+};
+use serde_json::{Value, json};
+use simulations::miners::{MinerStats, Swarm, SwarmConfig, SwarmHandle};
+
+use crate::{
+    faults::faults,
+    inside::{Inside, assert_durable, journal_of, more_shares},
+    mining,
+};
+
+/// A pool's API, of a process or inside of this one.
+struct Api {
+    http: SocketAddr,
+    client: reqwest::Client,
+}
+
+impl Api {
+    fn at(http: SocketAddr) -> Self {
+        Self { http, client: reqwest::Client::builder().no_proxy().build().unwrap() }
+    }
+
+    async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let url = format!("http://{}{path}", self.http);
+        let request = if method == "GET" { self.client.get(url) } else { self.client.post(url).json(&body) };
+        let answer = request.bearer_auth(ADMIN_TOKEN).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.call("GET", path, Value::Null).await;
+        assert_eq!(status, 200, "{path}: {body:#}");
+        body
+    }
+
+    async fn upload(&self, zip: Vec<u8>) {
+        let url = format!("http://{}/api/algorithms/stage", self.http);
+        let request = self.client.post(url).header("content-type", "application/zip").body(zip);
+        let answer = request.bearer_auth(ADMIN_TOKEN).send().await.unwrap();
+        let (status, body) = (answer.status().as_u16(), answer.json::<Value>().await.unwrap());
+        assert_eq!(status, 200, "{body:#}");
+    }
+
+    async fn stage_blake3(&self) {
+        self.upload(packages::package("blake3", "1.0.0", &json!({ "from_algorithms": ["blake2s"] }))).await;
+    }
+
+    async fn deploy(&self, config: Value) -> String {
+        let (status, body) = self.call("POST", "/api/algorithms/deploy", json!({ "config": config })).await;
+        assert_eq!(status, 202, "{body:#}");
+        body["deployment_id"].as_str().unwrap().to_owned()
+    }
+
+    async fn steer(&self, id: &str, what: &str) -> (u16, Value) {
+        self.call("POST", &format!("/api/deployments/{id}/{what}"), Value::Null).await
+    }
+
+    /// Waits until a deployment is where it is wanted.
+    async fn until(&self, id: &str, what: &str, done: impl Fn(&Value) -> bool) -> Value {
+        let path = format!("/api/deployments/{id}");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let body = self.get(&path).await;
+            if done(&body) {
+                return body;
+            }
+            assert!(Instant::now() < deadline, "never {what}: {body:#}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn until_status(&self, id: &str, status: &str) -> Value {
+        self.until(id, status, |body| {
+            let now = body["status"].as_str().unwrap();
+            assert!(now == status || !["completed", "rolled_back"].contains(&now), "{body:#}");
+            now == status
+        })
+        .await
+    }
+
+    async fn active(&self) -> String {
+        let status = self.get("/api/algorithms/status").await;
+        status["active_algorithm"]["hash_function"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Compressed, but with shadow and steps.
+fn fast() -> Value {
+    json!({ "shadow_duration": 0.3, "shadow_percentage": 100, "phase_duration": 0.3, "phases": [25, 50, 100] })
+}
+
+/// Shadow and steps that last until somebody advances them.
+fn slow() -> Value {
+    json!({ "shadow_duration": 600, "shadow_percentage": 100, "phase_duration": 600, "phases": [50, 100] })
+}
+
+/// Miners that said that they can do both.
+fn able(pool: SocketAddr, count: usize) -> SwarmHandle {
+    let config = mining::miners_of(pool, "blake2s", count);
+    Swarm::start(SwarmConfig { also: vec!["blake3".to_owned()], ..config }).unwrap()
+}
+
+/// Miners that said nothing.
+fn plain(pool: SocketAddr, count: usize) -> SwarmHandle {
+    let config = mining::miners_of(pool, "blake2s", count);
+    Swarm::start(SwarmConfig { account_prefix: "plain".to_owned(), ..config }).unwrap()
+}
+
+async fn both() -> (Inside, Api) {
+    let pool = Inside::on(mining::node_of(&["blake2s", "blake3"], 200, 0), |_| {}).await;
+    std::fs::write(pool.data().join("trusted-keys.toml"), packages::trusted_keys()).unwrap();
+    let api = Api::at(pool.pool.http_address());
+    (pool, api)
+}
+
+fn assert_unnoticed(swarm: &SwarmHandle) {
+    let stats = swarm.stats();
+    assert_eq!((stats.reconnects, stats.lost, stats.connected), (0, 0, stats.miners), "{stats:?}");
+    assert!(stats.rejected.is_empty(), "{stats:?} {:?}", swarm.miners());
+}
+
+async fn all(swarm: &SwarmHandle, what: &str, done: impl Fn(&MinerStats) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !swarm.miners().iter().all(&done) {
+        assert!(Instant::now() < deadline, "never {what}: {:?}", swarm.miners());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Blocks of a function that were paid.
+async fn paid(api: &Api, function: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let blocks = api.get("/api/blocks?limit=500").await;
+        let is_paid = |block: &Value| block["algorithm"] == function && block["status"] == "paid";
+        if blocks["items"].as_array().unwrap().iter().any(is_paid) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "no block of {function} was ever paid: {blocks:#}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[actix_rt::test]
+async fn miners_move_to_another_function_and_those_that_cannot_are_told() {
+    let (mut pool, mut api) = both().await;
+    let stratum = pool.pool.stratum_addresses()[0].0;
+    let (mut moving, mut staying) = (able(stratum, 4), plain(stratum, 2));
+    more_shares(&moving, "the start").await;
+    all(&staying, "at work", |miner| miner.accepted > 0).await;
+    paid(&api, "blake2s").await;
+
+    api.stage_blake3().await;
+    let plan = api.get("/api/algorithms/plan").await;
+    assert_eq!((&plan["kind"], &plan["obstacles"]), (&json!("migration"), &json!([])), "{plan:#}");
+    assert_eq!(plan["sessions"], json!({ "moving": 4, "staying": 2 }));
+    assert!(plan["warnings"].to_string().contains("2 of 6 miners"), "{plan:#}");
+    let id = api.deploy(fast()).await;
+    let done = api.until_status(&id, "completed").await;
+    assert_eq!((&done["kind"], &done["replaces"]["name"]), (&json!("migration"), &json!("blake2s")));
+
+    let moved = |miner: &MinerStats| (miner.algorithm.as_str(), miner.switches) == ("blake3", 1);
+    all(&moving, "on the new function", moved).await;
+    more_shares(&moving, "the migration").await;
+    assert_unnoticed(&moving);
+    all(&staying, "told why", |miner| miner.last_message.is_some()).await;
+    for miner in staying.miners() {
+        let told = miner.last_message.clone().unwrap();
+        assert!(told.contains("mines blake3 now") && told.contains("works on blake2s"), "{told}");
+        assert_eq!((miner.connected, miner.connects, miner.lost), (true, 1, 0), "{miner:?}");
+        assert_eq!(miner.algorithm, "blake2s", "never fed what it can't do");
+        // Its last work counted during the grace; afterwards it is late, which is not the swap's doing.
+        assert!(miner.rejected.keys().all(|code| *code == 21), "{miner:?}");
+    }
+    assert_eq!(api.active().await, "blake3");
+    let stats = api.get("/api/stats").await;
+    assert_eq!(stats["network"]["algorithm"], "blake3", "{stats:#}");
+    paid(&api, "blake3").await;
+    staying.end();
+
+    // What was deployed is in force after a restart, whatever the pool began with.
+    pool = pool.restart(|_| {}).await;
+    api = Api::at(pool.pool.http_address());
+    assert_eq!(api.active().await, "blake3");
+    more_shares(&moving, "the restart").await;
+    let stats = api.get("/api/stats").await;
+    mining::assert_balanced(&stats);
+    assert!(moving.stats().rejected.is_empty(), "{:?}", moving.miners());
+    moving.end();
+    let folder = pool.stop().await;
+    assert_durable(&moving, journal_of(&folder));
+}
+
+#[actix_rt::test]
+async fn a_node_that_does_not_know_the_function_is_an_obstacle_before_and_the_end_meanwhile() {
+    let (pool, api) = both().await;
+    let admin = pool.node().admin_url.clone();
+    let mut miners = able(pool.pool.stratum_addresses()[0].0, 4);
+    more_shares(&miners, "the start").await;
+    faults(&admin, json!({ "no_templates_of": [101] })).await;
+    api.stage_blake3().await;
+    let plan = api.get("/api/algorithms/plan").await;
+    let obstacles = plan["obstacles"].to_string();
+    assert!(obstacles.contains("no work of blake3") && obstacles.contains("not active"), "{plan:#}");
+    let (status, refused) = api.call("POST", "/api/algorithms/deploy", json!({})).await;
+    let error = &refused["error"];
+    assert_eq!((status, &error["code"]), (409, &json!("MIGRATION_FAILED")), "{refused:#}");
+    assert_eq!(error["details"]["obstacle"], "node");
+
+    // It does, and then it does not any more.
+    faults(&admin, json!({ "no_templates_of": [] })).await;
+    let id = api.deploy(slow()).await;
+    api.until(&id, "in shadow", |body| body["phase"] == "shadow").await;
+    assert_eq!(api.steer(&id, "advance").await.0, 200);
+    all(&miners, "moved or not", |miner| miner.switches > 0 || miner.accepted > 20).await;
+    faults(&admin, json!({ "no_templates_of": [101] })).await;
+    let over = api.until_status(&id, "rolled_back").await;
+    assert_eq!(over["rollback"]["cause"], "no_work", "{over:#}");
+    all(&miners, "back on the old function", |miner| miner.algorithm == "blake2s").await;
+    more_shares(&miners, "the way back").await;
+    assert_unnoticed(&miners);
+    assert_eq!(api.active().await, "blake2s");
+    miners.end();
+    let folder = pool.stop().await;
+    assert_durable(&miners, journal_of(&folder));
+}
+
+#[actix_rt::test]
+async fn one_migration_at_a_time_and_back_at_any_moment_even_twice() {
+    let (pool, api) = both().await;
+    let mut miners = able(pool.pool.stratum_addresses()[0].0, 6);
+    more_shares(&miners, "the start").await;
+    api.stage_blake3().await;
+    // Two operators at once.
+    let deploy = || api.call("POST", "/api/algorithms/deploy", json!({ "config": slow() }));
+    let (first, second) = futures_util::future::join(deploy(), deploy()).await;
+    let (begun, refused) = if first.0 == 202 { (first, second) } else { (second, first) };
+    assert_eq!((begun.0, refused.0), (202, 409), "{begun:?} {refused:?}");
+    assert_eq!(refused.1["error"]["code"], "DEPLOYMENT_IN_PROGRESS");
+    let mut id = begun.1["deployment_id"].as_str().unwrap().to_owned();
+
+    for advances in [0, 1, 2] {
+        api.until(&id, "in shadow", |body| body["phase"] == "shadow").await;
+        for advance in 0..advances {
+            assert_eq!(api.steer(&id, "advance").await.0, 200);
+            let share = [50, 100][advance];
+            api.until(&id, "a step on", |body| body["traffic_split"] == share).await;
+        }
+        if advances == 2 {
+            all(&miners, "on the new function", |miner| miner.algorithm == "blake3").await;
+        }
+        more_shares(&miners, "the advances").await;
+        let back = || api.steer(&id, "rollback");
+        let (once, twice) = futures_util::future::join(back(), back()).await;
+        assert_eq!(once.0.min(twice.0), 200);
+        // The other one came while it went back, or after that.
+        assert!([200, 409, 404].contains(&once.0.max(twice.0)), "{once:?} {twice:?}");
+        api.until_status(&id, "rolled_back").await;
+        all(&miners, "back on the old function", |miner| miner.algorithm == "blake2s").await;
+        more_shares(&miners, "the way back").await;
+        assert_unnoticed(&miners);
+        if advances < 2 {
+            id = api.deploy(slow()).await;
+        }
+    }
+    assert_eq!(api.active().await, "blake2s");
+    miners.end();
+    let folder = pool.stop().await;
+    assert_durable(&miners, journal_of(&folder));
+}
+
+/// Kills the pool where a migration is, and starts it again.
+async fn killed_at(pool: &mut PoolProcess, miners: &SwarmHandle, phase: &str) -> Api {
+    let accepted = miners.stats().accepted;
+    tokio::time::timeout(PATIENCE, miners.accepted(accepted + 30)).await.expect("miners are at work");
+    pool.kill();
+    let accepted = miners.stats().accepted;
+    pool.restart();
+    tokio::time::timeout(PATIENCE, miners.accepted(accepted + 30))
+        .await
+        .unwrap_or_else(|_| panic!("miners go on after a kill at {phase}: {}", pool.log()));
+    Api::at(pool.http)
+}
+
+#[actix_rt::test]
+async fn kill_9_at_each_phase_of_a_migration() {
+    let node = mining::node_of(&["blake2s", "blake3"], 300, 0);
+    let mut setup = Setup::simulated(&node.rpc_url, "blake2s").await;
+    // Long enough to be killed in.
+    setup.environment.push(("DAGPOOL__ALGORITHMS__DRAIN_MS", "600000".to_owned()));
+    let mut pool = PoolProcess::start(setup);
+    std::fs::write(pool.data().join("trusted-keys.toml"), packages::trusted_keys()).unwrap();
+    let mut miners = able(pool.stratum, 4);
+    let mut api = Api::at(pool.http);
+
+    // Waiting for its time.
+    api.stage_blake3().await;
+    let mut later = slow();
+    later["strategy"] = json!("scheduled");
+    later["at"] = json!("2100-01-01T00:00:00Z");
+    let id = api.deploy(later).await;
+    api = killed_at(&mut pool, &miners, "staged").await;
+    api.until(&id, "scheduled again", |body| body["status"] == "scheduled").await;
+    assert_eq!(api.steer(&id, "rollback").await.0, 200);
+    api.until_status(&id, "rolled_back").await;
+
+    // At each step: it goes on there once the package has shown again what it must.
+    api.stage_blake3().await;
+    let id = api.deploy(slow()).await;
+    for (phase, split) in [("shadow", 0), ("50%", 50), ("100%", 100)] {
+        let there = |body: &Value| body["phase"] == phase && body["traffic_split"] == split;
+        api.until(&id, phase, there).await;
+        if split == 100 {
+            all(&miners, "on the new function", |miner| miner.algorithm == "blake3").await;
+        }
+        api = killed_at(&mut pool, &miners, phase).await;
+        let again = api.until(&id, "there again", there).await;
+        assert_eq!(again["status"], "running", "{again:#}");
+        assert!(again["trail"].as_array().unwrap().iter().any(|line| line["action"] == "restarted"));
+        assert_eq!(api.active().await, "blake2s");
+        assert_eq!(api.steer(&id, "advance").await.0, 200);
+    }
+    api.until(&id, "draining", |body| body["phase"] == "draining").await;
+    api = killed_at(&mut pool, &miners, "draining").await;
+    api.until_status(&id, "completed").await;
+    assert_eq!(api.active().await, "blake3", "it served everyone already");
+    all(&miners, "on the new function", |miner| miner.algorithm == "blake3").await;
+
+    // Once more, killed right in the way back.
+    let version = packages::package("blake2s", "1.0.0", &json!({}));
+    api.upload(version).await;
+    let id = api.deploy(slow()).await;
+    api.until(&id, "in shadow", |body| body["phase"] == "shadow").await;
+    assert_eq!(api.steer(&id, "advance").await.0, 200);
+    api.until(&id, "at 50%", |body| body["traffic_split"] == 50).await;
+    let accepted = miners.stats().accepted;
+    assert_eq!(api.steer(&id, "rollback").await.0, 200);
+    pool.kill();
+    pool.restart();
+    api = Api::at(pool.http);
+    let settled = |body: &Value| body["status"] == "rolled_back" || body["traffic_split"] == 50;
+    api.until(&id, "back, or there again", settled).await;
+    assert_eq!(api.active().await, "blake3");
+    tokio::time::timeout(PATIENCE, miners.accepted(accepted + 30)).await.expect("miners go on");
+
+    miners.end();
+    assert!(miners.stats().rejected.is_empty(), "nothing is wrongly refused: {:?}", miners.miners());
+    assert_eq!(pool.terminate(), Some(0), "{}", pool.log());
+    let journalled = pool.journalled();
+    for miner in miners.miners() {
+        let durable = journalled.get(miner.user.split('.').next().unwrap()).copied().unwrap_or(0);
+        let possible = miner.accepted..=miner.submitted;
+        assert!(possible.contains(&durable), "{durable} shares are in the journal: {miner:?}");
+    }
+}
