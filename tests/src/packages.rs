@@ -25,15 +25,15 @@ pub fn trusted_keys() -> String {
     })
 }
 
-/// A package of a reference algorithm in some version; `migration` is that part of its manifest.
+/// A package of a reference algorithm; `migration` is that part of its manifest.
 ///
 /// # Panics
 /// When there is no such algorithm.
 #[must_use]
-pub fn package(name: &str, version: &str, migration: &Value) -> Vec<u8> {
+pub fn package(name: &str, migration: &Value) -> Vec<u8> {
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../pool-actors/engine/tests/fixtures");
     let manifest = json!({
-        "name": name, "version": version, "description": name, "author": "tests", "license": "MIT",
+        "name": name, "version": "0.1.0", "description": name, "author": "tests", "license": "MIT",
         "compatibility": {
             "min_engine_version": "1.0.0", "supported_platforms": ["linux"], "memory_requirements": "64MB",
         },

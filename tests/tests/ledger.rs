@@ -177,7 +177,7 @@ impl Ledger {
             store: Arc::clone(store),
             feed: Arc::new(move || Box::new(JournalFeed::new(opening.clone()))),
             committed: Arc::new(move || committed.committed()),
-            expected: Arc::new(|| None),
+            expected: Arc::new(Vec::new),
             clock: Arc::new(TestClock::default()),
             events: Outbox::new("events", deaf.recipient()),
             unsettled: Arc::new(unsettled),

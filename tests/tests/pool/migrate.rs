@@ -52,7 +52,7 @@ impl Api {
     }
 
     async fn stage_blake3(&self) {
-        self.upload(packages::package("blake3", "1.0.0", &json!({ "from_algorithms": ["blake2s"] }))).await;
+        self.upload(packages::package("blake3", &json!({ "from_algorithms": ["blake2s"] }))).await;
     }
 
     async fn deploy(&self, config: Value) -> String {
@@ -62,7 +62,7 @@ impl Api {
     }
 
     async fn steer(&self, id: &str, what: &str) -> (u16, Value) {
-        self.call("POST", &format!("/api/deployments/{id}/{what}"), Value::Null).await
+        self.call("POST", &format!("/api/deployments/{id}/{what}"), json!({})).await
     }
 
     /// Waits until a deployment is where it is wanted.
@@ -337,7 +337,7 @@ async fn kill_9_at_each_phase_of_a_migration() {
     all(&miners, "on the new function", |miner| miner.algorithm == "blake3").await;
 
     // Once more, killed right in the way back.
-    let version = packages::package("blake2s", "1.0.0", &json!({}));
+    let version = packages::package("blake2s", &json!({}));
     api.upload(version).await;
     let id = api.deploy(slow()).await;
     api.until(&id, "in shadow", |body| body["phase"] == "shadow").await;

@@ -1,4 +1,4 @@
-//! Packages for the swaps of a benchmark: any number of versions of two functions, signed by a key of this run.
+//! Packages for the swaps of a benchmark: any number of two functions, signed by a key of this run.
 
 use std::{fs, path::Path};
 
@@ -13,6 +13,9 @@ use serde_json::json;
 
 /// What the swaps go to and fro between. The pool begins with the first.
 pub(super) const FUNCTIONS: [&str; 2] = ["blake2s", "blake3"];
+
+/// What the modules say of themselves.
+const MODULE_VERSION: &str = "0.1.0";
 
 /// Makes packages.
 pub(super) struct Author {
@@ -45,19 +48,19 @@ impl Author {
         })
     }
 
-    /// A version of one of [`FUNCTIONS`].
+    /// A package of one of [`FUNCTIONS`]: the same code each time, in a package of its own.
     ///
     /// # Errors
     /// When it can't be made, which is a defect.
-    pub(super) fn package(&self, function: &str, version: u32) -> Result<Vec<u8>, Failure> {
-        self.make(function, version).map_err(|what| {
+    pub(super) fn package(&self, function: &str, number: u32) -> Result<Vec<u8>, Failure> {
+        self.make(function, number).map_err(|what| {
             Failure::new(Code::SystemRefused, format!("a package: {what}"), "report this defect")
         })
     }
 
-    fn make(&self, function: &str, version: u32) -> Result<Vec<u8>, String> {
+    fn make(&self, function: &str, number: u32) -> Result<Vec<u8>, String> {
         let manifest = json!({
-            "name": function, "version": format!("1.0.{version}"), "description": function, "author": "bench",
+            "name": function, "version": MODULE_VERSION, "description": format!("{function}, package {number}"), "author": "bench",
             "license": "MIT",
             "compatibility": {
                 "min_engine_version": "1.0.0", "supported_platforms": ["linux"], "memory_requirements": "64MB",
