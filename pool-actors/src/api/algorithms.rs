@@ -88,15 +88,15 @@ pub(super) async fn plan(
     api: web::Data<Api>,
     wish: web::Query<DeployConfig>,
 ) -> Result<HttpResponse, ApiError> {
-    planned(&api, &wish)
+    planned(&api, &wish).await
 }
 
 /// `POST /api/algorithms/plan`: the same for the body of a deploy request.
 pub(super) async fn plan_of(api: web::Data<Api>, body: web::Bytes) -> Result<HttpResponse, ApiError> {
-    planned(&api, &optional::<DeployRequest>(&body)?.config)
+    planned(&api, &optional::<DeployRequest>(&body)?.config).await
 }
 
-fn planned(api: &Api, wish: &DeployConfig) -> Result<HttpResponse, ApiError> {
+async fn planned(api: &Api, wish: &DeployConfig) -> Result<HttpResponse, ApiError> {
     let view = api.algorithms.view.get();
     let staged = view.staged.as_ref().ok_or_else(|| ApiError::from(DeployError::NothingStaged))?;
     let plan = wish.plan(&api.deploy_defaults)?;
@@ -116,7 +116,7 @@ fn planned(api: &Api, wish: &DeployConfig) -> Result<HttpResponse, ApiError> {
     let migration = match &view.active {
         Some(active) if kind == RolloutKind::Migration => {
             obstacles.extend(staged.no_work.clone());
-            let who = who_can(&api, &staged.package.hash_function).await;
+            let who = who_can(api, &staged.package.hash_function).await;
             if who.staying > 0 {
                 let (from, to) = (&active.hash_function, &staged.package.hash_function);
                 warnings.push(format!(

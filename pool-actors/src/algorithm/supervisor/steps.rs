@@ -353,6 +353,7 @@ impl AlgorithmSupervisor {
     /// afterwards.
     pub(super) fn fall_back(&mut self, reason: &RollbackReason, by: &str, context: &mut Context<Self>) {
         let now = self.parts.clock.now();
+        let errors = self.errors();
         let Some(state) = &mut self.state else { return };
         let Some(deployment) = &mut state.deployment else { return };
         let stage = deployment.stage();
@@ -380,7 +381,7 @@ impl AlgorithmSupervisor {
             Some((code, message)) => {
                 let context = json!({ "component": "algorithm", "actor": "AlgorithmSupervisor",
                     "deployment_id": row.id.to_string(), "algorithm": row.package.id(), "stage": stage.to_string() });
-                self.errors().report(code, &message, &context);
+                errors.report(code, &message, &context);
             }
             None => tracing::info!(deployment = row.id, %stage, by, "a deployment is rolled back as asked"),
         }
