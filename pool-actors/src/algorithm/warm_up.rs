@@ -64,6 +64,7 @@ pub fn proves_itself(package: &Package, reference: &Arc<dyn PowAlgorithm>) -> Re
         RollbackReason::WarmUpFailed(what)
         | RollbackReason::Unhealthy(what)
         | RollbackReason::SlotFailed(what)
+        | RollbackReason::NoWork(what)
         | RollbackReason::Requested(what) => what,
     })
 }

@@ -269,7 +269,11 @@ fn in_force(wiring: &Wiring, kept: &Kept, rows: &[DeploymentRow]) -> InForce {
     let context = serde_json::json!({ "component": "algorithm", "algorithm": algorithm,
         "serves": instead.reference.id(), "function": instead.reference.hash_function });
     let code = Code::ActiveAlgorithmUnavailable;
-    ErrorDesk::new(wiring.events.clone(), Arc::clone(&wiring.clock)).report(code, &code.message(&known), &context);
+    ErrorDesk::new(wiring.events.clone(), Arc::clone(&wiring.clock)).report(
+        code,
+        &code.message(&known),
+        &context,
+    );
     InForce { package: instead, generation: 1, level: Level::Wasm, brought_by: None }
 }
 

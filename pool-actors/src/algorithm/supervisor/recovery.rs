@@ -119,8 +119,8 @@ impl AlgorithmSupervisor {
         let before = state.recovery.brought_by.as_ref().map(|row| row.replaces.clone());
         // Of the same function: another one could not judge its shares, and its miners do not work on that.
         let active = &state.active.package;
-        let before = before
-            .filter(|before| *before != *active && before.hash_function == active.hash_function);
+        let before =
+            before.filter(|before| *before != *active && before.hash_function == active.hash_function);
         let (Some(before), Some(linked_in)) = (before, self.linked_in()) else {
             self.fall_back_to(self.linked_in(), why, context);
             return;

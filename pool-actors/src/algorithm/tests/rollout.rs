@@ -148,9 +148,11 @@ pub(super) fn world_with(shelf: Option<SharedShelf>, others: LinkedIn) -> World 
         shelf,
         node: node.clone(),
         work: work.watched(),
-        linked_in: Arc::new(move |function| {
-            if function == "fixture" { Some(linked_in.clone()) } else { others(function) }
-        }),
+        linked_in: Arc::new(
+            move |function| {
+                if function == "fixture" { Some(linked_in.clone()) } else { others(function) }
+            },
+        ),
         router: CriticalOutbox::new(router.outbox::<SetRoutes>()),
         store: store.clone(),
         clock: Arc::new(StoppedClock),
