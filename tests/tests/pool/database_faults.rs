@@ -8,7 +8,7 @@ use pool_tests::{
     postgres::Postgres,
     proxy::{Cut, Proxy},
 };
-use simulations::miners::SwarmHandle;
+use simulations::miners::{Swarm, SwarmConfig, SwarmHandle};
 
 use crate::{
     mining,
@@ -170,7 +170,9 @@ async fn a_disk_that_is_full() {
     recovered(&pool, &swarm).await;
     disk.fill();
     // Rows find room in half-empty pages for a while; new accounts need new ones.
-    let crowd = mining::miners(pool.stratum, "blake2s", 4, None);
+    let crowd =
+        SwarmConfig { account_prefix: "crowd".to_owned(), ..mining::miners_of(pool.stratum, "blake2s", 4) };
+    let crowd = Swarm::start(crowd).unwrap();
     outage(&pool, &swarm, Duration::from_secs(2)).await;
     assert!(pool.log().contains("No space left"), "{}", pool.log());
     disk.clear();
