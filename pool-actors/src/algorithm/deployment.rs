@@ -202,6 +202,8 @@ impl Deployment {
     /// Whether half of the shadow's time brought less than half of what is needed to judge.
     pub(super) fn is_short_of_samples(&self, limits: &Thresholds) -> bool {
         self.stage() == Stage::Shadow
+            // Without time for it nothing is shadowed.
+            && self.row.plan.shadow_ms > 0
             && self.elapsed() * 2 >= self.duration()
             && self.window.0.hashed() < limits.samples_min
     }

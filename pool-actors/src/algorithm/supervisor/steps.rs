@@ -250,7 +250,9 @@ impl AlgorithmSupervisor {
         match stage {
             Stage::Shadow => {
                 handle.set_life(Life::Shadow);
-                state.active.handle.tap(handle.shadow_tap(deployment.row.plan.shadow_share));
+                if deployment.row.plan.shadow_ms > 0 {
+                    state.active.handle.tap(handle.shadow_tap(deployment.row.plan.shadow_share));
+                }
             }
             Stage::Canary(_) => {
                 handle.set_life(Life::Serving);
