@@ -316,7 +316,9 @@ impl Pool {
         }
         self.router.stop().await;
         self.submitter.stop().await;
-        if let Some((dispatcher, _)) = self.payouts {
+        if let Some((dispatcher, doors)) = self.payouts {
+            // They hold the store, whose threads end with its last handle.
+            drop(doors);
             dispatcher.stop().await;
         }
         self.tracker.stop().await;

@@ -157,7 +157,7 @@ async fn an_operator_holds_releases_and_looks_ahead() {
     let node = mining::node("blake2s", 250, 1);
     let mut setup = setup(&node.rpc_url).await;
     setup.more = setup.more.replace("interval_s = 1\n", "interval_s = 3600\n");
-    let pool = PoolProcess::start(setup);
+    let mut pool = PoolProcess::start(setup);
     let swarm = mining::miners(pool.stratum, "blake2s", MINERS, None);
     pool.until("/api/stats", |_, stats| amount(&stats["ledger"]["confirmed"]) > 100 * 100_000_000).await;
     let due = cli(&pool, &["dry-run"]);
@@ -202,4 +202,5 @@ async fn an_operator_holds_releases_and_looks_ahead() {
         metrics.get(format!("http://{}/metrics", pool.http)).send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains("dagpool_payouts_total{state=\"settled\"}"), "{metrics}");
     drop(swarm);
+    assert_eq!(pool.terminate(), Some(0), "a pool that pays stops in order: {}", pool.log());
 }
