@@ -163,6 +163,8 @@ impl PostgresStore {
             let mut client = session::connect(&inner.gate.settings, Purpose::Read).await?;
             if apply {
                 schema::migrate(&mut client, (inner.gate.clock)()).await?;
+                // A connection may have been refused for the very schema that is there now.
+                inner.gate.reopen();
             }
             schema::status(&client).await
         };

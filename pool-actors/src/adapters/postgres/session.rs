@@ -164,6 +164,13 @@ impl Gate {
         }
     }
 
+    /// What failed was mended: the next try need not wait.
+    pub(super) fn reopen(&self) {
+        let mut state = self.locked();
+        state.closed_until = None;
+        state.failures = 0;
+    }
+
     /// Waits until a try to connect fails, and says why: bb8 itself would go on trying until its time is up.
     pub(super) async fn next_failure(&self) -> StoreError {
         let mut failed = self.failed.subscribe();
