@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use pool_actors::{
-    adapters::system_clock::SystemClock,
+    adapters::{postgres::PostgresSettings, system_clock::SystemClock},
     app::{
         audit,
         backup::{self, Manifest, Source},
@@ -74,7 +74,7 @@ pub(crate) fn backup(args: &Backup) -> Outcome {
             let mut command = Command::new(&args.pg_dump);
             // Owners and rights are the target's.
             command.args(["--format=custom", "--no-owner", "--no-privileges", "--file"]).arg(&dump);
-            run(connect(&mut command, &url, password), &args.pg_dump)?;
+            run(connect(&mut command, &url, password)?, &args.pg_dump)?;
             "postgres"
         }
     };
@@ -83,37 +83,20 @@ pub(crate) fn backup(args: &Backup) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Names the database to one of PostgreSQL's own programs; a password goes by the environment, where others don't see it.
-fn connect<'c>(command: &'c mut Command, url: &str, password: Option<String>) -> &'c mut Command {
-    let parsed = reqwest::Url::parse(url).ok();
-    let within = parsed.as_ref().and_then(|url| url.password()).map(decoded);
-    let shown = parsed.filter(|_| within.is_some()).and_then(|mut url| {
-        url.set_password(None).ok()?;
-        Some(url.to_string())
-    });
-    if let Some(password) = password.or(within) {
-        command.env("PGPASSWORD", password);
+/// Names the database to one of PostgreSQL's own programs; the password goes by the environment, where others don't see it.
+fn connect<'c>(
+    command: &'c mut Command,
+    url: &str,
+    password: Option<String>,
+) -> Result<&'c mut Command, Failure> {
+    let settings = PostgresSettings::new(url, password).map_err(|what| {
+        let advice = "write postgres://user@host:port/database";
+        Failure::new(Code::ConfigInvalid, format!("the database's address: {what}"), advice)
+    })?;
+    if let Some(database) = settings.database() {
+        command.arg("--dbname").arg(database);
     }
-    command.arg("--dbname").arg(shown.unwrap_or_else(|| url.to_owned()))
-}
-
-/// Percent-decoded.
-fn decoded(text: &str) -> String {
-    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
-    while let Some((&first, after)) = rest.split_first() {
-        let coded = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        match coded.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|_| first == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    Ok(command.envs(settings.environment()))
 }
 
 /// Runs one of PostgreSQL's own programs.
@@ -168,7 +151,7 @@ pub(crate) async fn restore(args: Restore) -> Outcome {
             let mut command = Command::new(&args.pg_restore);
             // In one transaction: a database that holds anything refuses its first table, and stays as it was.
             command.args(["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]);
-            connect(&mut command, url, None).arg(args.backup.join(backup::POSTGRES_DUMP));
+            connect(&mut command, url, None)?.arg(args.backup.join(backup::POSTGRES_DUMP));
             run(&mut command, &args.pg_restore)?;
             OpenBooks::open(url, &args.data_dir)?
         }
@@ -196,18 +179,20 @@ mod tests {
 
     #[test]
     fn a_password_is_not_shown_to_others() {
-        let said = |url: &str, password: Option<&str>| {
+        for (url, apart) in [
+            ("postgres://pool:hush@db:5432/money", None),
+            ("postgres://pool@db/money?password=hush", None),
+            ("postgres://pool:hush@db1,db2/money", None),
+            ("host=db user=pool dbname=money password=hush", None),
+            ("postgres://pool@db/money", Some("hush")),
+        ] {
             let mut command = Command::new("pg_dump");
-            connect(&mut command, url, password.map(str::to_owned));
-            let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
-            let secret =
-                command.get_envs().next().and_then(|(_, value)| Some(value?.to_string_lossy().into_owned()));
-            (words[1].clone(), secret)
-        };
-        let (url, secret) = said("postgres://pool:p%40ss@db:5432/pool", None);
-        assert_eq!((url.as_str(), secret.as_deref()), ("postgres://pool@db:5432/pool", Some("p@ss")));
-        let (url, secret) = said("postgres://pool@db/pool", Some("kept apart"));
-        assert_eq!((url.as_str(), secret.as_deref()), ("postgres://pool@db/pool", Some("kept apart")));
-        assert_eq!(said("host=db dbname=pool", None), ("host=db dbname=pool".to_owned(), None));
+            connect(&mut command, url, apart.map(str::to_owned)).unwrap();
+            assert_eq!(command.get_args().collect::<Vec<_>>(), ["--dbname", "money"], "{url}");
+            let secret = command.get_envs().find(|(name, _)| *name == "PGPASSWORD");
+            assert_eq!(secret.and_then(|(_, value)| value?.to_str()), Some("hush"), "{url}");
+        }
+        let refused = connect(&mut Command::new("pg_dump"), "postgres://u:hush@h:port/db", None).unwrap_err();
+        assert!(!refused.to_string().contains("hush"), "{refused}");
     }
 }

@@ -59,6 +59,35 @@ impl PostgresSettings {
 }
 
 impl PostgresSettings {
+    /// The same database for PostgreSQL's own programs, as the variables that libpq reads (its documentation, "Environment
+    /// Variables"): the arguments of a program can be read by every user of a machine, and hold no password therefore.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let config = &self.config;
+        let listed = |words: Vec<String>| (!words.is_empty()).then(|| words.join(","));
+        let hosts = config.get_hosts().iter().map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            #[cfg(unix)]
+            Host::Unix(path) => path.display().to_string(),
+        });
+        let variables = [
+            ("PGHOST", listed(hosts.collect())),
+            ("PGHOSTADDR", listed(config.get_hostaddrs().iter().map(ToString::to_string).collect())),
+            ("PGPORT", listed(config.get_ports().iter().map(ToString::to_string).collect())),
+            ("PGUSER", config.get_user().map(str::to_owned)),
+            ("PGPASSWORD", config.get_password().map(|word| String::from_utf8_lossy(word).into_owned())),
+            ("PGDATABASE", self.database().map(str::to_owned)),
+            ("PGOPTIONS", config.get_options().map(str::to_owned)),
+        ];
+        variables.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+
+    /// Name of the database; without one, PostgreSQL takes that of the user.
+    #[must_use]
+    pub fn database(&self) -> Option<&str> {
+        self.config.get_dbname().or(self.config.get_user())
+    }
+
     /// Gives up on a server that takes a connection and then says nothing.
     pub(super) fn bounded<R: Send + 'static>(
         &self,
@@ -84,7 +113,7 @@ impl fmt::Display for PostgresSettings {
         // One is given for each host, whether it is named in the address or not.
         ports.dedup();
         let port = if ports.is_empty() { "5432".to_owned() } else { ports.join(",") };
-        let database = self.config.get_dbname().or(self.config.get_user()).unwrap_or("?");
+        let database = self.database().unwrap_or("?");
         write!(f, "postgres://{}:{port}/{database}", hosts.join(","))
     }
 }
@@ -107,6 +136,32 @@ mod tests {
         let other = PostgresSettings::new("postgres://pool@db1,db2/money", Some("hush".into())).unwrap();
         assert_eq!(other.to_string(), "postgres://db1,db2:5432/money");
         assert_eq!(other.config.get_password(), Some(&b"hush"[..]));
+    }
+
+    #[test]
+    fn programs_of_postgresql_are_told_the_same() {
+        let told = |url: &str, password: Option<&str>| {
+            let settings = PostgresSettings::new(url, password.map(str::to_owned)).unwrap();
+            let told = settings.environment();
+            told.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+        };
+        let whole = "PGHOST=db PGPORT=5433 PGUSER=pool PGPASSWORD=p@ss PGDATABASE=money";
+        for url in [
+            "postgres://pool:p%40ss@db:5433/money",
+            "postgres://pool@db:5433/money?password=p%40ss",
+            "host=db port=5433 user=pool password=p@ss dbname=money",
+        ] {
+            assert_eq!(told(url, None), whole, "{url}");
+        }
+        assert_eq!(told("postgres://pool@db:5433/money", Some("p@ss")), whole);
+        assert_eq!(
+            told("postgres://pool@db1:5433,db2:5434", None),
+            "PGHOST=db1,db2 PGPORT=5433,5434 PGUSER=pool PGDATABASE=pool"
+        );
+        assert_eq!(
+            told("postgres://pool@%2Frun%2Fpostgresql/money?options=-crole%3Dpool", None),
+            "PGHOST=/run/postgresql PGPORT=5432 PGUSER=pool PGDATABASE=money PGOPTIONS=-crole=pool"
+        );
     }
 
     #[test]
