@@ -13,7 +13,8 @@ use pool_domain::isolation::Level;
 use pool_engine::{
     ENGINE_VERSION,
     codes::{self, Code},
-    package::PackageLimits,
+    manifest::Manifest,
+    package::{Package as PackageFile, PackageLimits},
     staging::{Check, HostProfile, Report, StageContext, StageLimits, Staged, load_at, stage},
     trust::{KnownVersions, Permission, TrustStore},
 };
@@ -118,8 +119,8 @@ impl PackageShelf for FolderShelf {
     }
 
     fn provided(&self, name: &str, isolation: Level) -> (Option<Package>, Vec<PackageError>) {
-        let mut problems = Vec::new();
-        for bytes in self.candidates(name) {
+        let (candidates, mut problems) = self.candidates(name);
+        for bytes in candidates {
             let checked = self.check(&bytes, &KnownVersions::default(), (isolation, true), &|_| {});
             let kept = checked.and_then(|staged| {
                 // So that it can be loaded again, whatever becomes of the folder it came from.
@@ -137,23 +138,44 @@ impl PackageShelf for FolderShelf {
 }
 
 impl FolderShelf {
-    /// The packages of that name that came with the pool, the newest first. What can't be read as one is none.
-    fn candidates(&self, name: &str) -> Vec<Vec<u8>> {
-        let files =
-            fs::read_dir(&self.provided).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-        let zips = files.filter(|path| path.extension().is_some_and(|extension| extension == "zip"));
-        let limits = PackageLimits::default();
-        let mut found: Vec<_> = zips
-            .filter(|path| fs::metadata(path).is_ok_and(|file| file.len() <= limits.file_bytes_max))
-            .filter_map(|path| fs::read(path).ok())
-            .filter_map(|bytes| {
-                let manifest = pool_engine::package::Package::open(&bytes, &limits).ok()?.manifest().ok()?;
-                (manifest.name.as_str() == name).then_some((manifest.version, bytes))
-            })
-            .collect();
+    /// The packages of that name that came with the pool, the newest first; and what lies there as a package, but can't be
+    /// read as one: whether it was meant for that name, nobody can say.
+    fn candidates(&self, name: &str) -> (Vec<Vec<u8>>, Vec<PackageError>) {
+        let (mut found, mut problems) = (Vec::new(), Vec::new());
+        let files = match fs::read_dir(&self.provided) {
+            Ok(files) => files.collect::<Result<Vec<_>, _>>(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        };
+        let files = files.unwrap_or_else(|error| {
+            problems.push(unreadable(&self.provided, &error.to_string()));
+            Vec::new()
+        });
+        let zips = files.into_iter().map(|file| file.path());
+        for path in zips.filter(|path| path.extension().is_some_and(|extension| extension == "zip")) {
+            match opened(&path) {
+                Ok((manifest, bytes)) if manifest.name.as_str() == name => {
+                    found.push((manifest.version, bytes));
+                }
+                Ok(_) => {}
+                Err(why) => problems.push(unreadable(&path, &why)),
+            }
+        }
         found.sort_by(|(a, _), (b, _)| b.cmp(a));
-        found.into_iter().map(|(_, bytes)| bytes).collect()
+        (found.into_iter().map(|(_, bytes)| bytes).collect(), problems)
     }
+}
+
+/// What a package file says of itself, and its bytes; the signature is not looked at.
+fn opened(path: &Path) -> Result<(Manifest, Vec<u8>), String> {
+    let limits = PackageLimits::default();
+    let length = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if length > limits.file_bytes_max {
+        return Err(format!("it has {length} bytes, a package has at most {}", limits.file_bytes_max));
+    }
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let package = PackageFile::open(&bytes, &limits).map_err(|error| error.to_string())?;
+    Ok((package.manifest().map_err(|error| error.to_string())?, bytes))
 }
 
 fn package(staged: Staged, isolation: Level) -> Result<Package, PackageError> {
@@ -215,10 +237,46 @@ fn unkept(folder: &Path, error: &std::io::Error) -> PackageError {
     PackageError { code: "ALGORITHM_LOAD_FAILED".to_owned(), message, checks: Vec::new() }
 }
 
+fn unreadable(path: &Path, why: &str) -> PackageError {
+    PackageError {
+        code: Code::PackageIncomplete.as_str().to_owned(),
+        message: format!("{} can't be read as a package: {why}", path.display()),
+        checks: Vec::new(),
+    }
+}
+
 fn gone(reference: &PackageRef, why: &str) -> PackageError {
     PackageError {
         code: Code::PackageIncomplete.as_str().to_owned(),
         message: format!("{} can't be read from the shelf: {why}", reference.id()),
         checks: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_came_with_the_pool_and_cannot_be_read_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        let shelf = |provided| FolderShelf::new(place("shelf"), place("trusted-keys.toml"), provided, 1);
+        let provided = place("provided");
+        let problems = |provided: &Path| {
+            let (package, problems) = shelf(provided.to_owned()).provided("blake2s", Level::Wasm);
+            assert!(package.is_none());
+            problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>()
+        };
+        assert_eq!(problems(&provided), Vec::<String>::new(), "no such folder, no packages");
+        fs::create_dir(&provided).unwrap();
+        fs::write(provided.join("README"), "not a package, and not meant to be one").unwrap();
+        assert_eq!(problems(&provided), Vec::<String>::new());
+        fs::write(provided.join("cut.zip"), b"PK\x03\x04").unwrap();
+        let said = problems(&provided);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].contains("cut.zip can't be read as a package: "), "{said:?}");
+        // A file where the folder should be.
+        assert!(problems(&provided.join("cut.zip"))[0].contains("cut.zip"));
     }
 }

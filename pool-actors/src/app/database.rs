@@ -245,8 +245,10 @@ impl Running {
     /// Waits for them; every handle of the database must be gone.
     pub(super) fn join(self) {
         for thread in self.0 {
-            // What it was asked is answered.
-            let _ = thread.join();
+            // What it was asked is answered, or its asker knows.
+            if let Err(panic) = thread.join() {
+                tracing::error!(panic, "a thread of the database had panicked");
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct RemoteError {
 
 impl RemoteError {
     /// An error of this side of the wire, worded by the catalogue.
-    fn of(code: Code, known: &[(&str, &str)]) -> Box<Self> {
+    pub(super) fn of(code: Code, known: &[(&str, &str)]) -> Box<Self> {
         let details: serde_json::Map<String, Value> =
             known.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
         Self::with(code, &code.message(known), &Value::Object(details))

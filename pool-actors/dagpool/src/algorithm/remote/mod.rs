@@ -187,7 +187,10 @@ pub(super) async fn deploy(args: &Deploy) -> Done {
         return Ok(Output::good(show::plan(&plan), plan));
     }
     let begun = client.post("/api/algorithms/deploy", &json!({ "config": config })).await?;
-    let id = begun["deployment_id"].as_str().unwrap_or_default();
+    let Some(id) = begun["deployment_id"].as_str() else {
+        let known = [("url", args.pool.url.as_str()), ("status", "202")];
+        return Err(RemoteError::of(Code::PoolAnswerUnreadable, &known));
+    };
     if args.wait {
         return follow::until_over(&client, id, args.pool.json).await;
     }
