@@ -137,12 +137,13 @@ fn pool_config(
     let listener = &mut config.stratum.listener[0];
     listener.address = args.stratum;
     if let Some(difficulty) = &args.difficulty {
-        listener.difficulty = difficulty.parse::<Difficulty>().map_err(|error| {
+        let difficulty = difficulty.parse::<Difficulty>().map_err(|error| {
             unusable(format!("--difficulty {difficulty}: {error}"), "use a number such as 0.0005")
         })?;
-        listener.difficulty_min = listener.difficulty_min.min(listener.difficulty);
+        listener.difficulty = Some(difficulty);
+        listener.difficulty_min = listener.difficulty_min.min(difficulty);
     } else if let Ok(algorithm) = AlgorithmName::new(&args.algorithm) {
-        listener.difficulty = DifficultyScale::by_algorithm(&algorithm).difficulty_for_work(START_WORK);
+        listener.difficulty = Some(DifficultyScale::by_algorithm(&algorithm).difficulty_for_work(START_WORK));
     }
     Ok((config, temporary))
 }

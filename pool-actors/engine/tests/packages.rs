@@ -9,7 +9,9 @@ use pool_engine::{
     codes::Code,
     package::{Package, PackageLimits, SIGNATURE, WASM},
     signature::SecretKey,
-    staging::{Check, HostProfile, StageContext, StageError, StageLimits, Staged, load_wasm_of, stage},
+    staging::{
+        Check, Clock, HostProfile, StageContext, StageError, StageLimits, Staged, load_wasm_of, stage,
+    },
     trust::{KnownVersions, Permission, TrustStore, TrustedKey},
 };
 use serde_json::Value;
@@ -57,6 +59,7 @@ fn stage_bytes(bytes: &[u8]) -> Result<Staged, Box<StageError>> {
             engine_version: &ENGINE_VERSION,
             limits: &StageLimits { benchmark_time_max, ..StageLimits::default() },
             permission: Permission::Wasm,
+            clock: Clock::Thread,
             load: &load_wasm_of,
             progress: &|_| {},
         },

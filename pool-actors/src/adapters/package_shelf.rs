@@ -15,7 +15,7 @@ use pool_engine::{
     codes::{self, Code},
     manifest::Manifest,
     package::{Package as PackageFile, PackageLimits},
-    staging::{Check, HostProfile, Report, StageContext, StageLimits, Staged, load_at, stage},
+    staging::{Check, Clock, HostProfile, Report, StageContext, StageLimits, Staged, load_at, stage},
     trust::{KnownVersions, Permission, TrustStore},
 };
 
@@ -67,6 +67,7 @@ impl FolderShelf {
             engine_version: &ENGINE_VERSION,
             limits: &StageLimits::default(),
             permission: if isolation.is_native() { Permission::Native } else { Permission::Wasm },
+            clock: Clock::of(isolation),
             load: &|package, memory| load_at(isolation, &self.folder.join("native"), package, memory),
             progress: &|check: Check| progress(check.as_str()),
         };
@@ -193,6 +194,7 @@ fn package(staged: Staged, isolation: Level) -> Result<Package, PackageError> {
             source: PackageSource::Package { digest: staged.digest.to_string() },
         },
         replaces: manifest.migration.from_algorithms.as_ref().map(named),
+        initial_difficulty: Some(manifest.algorithm.initial_difficulty),
         rollback_supported: manifest.migration.rollback_supported,
         report: StageReport { isolation, ..report(&staged.report) },
         vectors: vectors.iter().map(|vector| (vector.hashed_input(nonce_size), vector.hash)).collect(),

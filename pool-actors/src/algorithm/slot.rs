@@ -263,7 +263,7 @@ impl SlotHandle {
                 };
                 let name = format!("{}-{}-{}-{seat}", checks.name, route.slot, route.generation);
                 let spec = Spec { mailbox: TRIAL_MAILBOX, ..spec(name, "TrialWorker", seat) };
-                supervise(&runtime, spec, move |_| TrialWorker::new(parts.clone())).observable()
+                supervise(&runtime, spec, move |_| TrialWorker::new(parts.clone())).observable().passing()
             })
             .collect();
         let service = Service::Trial { runtime, workers, lanes };
@@ -470,7 +470,7 @@ fn start_slot(
     let name = format!("slot-{}-{}", route.slot, route.generation);
     let slot =
         supervise(&place.runtime, spec(name, "AlgorithmSlot", 0), move |_| AlgorithmSlot(shown.clone()));
-    (board, slot.observable())
+    (board, slot.observable().passing())
 }
 
 fn start_validators(
@@ -509,6 +509,7 @@ fn start_validators(
                 ShareValidator::new(parts.clone())
             })
             .observable()
+            .passing()
         })
         .collect();
     Service::Proven { validators, rescues }

@@ -97,6 +97,8 @@ pub struct Active {
     pub package: PackageRef,
     /// How far the pool is kept from its code.
     pub level: Level,
+    /// Difficulty of its fresh sessions, if it says one.
+    pub initial_difficulty: Option<u64>,
     /// Its generation.
     pub handle: SlotHandle,
 }

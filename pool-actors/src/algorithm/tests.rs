@@ -42,6 +42,7 @@ use crate::{
 };
 
 mod dying;
+mod many;
 mod migration;
 mod recovery;
 mod rollout;
@@ -189,6 +190,7 @@ fn job(owner: CriticalOutbox<CandidateFound>) -> Arc<Job> {
         network_target: top_byte(1),
         network_work: Work(256),
         network_difficulty: Difficulty::ONE,
+        start_difficulty: None,
         issued_at: TimeMs(0),
         owner,
         rendered: RenderCache::default(),

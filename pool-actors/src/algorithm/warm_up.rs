@@ -83,11 +83,14 @@ fn prove(package: &Package, reference: Option<&Arc<dyn PowAlgorithm>>) -> Result
     }
     let headers = headers();
     let mut hashes = vec![[0; 32]; headers.len()];
-    let started = std::time::Instant::now();
+    // The best of several rounds: waiting for the processor, behind those who answer miners, says nothing about the code.
+    let mut best = Duration::MAX;
     for _ in 0..ROUNDS {
+        let started = std::time::Instant::now();
         algorithm.hash_batch(&headers, &mut hashes).map_err(|error| format!("a batch: {error}"))?;
+        best = best.min(started.elapsed());
     }
-    let per_hash = started.elapsed() / (ROUNDS * u32::try_from(HEADERS).unwrap_or(1));
+    let per_hash = best / u32::try_from(HEADERS).unwrap_or(1);
     for (header, hash) in headers.iter().zip(&hashes) {
         let single = algorithm.hash(header).map_err(|error| format!("a header: {error}"))?;
         if single != *hash {

@@ -114,7 +114,8 @@ pub(super) async fn start(
     // Sessions and jobs come right after this: don't let them wait for the router's first turn.
     routes.set(SetRoutes {
         doors: vec![(route, handle.doors())],
-        in_service: InService::only(&function, TrafficSplit::whole(route)),
+        in_service: InService::only(&function, TrafficSplit::whole(route))
+            .beginning_at(restored.package.initial_difficulty, None),
     });
     // Who asks before the supervisor's first turn is told what serves already.
     let first = AlgorithmsView {
@@ -123,7 +124,12 @@ pub(super) async fn start(
         linked_in: Some(kept.configured.reference.clone()),
         ..AlgorithmsView::default()
     };
-    let active = Active { package: restored.package.reference, level: restored.level, handle };
+    let active = Active {
+        package: restored.package.reference,
+        level: restored.level,
+        initial_difficulty: restored.package.initial_difficulty,
+        handle,
+    };
     let mut state = State::new(active, restored.next_id, restored.next_generation);
     if let Some(row) = restored.brought_by {
         state.brought_by(row);

@@ -118,7 +118,8 @@ fn check_listeners(config: &Config) -> Result<(), Failure> {
                 "give each its own port",
             ));
         }
-        if listener.difficulty_min > listener.difficulty || listener.difficulty > listener.difficulty_max {
+        let difficulty = listener.start_difficulty();
+        if listener.difficulty_min > difficulty || difficulty > listener.difficulty_max {
             return Err(Failure::new(
                 Code::ConfigInvalid,
                 format!(

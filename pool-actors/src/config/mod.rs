@@ -168,14 +168,23 @@ section! {
         address: SocketAddr = SocketAddr::from(([0, 0, 0, 0], 3333)),
         /// Dialect: "standard", "kaspa" or "bdag".
         dialect: String = "standard".into(),
-        /// Difficulty of a fresh session (vardiff takes over from there), a decimal string.
-        difficulty: Difficulty = Difficulty(1 << 21),
+        /// Difficulty of a fresh session, and of one that is moved to another function (vardiff takes over from there), a decimal
+        /// string such as "0.0005". Without it, `initial_difficulty` of the package in force; with linked-in code 0.00048828125.
+        difficulty: Option<Difficulty> = None,
         /// Lowest difficulty.
         difficulty_min: Difficulty = Difficulty(4),
         /// Highest difficulty; the network's is never exceeded anyway.
         difficulty_max: Difficulty = Difficulty::whole(1 << 50),
         /// Hold the start difficulty: no vardiff on this listener.
         fixed: bool = false,
+    }
+}
+
+impl Listener {
+    /// Difficulty of a fresh session where no package says another one.
+    #[must_use]
+    pub fn start_difficulty(&self) -> Difficulty {
+        self.difficulty.unwrap_or(Difficulty(1 << 21))
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Job {
     pub network_work: Work,
     /// The same as a difficulty of the algorithm's scale: vardiff never exceeds it.
     pub network_difficulty: Difficulty,
+    /// The difficulty at which sessions begin to work on this function, if its package says one.
+    pub start_difficulty: Option<Difficulty>,
     /// Time of issue.
     pub issued_at: TimeMs,
     /// The JobTemplate actor that assembles its blocks.

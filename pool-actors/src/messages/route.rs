@@ -11,6 +11,7 @@ use std::{
 };
 
 use pool_domain::{
+    difficulty::Difficulty,
     functions::Functions,
     ids::{AlgorithmName, Route},
     share::LostReason,
@@ -30,13 +31,15 @@ pub struct InService {
     pub work: Vec<(AlgorithmName, TrafficSplit)>,
     /// Who mines which.
     pub functions: Arc<Functions>,
+    /// Where the packages in service say one: the difficulty at which sessions begin to work on a function.
+    pub starts: Vec<(AlgorithmName, Difficulty)>,
 }
 
 impl Default for InService {
     /// Nothing yet.
     fn default() -> Self {
         let nothing = AlgorithmName::new("none").expect("a name");
-        Self { work: Vec::new(), functions: Arc::new(Functions::only(nothing)) }
+        Self { work: Vec::new(), functions: Arc::new(Functions::only(nothing)), starts: Vec::new() }
     }
 }
 
@@ -44,7 +47,8 @@ impl InService {
     /// One function for everyone.
     #[must_use]
     pub fn only(function: &AlgorithmName, split: TrafficSplit) -> Self {
-        Self { work: vec![(function.clone(), split)], functions: Arc::new(Functions::only(function.clone())) }
+        let functions = Arc::new(Functions::only(function.clone()));
+        Self { work: vec![(function.clone(), split)], functions, starts: Vec::new() }
     }
 
     /// Two functions, as in a migration: the main one first, each with the generation that serves it.
@@ -52,7 +56,23 @@ impl InService {
     pub fn moving(functions: Functions, main: Route, to: Route) -> Self {
         let mut work = vec![(functions.main.clone(), TrafficSplit::whole(main))];
         work.extend(functions.moving.as_ref().map(|moving| (moving.to.clone(), TrafficSplit::whole(to))));
-        Self { work, functions: Arc::new(functions) }
+        Self { work, functions: Arc::new(functions), starts: Vec::new() }
+    }
+
+    /// The same, with the difficulties that the packages of the main function and of the other one say.
+    #[must_use]
+    pub fn beginning_at(mut self, main: Option<u64>, other: Option<u64>) -> Self {
+        let functions = self.work.iter().map(|(function, _)| function.clone());
+        let starts = functions.zip([main, other]);
+        self.starts =
+            starts.filter_map(|(function, start)| Some((function, Difficulty::whole(start?)))).collect();
+        self
+    }
+
+    /// The difficulty at which sessions begin to work on a function, if its package says one.
+    #[must_use]
+    pub fn start_of(&self, function: &AlgorithmName) -> Option<Difficulty> {
+        self.starts.iter().find(|(known, _)| known == function).map(|(_, start)| *start)
     }
 }
 

@@ -110,6 +110,8 @@ pub struct Package {
     pub report: StageReport,
     /// The algorithms that it may replace; `None` = any.
     pub replaces: Option<Vec<String>>,
+    /// Difficulty of a session that knows none better, in whole numbers of its scale; `None` = it says nothing.
+    pub initial_difficulty: Option<u64>,
     /// False: its author says that going back needs care; a deployment must name it as a confirmation.
     pub rollback_supported: bool,
 }
@@ -130,6 +132,7 @@ impl Package {
             vectors: Vec::new(),
             report: StageReport::default(),
             replaces: None,
+            initial_difficulty: None,
             rollback_supported: true,
         }
     }

@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -72,6 +75,8 @@ pub struct Observed {
 }
 
 struct Entry {
+    /// Which of those that had this name, one after the other.
+    number: u64,
     status: ActorStatus,
     ask: Option<Outbox<Observe>>,
     kill: Option<Kill>,
@@ -81,6 +86,45 @@ struct Entry {
 #[derive(Clone, Default)]
 pub struct Registry {
     entries: Arc<Mutex<BTreeMap<String, Entry>>>,
+    entered: Arc<AtomicU64>,
+}
+
+/// An actor's own line. A successor of the same name has another one, which this one does not touch.
+pub(super) struct Line {
+    registry: Registry,
+    name: String,
+    number: u64,
+}
+
+impl Line {
+    fn change(&self, change: impl FnOnce(&mut Entry)) {
+        self.registry.with(|entries| {
+            if let Some(entry) = entries.get_mut(&self.name).filter(|entry| entry.number == self.number) {
+                change(entry);
+            }
+        });
+    }
+
+    pub(super) fn update(&self, change: impl FnOnce(&mut ActorStatus)) {
+        self.change(|entry| change(&mut entry.status));
+    }
+
+    pub(super) fn observable(&self, ask: Outbox<Observe>) {
+        self.change(|entry| entry.ask = Some(ask));
+    }
+
+    pub(super) fn lives(&self, kill: Kill) {
+        self.change(|entry| entry.kill = Some(kill));
+    }
+
+    /// The actor is gone, and nobody will ask what became of it.
+    pub(super) fn leave(&self) {
+        self.registry.with(|entries| {
+            if entries.get(&self.name).is_some_and(|entry| entry.number == self.number) {
+                entries.remove(&self.name);
+            }
+        });
+    }
 }
 
 impl Registry {
@@ -94,34 +138,13 @@ impl Registry {
         f(&mut self.entries.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn enter(&self, name: &str, kind: &'static str) {
+    pub(super) fn enter(&self, name: &str, kind: &'static str) -> Line {
+        let number = self.entered.fetch_add(1, Ordering::Relaxed);
         let status =
             ActorStatus { name: name.to_owned(), kind, life: Life::Running, restarts: 0, last_death: None };
-        self.with(|entries| entries.insert(name.to_owned(), Entry { status, ask: None, kill: None }));
-    }
-
-    pub(super) fn update(&self, name: &str, change: impl FnOnce(&mut ActorStatus)) {
-        self.with(|entries| {
-            if let Some(entry) = entries.get_mut(name) {
-                change(&mut entry.status);
-            }
-        });
-    }
-
-    pub(super) fn observable(&self, name: &str, ask: Outbox<Observe>) {
-        self.with(|entries| {
-            if let Some(entry) = entries.get_mut(name) {
-                entry.ask = Some(ask);
-            }
-        });
-    }
-
-    pub(super) fn lives(&self, name: &str, kill: Kill) {
-        self.with(|entries| {
-            if let Some(entry) = entries.get_mut(name) {
-                entry.kill = Some(kill);
-            }
-        });
+        let entry = Entry { number, status, ask: None, kill: None };
+        self.with(|entries| entries.insert(name.to_owned(), entry));
+        Line { registry: self.clone(), name: name.to_owned(), number }
     }
 
     /// Makes the named actor panic where it waits next, as a defect in it would: for tests of what follows from that.

@@ -7,7 +7,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,7 +20,7 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{
     Runtime,
     deathwatch::{Death, DeathWatch, Kill},
-    observe::{Life, Observe},
+    observe::{Life, Line, Observe},
     outbox::Outbox,
     shutdown::StopReason,
     watch::{Publisher, Watched, watched},
@@ -85,6 +88,9 @@ type Follower<A> = Box<dyn Fn(Option<&Addr<A>>) + Send>;
 struct Shared<A: Actor> {
     runtime: Runtime,
     spec: Spec,
+    line: Line,
+    /// Its line leaves the registry with it.
+    passing: AtomicBool,
     address: Publisher<Option<Addr<A>>>,
     followers: Mutex<Vec<Follower<A>>>,
 }
@@ -104,10 +110,12 @@ where
     A: Actor<Context = Context<A>>,
     F: Fn(&mut Context<A>) -> A + Send + Sync + 'static,
 {
-    runtime.registry.enter(&spec.name, spec.kind);
+    let line = runtime.registry.enter(&spec.name, spec.kind);
     let shared = Arc::new(Shared {
         runtime: runtime.clone(),
         spec,
+        line,
+        passing: AtomicBool::new(false),
         address: watched(None).0,
         followers: Mutex::new(Vec::new()),
     });
@@ -133,7 +141,7 @@ impl<A: Actor<Context = Context<A>>> Shared<A> {
             self.runtime
                 .arbiters
                 .start_watched(self.spec.seat, self.spec.mailbox, move |context| factory(context));
-        self.runtime.registry.lives(&self.spec.name, kill.clone());
+        self.line.lives(kill.clone());
         self.publish(Some(address));
         (death, kill)
     }
@@ -206,7 +214,7 @@ impl<A: Actor<Context = Context<A>>> Shared<A> {
                 }
             }
             (watch, kill) = self.launch(factory);
-            self.runtime.registry.update(&self.spec.name, |status| {
+            self.line.update(|status| {
                 status.life = Life::Running;
                 status.restarts += 1;
             });
@@ -242,10 +250,13 @@ impl<A: Actor<Context = Context<A>>> Shared<A> {
             Death::ArbiterGone => "its arbiter ended".to_owned(),
             Death::Panicked(message) => format!("panicked: {message}"),
         };
-        self.runtime.registry.update(&self.spec.name, |status| {
+        self.line.update(|status| {
             status.life = life;
             status.last_death = Some(text);
         });
+        if life == Life::Stopped && self.passing.load(Ordering::SeqCst) {
+            self.line.leave();
+        }
     }
 }
 
@@ -284,7 +295,18 @@ impl<A: Actor<Context = Context<A>>> Supervised<A> {
         A: Handler<Observe>,
     {
         let ask = self.outbox::<Observe>();
-        self.shared.runtime.registry.observable(&self.shared.spec.name, ask);
+        self.shared.line.observable(ask);
+        self
+    }
+
+    /// One of many that come and go: its line leaves the registry when it has ended.
+    #[must_use]
+    pub fn passing(self) -> Self {
+        self.shared.passing.store(true, Ordering::SeqCst);
+        // It may have ended in between.
+        if self.ended.load().is_some() {
+            self.shared.line.leave();
+        }
         self
     }
 

@@ -376,3 +376,17 @@ async fn work_is_spread_over_the_arbiters_and_refused_when_they_have_ended() {
     let (worker, _) = worker();
     assert!(!runtime.arbiters.start_actor(0, 1, move |_| worker).connected());
 }
+
+#[actix_rt::test]
+async fn a_passing_actor_takes_its_line_with_it_and_leaves_its_successor_s_alone() {
+    let runtime = Runtime::start(0).unwrap();
+    let (first, _) = supervised(&runtime, quick(3), 0);
+    let first = first.passing();
+    // Of the same name.
+    let (second, _) = supervised(&runtime, quick(3), 0);
+    first.stop().await;
+    let lives = || runtime.registry.list().iter().map(|actor| actor.life).collect::<Vec<_>>();
+    assert_eq!(lives(), [Life::Running]);
+    second.passing().stop().await;
+    assert_eq!(lives(), []);
+}

@@ -2,6 +2,12 @@
 
 use std::{io, thread};
 
+use tokio::sync::oneshot;
+
+/// Niceness of work that nobody waits for in milliseconds: beside a thread of normal priority it gets a tenth of a core.
+#[cfg(target_os = "linux")]
+const BACKGROUND_NICE: i32 = 10;
+
 /// A named thread that must end by itself; `join` waits for it and hands its panic on.
 pub struct Thread {
     handle: Option<thread::JoinHandle<()>>,
@@ -18,6 +24,18 @@ impl Thread {
         Ok(Self { handle: Some(handle) })
     }
 
+    /// As [`Self::spawn`], for heavy work beside running traffic: whoever answers miners goes first. Whatever thread or
+    /// process `body` starts goes behind them too, for as long as it lives.
+    ///
+    /// # Errors
+    /// When the operating system refuses another thread.
+    pub fn spawn_in_background(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        Self::spawn(name, || {
+            step_back();
+            body();
+        })
+    }
+
     /// Waits until the thread has ended.
     ///
     /// # Errors
@@ -27,5 +45,46 @@ impl Thread {
             Some(Err(payload)) => Err(super::deathwatch::panic_message(payload.as_ref())),
             _ => Ok(()),
         }
+    }
+}
+
+/// Lowers the calling thread's priority.
+fn step_back() {
+    // Elsewhere the call is about the whole process.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, BACKGROUND_NICE) {
+        tracing::warn!(%error, "the system refused to lower a thread's priority: miners may notice its work");
+    }
+}
+
+/// The result of heavy work on a background thread of its own.
+///
+/// # Errors
+/// When the system refuses a thread, or the work panicked.
+pub async fn in_background<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    let (tell, told) = oneshot::channel();
+    Thread::spawn_in_background(name, move || {
+        // Whoever asked may have gone.
+        let _ = tell.send(work());
+    })?;
+    told.await.map_err(|_| io::Error::other("it panicked"))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::process::getpriority_process;
+
+    use super::*;
+
+    #[actix_rt::test]
+    async fn background_work_steps_back_and_nobody_else_does() {
+        let before = getpriority_process(None).unwrap();
+        let inside = in_background("test", || getpriority_process(None).unwrap()).await.unwrap();
+        assert!(inside > before, "{inside} {before}");
+        assert_eq!(getpriority_process(None).unwrap(), before);
+        assert!(in_background("test", || panic!("as told")).await.is_err());
     }
 }

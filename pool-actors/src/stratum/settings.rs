@@ -82,6 +82,8 @@ pub struct ListenerProfile {
     /// What its miners speak.
     pub dialect: &'static Dialect,
     vardiff: ArcSwap<VardiffSettings>,
+    /// The start difficulty is configured: it counts, whatever a package says.
+    pub explicit: bool,
     /// No vardiff.
     pub fixed: bool,
 }
@@ -91,6 +93,16 @@ impl ListenerProfile {
     #[must_use]
     pub fn vardiff(&self) -> Arc<VardiffSettings> {
         self.vardiff.load_full()
+    }
+
+    /// Where sessions begin that work on this job: as configured, else as the package says whose function it is.
+    #[must_use]
+    pub fn start(&self, job: Option<&Job>) -> Difficulty {
+        let settings = self.vardiff();
+        match job.and_then(|job| job.start_difficulty) {
+            Some(start) if !self.explicit => start.clamp(settings.minimum, settings.maximum).quantise(),
+            _ => settings.initial,
+        }
     }
 }
 
@@ -137,11 +149,16 @@ fn profile(listener: &Listener, vardiff: &Vardiff) -> Result<ListenerProfile, Fa
     let vardiff = VardiffSettings {
         target_interval_ms: vardiff.target_interval_ms,
         deadband: BasisPoints(vardiff.deadband_basis_points),
-        initial: listener.difficulty.quantise(),
+        initial: listener.start_difficulty().quantise(),
         minimum: listener.difficulty_min,
         maximum: listener.difficulty_max.max(listener.difficulty_min),
     };
-    Ok(ListenerProfile { dialect, vardiff: ArcSwap::from_pointee(vardiff), fixed: listener.fixed })
+    Ok(ListenerProfile {
+        dialect,
+        vardiff: ArcSwap::from_pointee(vardiff),
+        explicit: listener.difficulty.is_some(),
+        fixed: listener.fixed,
+    })
 }
 
 fn gate_limits(settings: &Stratum, banning: &Banning) -> GateLimits {

@@ -105,6 +105,7 @@ impl JobMaker {
             network_work,
             network_difficulty: DifficultyScale::by_algorithm(algorithm)
                 .difficulty_of(template.network_target),
+            start_difficulty: None,
             issued_at: now,
             owner: CriticalOutbox::new(Outbox::new("JobTemplate", address.recipient())),
             rendered: RenderCache::default(),

@@ -51,7 +51,7 @@ impl Inside {
         config.journal.disk_budget_bytes = BUDGET_BYTES;
         let listener = &mut config.stratum.listener[0];
         listener.address = config.http.address;
-        listener.difficulty = setup.difficulty.parse().unwrap();
+        listener.difficulty = Some(setup.difficulty.parse().unwrap());
         listener.fixed = true;
         Self::open(config, folder, node, change).await
     }

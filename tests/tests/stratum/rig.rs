@@ -239,7 +239,7 @@ pub fn listener(dialect: &str, difficulty: &str, fixed: bool) -> Listener {
     Listener {
         address: SocketAddr::from(([127, 0, 0, 1], 0)),
         dialect: dialect.to_owned(),
-        difficulty: Difficulty::parse(difficulty).unwrap(),
+        difficulty: Some(Difficulty::parse(difficulty).unwrap()),
         fixed,
         ..Listener::default()
     }
@@ -386,6 +386,7 @@ pub fn job(
         network_target,
         network_work: network_target.work().unwrap(),
         network_difficulty: network,
+        start_difficulty: None,
         issued_at: TimeMs(EPOCH_MS),
         owner,
         rendered: RenderCache::default(),

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use pool_actors::{
-    config::{Banning, Stratum},
+    config::{Banning, Listener, Stratum},
     error::Code,
     messages::{
         block::CandidateFound,
@@ -16,7 +16,10 @@ use pool_actors::{
 };
 use pool_domain::{
     difficulty::Difficulty,
+    functions::{Functions, Moving},
+    ids::AlgorithmName,
     share::{RejectReason, Verdict},
+    units::BasisPoints,
 };
 use pool_engine::Registry;
 use simulations::miners::{Dialect, Swarm, SwarmConfig};
@@ -56,8 +59,25 @@ impl Pool {
         }
     }
 
+    /// A job of a function whose package says where sessions begin, while these functions are mined.
+    async fn job_from(&mut self, function: &str, functions: &Functions, start: u64) {
+        let mut job = job(self.next_job, coinbase(7), false, Difficulty::whole(1 << 30), self.owner.clone());
+        self.next_job += 1;
+        job.algorithm = AlgorithmName::new(function).unwrap();
+        job.functions = Arc::new(functions.clone());
+        job.start_difficulty = Some(Difficulty::whole(start));
+        let job = Arc::new(job);
+        for hub in self.server.jobs() {
+            hub.ask(PublishJob(Arc::clone(&job))).await.unwrap();
+        }
+    }
+
     async fn connect(&self) -> Client<TcpStream> {
-        Client::new(TcpStream::connect(self.server.addresses()[0]).await.unwrap())
+        self.connect_to(0).await
+    }
+
+    async fn connect_to(&self, listener: usize) -> Client<TcpStream> {
+        Client::new(TcpStream::connect(self.server.addresses()[listener]).await.unwrap())
     }
 
     /// From another loopback address.
@@ -323,4 +343,43 @@ async fn stopping_the_server_ends_its_sessions() {
     is_served(&mut miner, 1).await;
     pool.stop().await;
     assert_eq!(miner.next().await, None);
+}
+
+/// The difficulty that is told before the next job.
+async fn told_difficulty(miner: &mut Client<TcpStream>) -> serde_json::Value {
+    let mut difficulty = serde_json::Value::Null;
+    loop {
+        let line = miner.json().await;
+        match line["method"].as_str() {
+            Some("mining.set_difficulty") => difficulty = line["params"][0].clone(),
+            Some("mining.notify") => return difficulty,
+            _ => {}
+        }
+    }
+}
+
+#[actix::test]
+async fn sessions_begin_where_the_package_says_unless_their_listener_does() {
+    let mut pool = Pool::start(1, |stratum, _| {
+        let unsaid = |fixed| Listener { difficulty: None, ..listener("standard", "1", fixed) };
+        stratum.listener = vec![unsaid(false), unsaid(true), listener("standard", "0.5", false)];
+    });
+    let name = |text: &str| AlgorithmName::new(text).unwrap();
+    pool.job_from("blake2s", &Functions::only(name("blake2s")), 8).await;
+    let mut miners = Vec::new();
+    for (at, expected) in [8.0, 8.0, 0.5].into_iter().enumerate() {
+        let mut miner = pool.connect_to(at).await;
+        miner.send(r#"{"id":1,"method":"mining.subscribe","params":["test/1"]}"#).await;
+        miner.send(r#"{"id":2,"method":"mining.multi_version","params":[["blake2s","blake3"]]}"#).await;
+        miner.send(r#"{"id":3,"method":"mining.authorize","params":["account.rig","x"]}"#).await;
+        assert_eq!(told_difficulty(&mut miner).await.as_f64(), Some(expected), "listener {at}");
+        miners.push(miner);
+    }
+    // They are moved.
+    let moving = Moving { to: name("blake3"), share: BasisPoints::ALL, salt: 1 };
+    pool.job_from("blake3", &Functions { main: name("blake2s"), moving: Some(moving) }, 64).await;
+    for (at, expected) in [64.0, 64.0, 0.5].into_iter().enumerate() {
+        assert_eq!(told_difficulty(&mut miners[at]).await.as_f64(), Some(expected), "listener {at}, moved");
+    }
+    pool.stop().await;
 }

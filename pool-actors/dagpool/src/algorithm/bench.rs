@@ -7,7 +7,7 @@ use pool_engine::{
     HEADER_SIZE, Header,
     codes::{Code, PackageError},
     package::Package,
-    staging::measure,
+    staging::{Clock, measure},
 };
 use serde_json::{Value, json};
 
@@ -43,9 +43,10 @@ pub(super) fn bench(args: &Bench) -> Done {
     let mut text =
         format!("{} at level {}, expected {expected} hashes per second\n", manifest.id(), args.level);
     let mut rows: Vec<Value> = Vec::new();
+    let time = Duration::from_secs_f64(args.seconds);
     for batch in [1, 16, 64] {
         let measured =
-            measure(&*algorithm, &inputs[..batch], 16, u32::MAX, Duration::from_secs_f64(args.seconds))
+            measure(&*algorithm, &inputs[..batch], (16, u32::MAX), time, Clock::of(args.level.into()))
                 .map_err(|error| {
                     PackageError::new(Code::BenchmarkFailed, format!("batches of {batch}: {error}"))
                 })?;

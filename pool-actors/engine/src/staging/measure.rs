@@ -1,6 +1,8 @@
 //! Measuring an algorithm for a bounded time.
 
+use crate::isolation::Level;
 use plugin_sdk::{AlgorithmError, HASH_SIZE, Header, PowAlgorithm};
+use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, Instant};
 
 /// What a benchmark measured.
@@ -30,6 +32,31 @@ impl Measured {
     }
 }
 
+/// What time means to a benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// The clock on the wall: where another process hashes.
+    Wall,
+    /// The thread's processor time: where the code runs on it, which may have to wait for others.
+    Thread,
+}
+
+impl Clock {
+    /// The right one for code at that level.
+    #[must_use]
+    pub fn of(level: Level) -> Self {
+        if level == Level::Process { Self::Wall } else { Self::Thread }
+    }
+
+    fn now(self) -> Duration {
+        let id = match self {
+            Self::Wall => ClockId::Monotonic,
+            Self::Thread => ClockId::ThreadCPUTime,
+        };
+        Duration::try_from(clock_gettime(id)).unwrap_or(Duration::MAX)
+    }
+}
+
 /// Hashes `inputs` as one batch, `warmup` times unmeasured and `iterations` times measured, but no longer than
 /// `time_max` (a quarter of it for the warm-up); at least once each. A batch under way is not interrupted.
 ///
@@ -38,22 +65,21 @@ impl Measured {
 pub fn measure(
     algorithm: &dyn PowAlgorithm,
     inputs: &[Header],
-    warmup: u32,
-    iterations: u32,
+    (warmup, iterations): (u32, u32),
     time_max: Duration,
+    clock: Clock,
 ) -> Result<Measured, AlgorithmError> {
     if inputs.is_empty() {
         return Err(AlgorithmError::NothingMeasured);
     }
     let mut out = vec![[0; HASH_SIZE]; inputs.len()];
     let mut batch = || {
-        let start = Instant::now();
         algorithm.hash_batch(std::hint::black_box(inputs), &mut out)?;
         std::hint::black_box(&out);
-        Ok::<_, AlgorithmError>(start.elapsed())
+        Ok::<_, AlgorithmError>(())
     };
-    repeat(&mut batch, warmup.max(1), time_max / 4)?;
-    let (batches, elapsed, slowest) = repeat(&mut batch, iterations, time_max)?;
+    repeat(&mut batch, warmup.max(1), time_max / 4, clock)?;
+    let (batches, elapsed, slowest) = repeat(&mut batch, iterations, time_max, clock)?;
     let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let count = inputs.len() as u64;
     Ok(Measured {
@@ -63,18 +89,33 @@ pub fn measure(
     })
 }
 
-/// Batches done, the time they took together, and the slowest.
+/// Batches are timed together up to this: asking for the thread's time takes as long as a hash or two.
+const TOGETHER: Duration = Duration::from_micros(100);
+/// Code that does not use its thread's time (it sleeps) is given so many times the limit on the wall.
+const WALL_FACTOR: u32 = 50;
+
+/// Batches done, the time they took together, and the slowest (of those timed together, their mean).
 fn repeat(
-    batch: &mut impl FnMut() -> Result<Duration, AlgorithmError>,
+    batch: &mut impl FnMut() -> Result<(), AlgorithmError>,
     times: u32,
     time_max: Duration,
+    clock: Clock,
 ) -> Result<(u64, Duration, Duration), AlgorithmError> {
     let (mut done, mut elapsed, mut slowest) = (0, Duration::ZERO, Duration::ZERO);
-    while done == 0 || (done < u64::from(times) && elapsed < time_max) {
-        let time = batch()?;
-        done += 1;
+    let (times, began, mut together) = (u64::from(times), Instant::now(), 1);
+    while done == 0 || (done < times && elapsed < time_max && began.elapsed() < time_max * WALL_FACTOR) {
+        let count = together.min(times.saturating_sub(done)).max(1);
+        let start = clock.now();
+        for _ in 0..count {
+            batch()?;
+        }
+        let time = clock.now().saturating_sub(start);
+        done += count;
         elapsed += time;
-        slowest = slowest.max(time);
+        slowest = slowest.max(time / u32::try_from(count).unwrap_or(u32::MAX));
+        if time < TOGETHER {
+            together = count * 2;
+        }
     }
     Ok((done, elapsed, slowest))
 }

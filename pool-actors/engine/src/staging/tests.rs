@@ -155,6 +155,7 @@ impl Bench {
                 engine_version: &crate::ENGINE_VERSION,
                 limits: &limits,
                 permission: self.permission,
+                clock: Clock::Wall,
                 load: &load,
                 progress: &|check| self.begun.borrow_mut().push(check),
             },

@@ -60,12 +60,21 @@ impl State {
         let function = AlgorithmName::new(&self.active.package.hash_function)
             .or_else(|_| AlgorithmName::new(active.algorithm().name()))
             .expect("an algorithm in force has a name");
+        let initial = self.active.initial_difficulty;
         let mut split = TrafficSplit::whole(active.route);
         if let Some(deployment) = &self.deployment
             && let Some(candidate) = &deployment.handle
         {
             if deployment.is_migration() {
-                return deployment.in_service(&function, active.route, candidate.route);
+                let in_service = deployment.in_service(&function, active.route, candidate.route);
+                let new = deployment.package.initial_difficulty;
+                // Once it drains, the new function is the main one.
+                let alone = in_service.work.len() == 1 && in_service.functions.main != function;
+                return if alone {
+                    in_service.beginning_at(new, None)
+                } else {
+                    in_service.beginning_at(initial, new)
+                };
             }
             let share = deployment.traffic();
             if share > BasisPoints::ZERO {
@@ -73,7 +82,7 @@ impl State {
                 split = TrafficSplit { stable: active.route, candidate: candidate.route, share, salt };
             }
         }
-        InService::only(&function, split)
+        InService::only(&function, split).beginning_at(initial, None)
     }
 }
 

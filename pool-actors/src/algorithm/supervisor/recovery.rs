@@ -199,7 +199,8 @@ impl AlgorithmSupervisor {
         };
         let handle = SlotHandle::start(&self.parts.place.at(level), route, &package.algorithm);
         handle.set_life(Life::Serving);
-        let active = Active { package: package.reference.clone(), level, handle };
+        let initial_difficulty = package.initial_difficulty;
+        let active = Active { package: package.reference.clone(), level, initial_difficulty, handle };
         let old = std::mem::replace(&mut state.active, active);
         let function = package.reference.hash_function.clone();
         state.old_routes.push(OldRoute { route: old.handle.route, function, since: Instant::now() });

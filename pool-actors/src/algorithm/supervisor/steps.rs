@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use actix::{ActorFutureExt as _, AsyncContext as _, Context, WrapFuture as _};
 use pool_domain::{
     catalogue::Code,
+    isolation::Level,
     rollout::{Event, RollbackReason, Stage},
     slot_health::SlotHealth,
     units::BasisPoints,
@@ -303,9 +304,16 @@ impl AlgorithmSupervisor {
             // The supervisor may have given up waiting.
             let _ = tell.send(warm_up(&package, reference.as_ref()));
         };
-        if place.trial_arbiters == 0 {
-            prove();
-        } else if let Err(error) = Thread::spawn("warm-up", prove) {
+        let started = match deployment.row.plan.isolation {
+            _ if place.trial_arbiters == 0 => {
+                prove();
+                Ok(())
+            }
+            // The child goes on to serve, and would stay in the background.
+            Level::Process => Thread::spawn("warm-up", prove).map(drop),
+            Level::Wasm | Level::InProcess => Thread::spawn_in_background("warm-up", prove).map(drop),
+        };
+        if let Err(error) = started {
             tracing::warn!(%error, "the system refused a thread");
         }
         let patience = self.parts.settings.warm_up_max;
@@ -415,7 +423,9 @@ impl AlgorithmSupervisor {
         let Some(handle) = deployment.handle.take() else { return };
         state.recovery.proven(deployment.row.clone());
         let level = deployment.row.plan.isolation;
-        let active = super::Active { package: deployment.row.package.clone(), level, handle };
+        let initial_difficulty = deployment.package.initial_difficulty;
+        let package = deployment.row.package.clone();
+        let active = super::Active { package, level, initial_difficulty, handle };
         let old = std::mem::replace(&mut state.active, active);
         if state.staged.as_ref().is_some_and(|staged| staged.reference == state.active.package) {
             state.staged = None;

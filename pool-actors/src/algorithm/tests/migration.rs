@@ -20,13 +20,13 @@ use crate::{
 };
 
 /// Another function: the hash's lowest byte is 0xaa, and its highest one is the header's *second*.
-struct Other {
+pub(super) struct Other {
     panics_left: AtomicU32,
     wrong: bool,
 }
 
 impl Other {
-    fn package(panics: u32, wrong: bool) -> Package {
+    pub(super) fn package(panics: u32, wrong: bool) -> Package {
         Package::linked_in(Arc::new(Self { panics_left: AtomicU32::new(panics), wrong }))
     }
 }
@@ -66,7 +66,7 @@ impl PowAlgorithm for Other {
     }
 }
 
-fn work(failing: Option<&str>) -> NodeState {
+pub(super) fn work(failing: Option<&str>) -> NodeState {
     let of = |function: &str, failing: Option<&str>| FunctionWork {
         algorithm: function.to_owned(),
         network_work: Some(Work(256)),
@@ -334,5 +334,29 @@ impl World {
     /// Until the step back is written.
     async fn settle(&self) {
         tokio::time::sleep(Duration::from_secs(8)).await;
+    }
+}
+
+#[actix_rt::test]
+async fn sessions_are_told_to_begin_where_their_function_s_package_says() {
+    let mut world = world();
+    world.work.set(work(None));
+    let package = Package { initial_difficulty: Some(77), ..Other::package(0, false) };
+    world.doors.stage.ask(StagePackage(package)).await.unwrap();
+    world.deploy(plan()).await.unwrap();
+    let starts = |world: &World| {
+        let in_service = world.routes.in_service().get();
+        ["fixture", "other"].map(|name| in_service.start_of(&AlgorithmName::new(name).unwrap()))
+    };
+    assert_eq!(starts(&world), [None, None]);
+    for stage in [Stage::Canary(0), Stage::Draining, Stage::Retired] {
+        while world.deployment().stage != stage {
+            if stage == Stage::Retired {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            } else {
+                world.mine_both_until(stage).await;
+            }
+        }
+        assert_eq!(starts(&world), [None, Some(Difficulty::whole(77))], "{stage:?}");
     }
 }

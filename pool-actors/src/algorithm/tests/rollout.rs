@@ -136,7 +136,12 @@ pub(super) fn world_with(shelf: Option<SharedShelf>, others: LinkedIn) -> World 
     let published = routes.clone();
     let router = supervise(&place.runtime, spec("router"), move |_| TrafficRouter::new(published.clone()));
     let linked_in = Package::linked_in(Arc::clone(&good));
-    let active = Active { package: linked_in.reference.clone(), level: Default::default(), handle };
+    let active = Active {
+        package: linked_in.reference.clone(),
+        level: Default::default(),
+        initial_difficulty: None,
+        handle,
+    };
     let store = Arc::new(Memory::default());
     let (told, events) = mpsc::unbounded_channel::<Publish>();
     let view = Arc::new(watched(AlgorithmsView::default()).0);

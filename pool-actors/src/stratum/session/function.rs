@@ -1,12 +1,17 @@
 //! Which function a session works on: moving to another one in a migration, and having none that it can do.
 
-use pool_domain::{difficulty::Difficulty, ids::AlgorithmName, units::TimeMs, vardiff::Vardiff};
+use std::rc::Rc;
+
+use pool_domain::{ids::AlgorithmName, units::TimeMs, vardiff::Vardiff};
 
 use super::{protocol::Session, work::Pace};
-use crate::stratum::{
-    dialect::wire_id,
-    jobs::{JobBook, JobEntry},
-    wire::{push_notification, push_string},
+use crate::{
+    messages::job::Job,
+    stratum::{
+        dialect::wire_id,
+        jobs::{JobBook, JobEntry},
+        wire::{push_notification, push_string},
+    },
 };
 
 /// What there is for a session to do.
@@ -60,15 +65,10 @@ impl Session {
         }
     }
 
-    /// The next job is of `function`: tells who asked for it (`mining.set_algorithm`), and begins the search for the
+    /// The next job is `job`: if it is of another function, tells who asked for it (`mining.set_algorithm`), and begins the search for the
     /// difficulty anew if it is another one, since a hash of it costs something else.
-    pub(super) fn switch_to(
-        &mut self,
-        function: &AlgorithmName,
-        network: Difficulty,
-        now: TimeMs,
-        out: &mut Vec<u8>,
-    ) -> Switch {
+    pub(super) fn switch_to(&mut self, job: &Job, now: TimeMs, out: &mut Vec<u8>) -> Switch {
+        let function = &job.algorithm;
         let mut facts = self.card.facts.borrow_mut();
         facts.stranded = false;
         let other = facts.function.as_ref().is_some_and(|on| on != function);
@@ -87,10 +87,18 @@ impl Session {
             push_notification(out, "mining.set_algorithm", &params);
         }
         drop(facts);
-        if other && matches!(self.pace, Pace::Vardiff(_)) {
-            let settings = self.listener().vardiff();
-            let start = settings.initial;
-            self.pace = Pace::Vardiff(Vardiff::new(settings, start, network, now));
+        if other {
+            let hub = Rc::clone(&self.hub);
+            let listener = &hub.shared.listeners[self.card.listener];
+            let start = listener.start(Some(job));
+            match self.pace {
+                Pace::Vardiff(_) => {
+                    let vardiff = Vardiff::new(listener.vardiff(), start, job.network_difficulty, now);
+                    self.pace = Pace::Vardiff(vardiff);
+                }
+                Pace::Fixed(_) if listener.fixed && !listener.explicit => self.pace = Pace::Fixed(start),
+                Pace::Fixed(_) | Pace::Wanted { .. } => {}
+            }
         }
         match (other, named) {
             (true, _) => Switch::Other,

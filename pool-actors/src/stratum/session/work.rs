@@ -199,13 +199,13 @@ impl Session {
             let minimum = minimum.min(settings.maximum);
             Arc::make_mut(&mut settings).minimum = minimum;
         }
-        let start = start.unwrap_or(settings.initial).max(settings.minimum);
+        let jobs = self.hub.jobs.borrow();
+        let job = self.entry_in_force(&jobs).map(|entry| &*entry.job);
+        let start = start.unwrap_or_else(|| listener.start(job)).max(settings.minimum);
         if listener.fixed {
             return Pace::Fixed(start.quantise());
         }
-        let network = self
-            .entry_in_force(&self.hub.jobs.borrow())
-            .map_or(Difficulty::MAX, |entry| entry.job.network_difficulty);
+        let network = job.map_or(Difficulty::MAX, |job| job.network_difficulty);
         Pace::Vardiff(Vardiff::new(settings, start, network, now))
     }
 
@@ -261,7 +261,7 @@ impl Session {
             );
             return;
         }
-        let switch = self.switch_to(&entry.job.algorithm, entry.job.network_difficulty, now, out);
+        let switch = self.switch_to(&entry.job, now, out);
         let difficulty = self.difficulty_for(entry.job.network_difficulty, now);
         self.push_version_mask(entry.job.header(), out);
         self.bind(hub, number, (difficulty, switch == Switch::Other), prefix, entry.scale, out);
@@ -283,7 +283,7 @@ impl Session {
                 vardiff.current()
             }
             Pace::Fixed(difficulty) => (*difficulty).min(network).quantise(),
-            Pace::Wanted { .. } => self.listener().vardiff().initial.min(network).quantise(),
+            Pace::Wanted { .. } => self.listener().start(None).min(network).quantise(),
         }
     }
 

@@ -28,7 +28,7 @@ impl TemplateReceiver {
         let mut jobs: HashMap<AlgorithmName, Arc<Job>> =
             self.parts.jobs.get().iter().map(|job| (job.algorithm.clone(), Arc::clone(job))).collect();
         let refresh = self.last_job.is_none_or(|at| at.elapsed() >= self.parts.settings.job_refresh);
-        let InService { work, functions } = &*fetched.in_service;
+        let InService { work, functions, .. } = &*fetched.in_service;
         let wanted: Vec<AlgorithmName> = work.iter().map(|(function, _)| function.clone()).collect();
         let first = jobs.is_empty();
         let mut failure = None;
@@ -50,7 +50,7 @@ impl TemplateReceiver {
                 let clean = fetched.clean || first;
                 self.maker
                     .job(template, (function, *split), functions, clean, self.parts.clock.now())
-                    .map(Some)
+                    .map(|job| Some(Job { start_difficulty: fetched.in_service.start_of(function), ..job }))
                     .map_err(|error| (true, format!("template of {function}: {error}")))
             });
             match made {

@@ -14,8 +14,10 @@ use wasmtime::{Engine, Module};
 
 static CACHE: OnceLock<Cache> = OnceLock::new();
 
-/// From now on, compiled code is kept in this folder; the first folder named counts for the whole process.
+/// From now on, compiled code is kept in this folder; the first folder named counts for the whole process. To be called by
+/// a thread of normal priority, which the clock of all sandboxes takes over.
 pub fn cache_compiled_code(folder: &Path) {
+    super::engine::start_clock();
     let _ = CACHE.set(Cache(folder.to_owned()));
 }
 

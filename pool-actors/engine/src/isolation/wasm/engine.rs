@@ -73,8 +73,8 @@ impl Drop for Ticking {
     }
 }
 
-/// Has the clock run.
-pub(super) fn tick() -> Ticking {
+/// Starts the clock's thread, which takes its priority from the thread that does this first.
+pub(super) fn start_clock() {
     static STARTED: OnceLock<()> = OnceLock::new();
     STARTED.get_or_init(|| {
         // The engine's own thread: it belongs to no part of the pool and lives as long as the process.
@@ -82,6 +82,11 @@ pub(super) fn tick() -> Ticking {
         let started = std::thread::Builder::new().name("wasm-clock".into()).spawn(run);
         started.expect("a process that starts can have one thread more");
     });
+}
+
+/// Has the clock run.
+pub(super) fn tick() -> Ticking {
+    start_clock();
     *CLOCK.modules.lock().unwrap_or_else(PoisonError::into_inner) += 1;
     CLOCK.some.notify_one();
     Ticking(())
