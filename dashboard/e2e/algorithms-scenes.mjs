@@ -206,9 +206,36 @@ await scene(
     await see(page, "Confirm that there is no way back.");
     await accessible(page, "no way back");
     await page.screenshot({ path: join(folder, "algorithms-no-way-back.png") });
-    await page.getByLabel(/blake3_1.1.0 declares rollback_supported: false/).check();
+    await page.getByLabel(/blake3 declares rollback_supported: false/).check();
     await page.getByRole("button", { name: "DEPLOY NOW" }).click();
     await see(page, "MIGRATION_IN_PROGRESS");
+  },
+  { path },
+);
+
+await scene(
+  "algorithms: another isolation level, and what its author did not mean",
+  async ({ page, url, act }) => {
+    await act("limited-by-author");
+    await act("stage-now");
+    await unlock(page);
+    await see(page, /lets it replace only blake2s/);
+    await page.getByRole("button", { name: "DEPLOY…" }).click();
+    await page.getByLabel("Isolation").selectOption("process");
+    await page.getByRole("button", { name: "DEPLOY NOW" }).click();
+    await see(page, "Confirm that it may replace this algorithm all the same.");
+    await accessible(page, "isolation and override");
+    await page.screenshot({ path: join(folder, "algorithms-override.png") });
+    await page.setViewportSize(sizes.phone);
+    await accessible(page, "isolation and override on a phone");
+    await page.getByLabel("Isolation").scrollIntoViewIfNeeded();
+    await page.screenshot({ path: join(folder, "algorithms-override-phone.png") });
+    await page.setViewportSize(sizes.desktop);
+    await page.getByLabel(/lets blake3 replace only blake2s/).check();
+    await page.getByRole("button", { name: "DEPLOY NOW" }).click();
+    await see(page, "MIGRATION_IN_PROGRESS");
+    const [config] = await (await fetch(`${url}/fixture/configs`)).json();
+    assert.deepEqual([config.isolation, config.override_migration_from], ["process", true]);
   },
   { path },
 );

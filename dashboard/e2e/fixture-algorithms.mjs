@@ -56,6 +56,7 @@ export class Algorithms {
     this.served = true;
     this.broken = null;
     this.irreversible = false;
+    this.limited = false;
     this.canStage = true;
     this.staged = null;
     this.current = null;
@@ -238,7 +239,9 @@ export class Algorithms {
       rollback_on_error: true,
       at: null,
       estimated_duration: 3_930,
+      isolation: "wasm",
       needs_confirmation: this.irreversible,
+      needs_override: this.limited ? "blake2s" : null,
       obstacles: this.#open() ? ["another deployment is under way"] : [],
       warnings: this.report().warnings,
     };
@@ -352,6 +355,9 @@ export class Algorithms {
       irreversible: () => {
         this.irreversible = true;
       },
+      "limited-by-author": () => {
+        this.limited = true;
+      },
       "refuse-package": () => {
         this.broken = "package";
       },
@@ -445,17 +451,14 @@ export class Algorithms {
     return errorOf("PACKAGE_VALIDATION_FAILED", "algorithm.wasm is not what was signed", {
       details: {
         package_code: "SIGNATURE_INVALID",
-        package_actions: [
-          {
-            action: "Get the package again from its author, over a way that you trust",
-            command: "dagpool algorithm verify PACKAGE --public-key author.pub",
-            priority: "critical",
-          },
-        ],
         validation_results: [passed(0), passed(1), { ...failed, message: "something was changed after signing" }],
       },
       suggested_actions: [
-        { action: "See what is in the package", command: "dagpool algorithm inspect PACKAGE", priority: "medium" },
+        {
+          action: "Get the package again from its author, over a way that you trust",
+          command: "dagpool algorithm verify PACKAGE --public-key author.pub",
+          priority: "critical",
+        },
       ],
     });
   }

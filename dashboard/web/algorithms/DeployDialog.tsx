@@ -2,7 +2,7 @@ import { type FormEvent, type ReactNode, useId, useMemo, useState } from "react"
 import { utcTime } from "../format/time";
 import { useNow } from "../ui/clock";
 import { Dialog } from "../ui/Dialog";
-import type { DeployConfig, Outcome, Strategy } from "./api";
+import type { DeployConfig, Level, Outcome, Strategy } from "./api";
 import { checkForm, type DeployForm, type FormProblems, initialForm } from "./config";
 import { FailureCard } from "./FailureCard";
 import type { Failure } from "./failure";
@@ -16,10 +16,16 @@ const strategies: readonly (readonly [Strategy, string, string])[] = [
   ["scheduled", "SCHEDULED", "Gradual, but begins at a time that you choose."],
 ];
 
+const isolations: readonly (readonly [Level, string])[] = [
+  ["wasm", "wasm — a sandbox; the package's wasm module"],
+  ["process", "process — native code in a confined child process"],
+  ["in-process", "in-process — native code inside the pool; nothing can contain it"],
+];
+
 interface DialogProps {
   staged: Staged;
   plan: Plan | null;
-  /** The package's id, if its manifest says `rollback_supported: false`. */
+  /** The algorithm's name, if its manifest says `rollback_supported: false`. */
   irreversible: string | null;
   onDeploy: (config: DeployConfig) => Promise<Outcome<Deployed>>;
   onClose: () => void;
@@ -32,7 +38,7 @@ export function DeployDialog({ staged, plan, irreversible, onDeploy, onClose }: 
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
-  const checked = useMemo(() => checkForm(form, now, irreversible), [form, now, irreversible]);
+  const checked = useMemo(() => checkForm(form, now, irreversible, plan), [form, now, irreversible, plan]);
   const change = (part: Partial<DeployForm>) => setForm((before) => ({ ...before, ...part }));
   const problems: FormProblems = tried ? checked.problems : {};
   const submit = async (event: FormEvent) => {
@@ -82,12 +88,45 @@ export function DeployDialog({ staged, plan, irreversible, onDeploy, onClose }: 
             </Field>
           </div>
         )}
+        <Field
+          label="Isolation"
+          problem={undefined}
+          hint="how far the pool is kept from the code; native levels need a key that is trusted for native code"
+        >
+          {(props) => (
+            <select
+              {...props}
+              value={form.isolation}
+              onChange={(event) => change({ isolation: event.target.value as Level })}
+            >
+              {isolations.map(([level, text]) => (
+                <option key={level} value={level}>
+                  {text}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
         <Tick checked={form.rollbackOnError} onChange={(rollbackOnError) => change({ rollbackOnError })}>
           Roll back by itself when a health check fails <code>rollback_on_error</code>
         </Tick>
         <h3 className="sub">WHAT_WILL_HAPPEN</h3>
         {plan && <PlanView plan={plan} />}
         <Timeline steps={checked.timeline} />
+        {plan && plan.needs_override !== null && (
+          <div className="no-way-back">
+            <Tick
+              checked={form.overridden}
+              onChange={(overridden) => change({ overridden })}
+              problem={problems.overridden}
+            >
+              <strong>
+                Its author lets {staged.name} replace only {plan.needs_override} <code>migration.from_algorithms</code>.
+              </strong>{" "}
+              I deploy it all the same; the trail keeps that <code>override_migration_from</code>.
+            </Tick>
+          </div>
+        )}
         {irreversible !== null && (
           <div className="no-way-back">
             <Tick checked={form.confirmed} onChange={(confirmed) => change({ confirmed })} problem={problems.confirmed}>

@@ -5,7 +5,7 @@ import { useNotify } from "../ui/Toasts";
 import type { Access } from "./access";
 import type { DeployConfig, Outcome } from "./api";
 import { sourceWords } from "./Cards";
-import { checkForm, initialForm, irreversibleId } from "./config";
+import { checkForm, initialForm, irreversibleName } from "./config";
 import { DeployDialog } from "./DeployDialog";
 import { FailureCard } from "./FailureCard";
 import { PlanView, Timeline } from "./PlanView";
@@ -95,7 +95,7 @@ export function DeployPanel({ status, stale, access, plan, onDeploy }: DeployPro
         <DeployDialog
           staged={staged}
           plan={plan.value}
-          irreversible={irreversibleId(plan.value, staged)}
+          irreversible={irreversibleName(plan.value, staged)}
           onDeploy={deploy}
           onClose={() => setOpen(false)}
         />

@@ -16,10 +16,16 @@ export function PlanView({ plan }: { plan: Plan }) {
         <Fact name="from">{plan.from ? titleOf(plan.from) : "—"}</Fact>
         <Fact name="to">{plan.to ? titleOf(plan.to) : "—"}</Fact>
         <Fact name="shadow">{plan.shadow_percentage === null ? "—" : `${plan.shadow_percentage}% of shares`}</Fact>
+        <Fact name="isolation">{plan.isolation ?? "—"}</Fact>
         <Fact name="way back">
           {plan.needs_confirmation ? <span className="warn">NOT SUPPORTED</span> : "at any moment"}
         </Fact>
       </Facts>
+      {plan.needs_override !== null && (
+        <p className="note warn">
+          Its author lets it replace only {plan.needs_override}: deploying it needs an override, which the trail keeps.
+        </p>
+      )}
       {plan.obstacles.length > 0 && (
         <ul className="notes notes-obstacles" aria-label="Why it can't be deployed now">
           {plan.obstacles.map((obstacle) => (

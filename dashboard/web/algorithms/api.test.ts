@@ -83,10 +83,13 @@ describe("refusal", () => {
     expect(
       refusal(422, makeError("X", { details: { validation_results: report.validation_results } }), "/x").checks,
     ).toHaveLength(3);
-    const finer = { package_code: "SIGNATURE_INVALID", package_actions: [{ action: "Get it again" }, "Ask", "Ask"] };
-    expect(refusal(422, makeError("PACKAGE_VALIDATION_FAILED", { details: finer }), "/x")).toMatchObject({
+    const finer = { package_code: "SIGNATURE_INVALID" };
+    const suggested_actions = ["Get it again", "Ask", "Ask"].map((one) => ({ action: one, priority: "high" }));
+    expect(
+      refusal(422, makeError("PACKAGE_VALIDATION_FAILED", { details: finer, suggested_actions }), "/x"),
+    ).toMatchObject({
       details: [["package_code", "SIGNATURE_INVALID"]],
-      actions: [{ action: "Get it again", command: null }, { action: "Ask" }, { action: "Do this" }],
+      actions: [{ action: "Get it again", command: null }, { action: "Ask" }],
     });
     expect(refusal(404, makeError("NO_STAGED_ALGORITHM"), "/x").kind).toBe("refused");
     expect(refusal(403, makeError("FORBIDDEN"), "/x").kind).toBe("forbidden");

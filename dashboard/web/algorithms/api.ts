@@ -7,6 +7,10 @@ export type Outcome<T> = { ok: true; value: T } | { ok: false; failure: Failure 
 
 export type Strategy = "immediate" | "gradual" | "scheduled";
 
+/** How far the pool is kept from a package's code. */
+export const levels = ["wasm", "process", "in-process"] as const;
+export type Level = (typeof levels)[number];
+
 /** `config` of `POST /api/algorithms/deploy`. Durations in seconds, phases in percent of the sessions. */
 export interface DeployConfig {
   strategy: Strategy;
@@ -16,8 +20,12 @@ export interface DeployConfig {
   /** RFC 3339, UTC. */
   at?: string;
   rollback_on_error: boolean;
-  /** The id of the package whose manifest says `rollback_supported: false`, repeated by the operator. */
+  /** Without it, as the package was staged. */
+  isolation?: Level;
+  /** The name of the algorithm whose manifest says `rollback_supported: false`, repeated by the operator. */
   confirm?: string;
+  /** Deploy it although its author lets it replace other algorithms only. */
+  override_migration_from?: boolean;
 }
 
 export type DeploymentAction = "pause" | "resume" | "advance" | "rollback";
@@ -41,7 +49,8 @@ export class AlgorithmsApi {
   }
 
   status = () => this.#ask("/api/algorithms/status", shape.status);
-  plan = () => this.#ask("/api/algorithms/plan", shape.plan);
+  /** What only an override hinders is no obstacle here: the plan says `needs_override`, and the dialog asks for it. */
+  plan = () => this.#ask("/api/algorithms/plan?override_migration_from=true", shape.plan);
   me = () => this.#ask("/api/auth/me", shape.me);
   deployment = (id: string) => this.#ask(`/api/deployments/${encodeURIComponent(id)}`, shape.deployment);
   overview = () => this.#ask("/api/algorithms", shape.overview);

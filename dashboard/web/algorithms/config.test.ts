@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkForm, type DeployForm, initialForm, irreversibleId, localInput, parsePhases } from "./config";
+import { checkForm, type DeployForm, initialForm, irreversibleName, localInput, parsePhases } from "./config";
 import { atMs, makePlan, makeStaged, makeStatus } from "./fixtures";
 import { plan, status } from "./schema";
 
@@ -54,8 +54,33 @@ describe("checkForm", () => {
   });
 
   it("wants a way of no return to be confirmed by name", () => {
-    expect(checkForm(form(), atMs, "x_2.0.0").problems.confirmed).toBeTruthy();
-    expect(checkForm(form({ confirmed: true }), atMs, "x_2.0.0").config?.confirm).toBe("x_2.0.0");
+    expect(checkForm(form(), atMs, "x").problems.confirmed).toBeTruthy();
+    expect(checkForm(form({ confirmed: true }), atMs, "x").config?.confirm).toBe("x");
+  });
+});
+
+describe("isolation and override", () => {
+  const read = (change: object) => plan.parse(makePlan(change));
+
+  it("sends a level only where it is another one than the pool would choose", () => {
+    const process = read({ isolation: "process" });
+    expect(initialForm(process, atMs).isolation).toBe("process");
+    expect(initialForm(read({ isolation: "odd" }), atMs).isolation).toBe("wasm");
+    expect(checkForm(initialForm(process, atMs), atMs, null, process).config).not.toHaveProperty("isolation");
+    const chosen = { ...initialForm(process, atMs), isolation: "wasm" as const };
+    expect(checkForm(chosen, atMs, null, process).config?.isolation).toBe("wasm");
+  });
+
+  it("wants what the author did not mean to be confirmed", () => {
+    const limited = read({ needs_override: "blake2s" });
+    const asked = initialForm(limited, atMs);
+    const refused = checkForm(asked, atMs, null, limited);
+    expect([refused.config, refused.problems.overridden]).toEqual([null, expect.stringContaining("Confirm")]);
+    const done = checkForm({ ...asked, overridden: true }, atMs, null, limited);
+    expect(done.config?.override_migration_from).toBe(true);
+    expect(checkForm({ ...asked, overridden: true }, atMs, null, read({})).config).not.toHaveProperty(
+      "override_migration_from",
+    );
   });
 });
 
@@ -67,15 +92,15 @@ describe("phases", () => {
   });
 });
 
-describe("irreversibleId", () => {
+describe("irreversibleName", () => {
   it("believes plan and manifest", () => {
     const staged = (change: object) => {
       const read = status.parse(makeStatus({ staged_algorithm: makeStaged(change) })).staged_algorithm;
       if (!read) throw new Error("nothing staged");
       return read;
     };
-    expect(irreversibleId(null, staged({}))).toBeNull();
-    expect(irreversibleId(null, staged({ rollback_supported: false }))).toBe("blake3_1.1.0");
-    expect(irreversibleId(plan.parse(makePlan({ needs_confirmation: true })), staged({}))).toBe("blake3_1.1.0");
+    expect(irreversibleName(null, staged({}))).toBeNull();
+    expect(irreversibleName(null, staged({ rollback_supported: false }))).toBe("blake3");
+    expect(irreversibleName(plan.parse(makePlan({ needs_confirmation: true })), staged({}))).toBe("blake3");
   });
 });

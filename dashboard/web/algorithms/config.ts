@@ -1,4 +1,4 @@
-import type { DeployConfig, Strategy } from "./api";
+import { type DeployConfig, type Level, levels, type Strategy } from "./api";
 import type { Plan, Staged } from "./schema";
 
 /** What the dialog's fields hold: text, as typed. */
@@ -10,7 +10,9 @@ export interface DeployForm {
   /** `datetime-local`, in the viewer's zone. */
   at: string;
   rollbackOnError: boolean;
+  isolation: Level;
   confirmed: boolean;
+  overridden: boolean;
 }
 
 const strategies: readonly string[] = ["immediate", "gradual", "scheduled"];
@@ -31,8 +33,15 @@ export function initialForm(plan: Plan | null, now: number): DeployForm {
     phases: (stepwise ? steps.map((step) => step.traffic_split) : defaults.phases).join(", "),
     at: localInput(now + 3_600_000),
     rollbackOnError: plan?.rollback_on_error ?? true,
+    isolation: plannedLevel(plan) ?? "wasm",
     confirmed: false,
+    overridden: false,
   };
+}
+
+/** The level that the pool would choose; null if it does not say. */
+function plannedLevel(plan: Plan | null): Level | null {
+  return levels.find((level) => level === plan?.isolation) ?? null;
 }
 
 /** Milliseconds since the epoch as a `datetime-local` field wants them: local, to the minute. */
@@ -56,7 +65,7 @@ export function parsePhases(text: string): number[] | null {
   return rising && steps.at(-1) === 100 && steps.length <= 32 ? steps : null;
 }
 
-export type FormProblems = Partial<Record<"shadow" | "phase" | "phases" | "at" | "confirmed", string>>;
+export type FormProblems = Partial<Record<"shadow" | "phase" | "phases" | "at" | "confirmed" | "overridden", string>>;
 
 export interface Checked {
   problems: FormProblems;
@@ -66,8 +75,13 @@ export interface Checked {
   timeline: { name: string; duration: number; traffic: number }[];
 }
 
-/** Reads the form. `irreversible` is the id of an algorithm that says it can't be rolled back. */
-export function checkForm(form: DeployForm, now: number, irreversible: string | null): Checked {
+/** Reads the form. `irreversible` is the name of an algorithm that says it can't be rolled back. */
+export function checkForm(
+  form: DeployForm,
+  now: number,
+  irreversible: string | null,
+  plan: Plan | null = null,
+): Checked {
   const problems: FormProblems = {};
   const stepwise = form.strategy !== "immediate";
   const [shadow, phase, phases] = [duration(form.shadow), duration(form.phase), parsePhases(form.phases)];
@@ -80,12 +94,16 @@ export function checkForm(form: DeployForm, now: number, irreversible: string | 
     else if (at <= now) problems.at = "This time has passed.";
   }
   if (irreversible !== null && !form.confirmed) problems.confirmed = "Confirm that there is no way back.";
+  const override = plan !== null && plan.needs_override !== null;
+  if (override && !form.overridden) problems.overridden = "Confirm that it may replace this algorithm all the same.";
   const config: DeployConfig = { strategy: form.strategy, rollback_on_error: form.rollbackOnError };
   if (stepwise && shadow !== null && phase !== null && phases !== null) {
     Object.assign(config, { shadow_duration: shadow, phase_duration: phase, phases });
   }
   if (form.strategy === "scheduled" && !Number.isNaN(at)) config.at = new Date(at).toISOString();
   if (irreversible !== null) config.confirm = irreversible;
+  if (override) config.override_migration_from = true;
+  if (form.isolation !== (plannedLevel(plan) ?? "wasm")) config.isolation = form.isolation;
   return {
     problems,
     config: Object.keys(problems).length === 0 ? config : null,
@@ -99,8 +117,8 @@ function timelineOf(stepwise: boolean, shadow: number | null, phase: number | nu
   return [{ name: "shadow", duration: shadow ?? 0, traffic: 0 }, ...steps];
 }
 
-/** The package's id, if its manifest says that there is no way back. */
-export function irreversibleId(plan: Plan | null, staged: Staged): string | null {
+/** The algorithm's name, if its manifest says that there is no way back. */
+export function irreversibleName(plan: Plan | null, staged: Staged): string | null {
   const warned = plan?.needs_confirmation === true || staged.rollback_supported === false;
-  return warned ? staged.algorithm_id : null;
+  return warned ? staged.name : null;
 }

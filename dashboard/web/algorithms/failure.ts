@@ -94,20 +94,8 @@ const checked = z.union([
   z.object({ checks: z.array(check) }).transform((details) => details.checks),
 ]);
 
-/** What is best done about a refused package: of the finer code, so it comes first. */
-const advised = z.object({
-  package_actions: z.array(
-    z.union([action, z.string().transform((words): Action => ({ action: words, command: null, priority: "high" }))]),
-  ),
-});
-
-function actionsOf(details: unknown): readonly Action[] {
-  const read = advised.safeParse(details);
-  return read.success ? read.data.package_actions : [];
-}
-
 /** Parts of the details that have a place of their own. */
-const placed = new Set(["checks", "validation_results", "package_actions"]);
+const placed = new Set(["checks", "validation_results"]);
 
 function checksOf(details: unknown): readonly Check[] {
   const read = checked.safeParse(details);
@@ -147,7 +135,7 @@ export function refusal(status: number, body: unknown, path: string): Failure {
     message,
     details: detailsOf(details),
     checks: checksOf(details),
-    actions: distinct([...actionsOf(details), ...suggested_actions]),
+    actions: distinct(suggested_actions),
     documentation: safeLink(documentation_link),
     severity,
   };

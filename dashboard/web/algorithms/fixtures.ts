@@ -114,6 +114,8 @@ export function makePlan(change: object = {}) {
     rollback_on_error: true,
     estimated_duration: 630,
     needs_confirmation: false,
+    needs_override: null,
+    isolation: "wasm",
     obstacles: [],
     warnings: ["slower than it says"],
     ...change,

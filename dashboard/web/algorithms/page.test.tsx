@@ -196,6 +196,7 @@ describe("ALGORITHM_MANAGEMENT", () => {
       200,
       makeStatus({ staged_algorithm: makeStaged({ rollback_supported: false }) }),
     );
+    pool.say("/api/algorithms/plan", 200, makePlan({ needs_override: "blake2s" }));
     pool.say("/api/algorithms/deploy", 409, makeError("DEPLOYMENT_IN_PROGRESS"));
     const { pass } = await open(pool);
     click("DEPLOY…");
@@ -205,14 +206,18 @@ describe("ALGORITHM_MANAGEMENT", () => {
     fireEvent.change(dialog.getByLabelText("Each phase, seconds"), { target: { value: "30" } });
     fireEvent.change(dialog.getByLabelText("Phases, % of sessions"), { target: { value: "10 100" } });
     fireEvent.click(dialog.getByLabelText(/Roll back by itself/));
+    fireEvent.change(dialog.getByLabelText("Isolation"), { target: { value: "process" } });
     fireEvent.click(dialog.getByRole("button", { name: "DEPLOY NOW" }));
     expect(dialog.getByText("Confirm that there is no way back.")).toBeTruthy();
-    fireEvent.click(dialog.getByLabelText(/blake3_1.1.0 declares/));
+    fireEvent.click(dialog.getByLabelText(/blake3 declares/));
+    expect(dialog.getByText("Confirm that it may replace this algorithm all the same.")).toBeTruthy();
+    fireEvent.click(dialog.getByLabelText(/replace only blake2s/));
     fireEvent.click(dialog.getByRole("button", { name: "DEPLOY NOW" }));
     await pass(50);
     expect(dialog.getByText("DEPLOYMENT_IN_PROGRESS")).toBeTruthy();
     const config = { strategy: "gradual", shadow_duration: 60, phase_duration: 30, phases: [10, 100] };
-    expect(pool.sent).toEqual([{ config: { ...config, rollback_on_error: false, confirm: "blake3_1.1.0" } }]);
+    const agreed = { confirm: "blake3", override_migration_from: true, isolation: "process" };
+    expect(pool.sent).toEqual([{ config: { ...config, rollback_on_error: false, ...agreed } }]);
     fireEvent.click(dialog.getByRole("radio", { name: /SCHEDULED/ }));
     expect(dialog.getByText(/^that is 2026-11-22 13:00:00 UTC/)).toBeTruthy();
     fireEvent.change(dialog.getByLabelText(/Begins at/), { target: { value: "" } });

@@ -242,10 +242,14 @@ export const plan = z.object({
   /** Percent of the shares that are hashed twice in shadow. */
   shadow_percentage: number,
   rollback_on_error: flag,
+  /** wasm, process or in-process. */
+  isolation: text,
   /** Seconds. */
   estimated_duration: number,
   /** The manifest says `rollback_supported: false`. */
   needs_confirmation: flag,
+  /** What its author lets it replace, where that does not include the algorithm in force. */
+  needs_override: text,
   /** Why the pool would refuse. */
   obstacles: texts,
   warnings: texts,

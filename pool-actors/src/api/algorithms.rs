@@ -30,7 +30,7 @@ use crate::{
         deployments::{DeployPlan, Strategy},
         packages::{PackageError, PackageRef, PackageSource, StageReport, StageWish},
     },
-    runtime::outbox::Unanswered,
+    runtime::{outbox::Unanswered, threads::in_background},
 };
 
 /// Deployments on a page.
@@ -108,10 +108,14 @@ async fn planned(api: &Api, wish: &DeployConfig) -> Result<HttpResponse, ApiErro
     let mut obstacles = Vec::new();
     let mut warnings = staged.report.warnings.clone();
     let may = view.active.as_ref().and_then(|active| staged.may_not_replace(active));
-    if let Some(may) = may {
-        obstacles.push(format!(
+    match &may {
+        Some(may) if wish.override_migration_from => warnings.push(format!(
+            "its author lets it replace only {may}; that it is deployed all the same is kept in the trail"
+        )),
+        Some(may) => obstacles.push(format!(
             "its author lets it replace only {may}: deploy it all the same with override_migration_from"
-        ));
+        )),
+        None => {}
     }
     let migration = match &view.active {
         Some(active) if kind == RolloutKind::Migration => {
@@ -144,6 +148,7 @@ async fn planned(api: &Api, wish: &DeployConfig) -> Result<HttpResponse, ApiErro
         "at": plan.at.map(rfc3339),
         "estimated_duration": estimated_s(&plan, api.deploy_defaults.drain_ms),
         "needs_confirmation": !staged.rollback_supported,
+        "needs_override": may,
         "obstacles": obstacles,
         "warnings": warnings,
         "sessions": migration,
@@ -292,15 +297,27 @@ pub(super) async fn deploy(api: web::Data<Api>, body: web::Bytes) -> Result<Http
     })))
 }
 
+/// Compiling and trying out code: it must not hold up those who answer miners. `None` = it was interrupted.
+async fn heavy<T: Send + 'static>(level: Level, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    if level == Level::Process {
+        // The child goes on to serve, and would stay in the background.
+        return web::block(work).await.ok();
+    }
+    in_background("staging", work)
+        .await
+        .inspect_err(|error| tracing::error!(%error, "code could not be tried out"))
+        .ok()
+}
+
 /// What is staged at another level of isolation: its code is loaded and checked anew.
 async fn load_at(api: &web::Data<Api>, level: Level) -> Result<(), ApiError> {
     let view = api.algorithms.view.get();
     let staged = view.staged.as_ref().ok_or_else(|| ApiError::from(DeployError::NothingStaged))?;
     let Some(shelf) = api.shelf.clone().filter(|_| staged.report.isolation != level) else { return Ok(()) };
     let (reference, downgrade) = (staged.package.clone(), staged.report.downgrade.clone());
-    let loaded = web::block(move || shelf.load(&reference, level)).await;
+    let loaded = heavy(level, move || shelf.load(&reference, level)).await;
     let mut package = loaded
-        .map_err(|_| ApiError::new(ErrorCode::Internal, "loading was interrupted: try again"))?
+        .ok_or_else(|| ApiError::new(ErrorCode::Internal, "loading was interrupted: try again"))?
         .map_err(refused)?;
     package.report.downgrade = downgrade;
     api.algorithms.stage.ask(StagePackage(package)).await.map_err(away)
@@ -374,13 +391,13 @@ pub(super) async fn stage(
     let say = move |check: Option<String>| {
         events.publish(clock.now(), PoolEvent::Staging { upload: told.clone(), check });
     };
-    let staged = web::block(move || {
+    let staged = heavy(wish.isolation, move || {
         let staged = shelf.stage(package, &wish, &|check| say(Some(check.to_owned())));
         say(None);
         staged
     })
     .await
-    .map_err(|_| ApiError::new(ErrorCode::Internal, "staging was interrupted: try again"))?
+    .ok_or_else(|| ApiError::new(ErrorCode::Internal, "staging was interrupted: try again"))?
     .map_err(refused)?;
     if let Some(reason) = &staged.report.downgrade {
         let message = format!(

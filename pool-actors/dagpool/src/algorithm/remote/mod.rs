@@ -93,6 +93,9 @@ pub(crate) struct Deploy {
     /// How far the pool is kept from the code; without it, as it was staged.
     #[arg(long, value_enum)]
     isolation: Option<Level>,
+    /// Deploy it although its author lets it replace other algorithms only (migration.from_algorithms); the trail says so.
+    #[arg(long)]
+    override_migration_from: bool,
     /// Only show what would be done.
     #[arg(long, conflicts_with = "wait")]
     plan: bool,
@@ -174,6 +177,7 @@ impl Deploy {
         put("at", self.at.as_deref().map(Value::from));
         put("rollback_on_error", self.no_rollback_on_error.then_some(json!(false)));
         put("isolation", self.isolation.map(|level| json!(level.to_string())));
+        put("override_migration_from", self.override_migration_from.then_some(json!(true)));
         put("confirm", self.confirm.as_deref().map(Value::from));
         config
     }
