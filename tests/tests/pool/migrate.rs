@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pool_actors::api::rfc3339;
+use pool_domain::units::TimeMs;
 use pool_tests::{
     packages,
     pool::{ADMIN_TOKEN, PATIENCE, PoolProcess, Setup},
@@ -314,6 +316,31 @@ async fn kill_9_at_each_phase_of_a_migration() {
     assert_eq!(api.steer(&id, "rollback").await.0, 200);
     api.until_status(&id, "rolled_back").await;
 
+    // In warm-up, which lasts as long as the node is away.
+    api.stage_blake3().await;
+    let mut soon = slow();
+    soon["strategy"] = json!("scheduled");
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap() + Duration::from_secs(3);
+    soon["at"] = json!(rfc3339(TimeMs(u64::try_from(now.as_millis()).unwrap())));
+    let id = api.deploy(soon).await;
+    faults(&node.admin_url, json!({ "drop_connections": true })).await;
+    api.until(&id, "warming up", |body| body["phase"] == "warm" && body["status"] == "running").await;
+    pool.kill();
+    faults(&node.admin_url, json!({ "drop_connections": false })).await;
+    let accepted = miners.stats().accepted;
+    pool.restart();
+    api = Api::at(pool.http);
+    let on = api.until(&id, "in shadow", |body| body["phase"] == "shadow").await;
+    let restarted =
+        on["trail"].as_array().unwrap().iter().find(|line| line["action"] == "restarted").unwrap();
+    assert_eq!(restarted["stage"], "warm", "{on:#}");
+    assert_eq!(api.active().await, "blake2s");
+    tokio::time::timeout(PATIENCE, miners.accepted(accepted + 30))
+        .await
+        .expect("miners go on after a kill at warm");
+    assert_eq!(api.steer(&id, "rollback").await.0, 200);
+    api.until_status(&id, "rolled_back").await;
+
     // At each step: it goes on there once the package has shown again what it must.
     api.stage_blake3().await;
     let id = api.deploy(slow()).await;
@@ -362,4 +389,52 @@ async fn kill_9_at_each_phase_of_a_migration() {
         let possible = miner.accepted..=miner.submitted;
         assert!(possible.contains(&durable), "{durable} shares are in the journal: {miner:?}");
     }
+}
+
+/// The functions, upgrade, migration, upgrade, migration back, and the strategies in turns.
+async fn many_swaps(swaps: u64) {
+    let (pool, api) = both().await;
+    let mut miners = able(pool.pool.stratum_addresses()[0].0, 4);
+    more_shares(&miners, "the start").await;
+    let actors = async || api.get("/api/admin/system").await["actors"].as_array().unwrap().len();
+    let before = actors().await;
+    for swap in 0..swaps {
+        let function = ["blake2s", "blake3"][usize::from(!swap.div_ceil(2).is_multiple_of(2))];
+        api.upload(packages::package(function, &json!({}))).await;
+        let config = match swap % 3 {
+            0 => json!({ "strategy": "immediate" }),
+            1 => json!({ "shadow_duration": 0.2, "phase_duration": 0.1, "phases": [5, 10, 25, 50, 75, 100] }),
+            _ => json!({
+                "strategy": "scheduled", "at": "2020-01-01T00:00:00Z", "shadow_duration": 0.1, "phase_duration": 0.1,
+                "phases": [50, 100],
+            }),
+        };
+        let id = api.deploy(config).await;
+        let over = api.until_status(&id, "completed").await;
+        assert_eq!(over["kind"], ["upgrade", "migration"][usize::from(swap % 2 == 1)], "{over:#}");
+        assert_eq!(api.active().await, function);
+        all(&miners, "on the function in force", |miner| miner.algorithm == function).await;
+    }
+    more_shares(&miners, "the swaps").await;
+    assert_unnoticed(&miners);
+    // Those of the functions that were left judge late shares of their own for some time; nothing else is left of any.
+    let kept =
+        api.get("/api/algorithms/status").await["performance_metrics"]["slots"].as_array().unwrap().len() - 1;
+    let after = actors().await;
+    assert!(after <= before + kept * 3, "{before} actors and {kept} kept generations, but {after} actors");
+    miners.end();
+    let folder = pool.stop().await;
+    assert_durable(&miners, journal_of(&folder));
+}
+
+#[actix_rt::test]
+async fn swaps_of_both_kinds_by_all_strategies_are_unnoticed() {
+    many_swaps(6).await;
+}
+
+/// `make soak`.
+#[ignore = "minutes long; make soak runs it"]
+#[actix_rt::test]
+async fn a_hundred_swaps_in_a_row() {
+    many_swaps(100).await;
 }

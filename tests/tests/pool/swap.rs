@@ -353,28 +353,3 @@ async fn a_package_is_uploaded_deployed_and_in_force_after_a_restart() {
     let folder = pool.stop().await;
     assert_durable(&swarm, journal_of(&folder));
 }
-
-/// `make soak`: a hundred swaps in a row, by all strategies.
-#[ignore = "minutes long; make soak runs it"]
-#[actix_rt::test]
-async fn a_hundred_swaps_in_a_row() {
-    let pool = Inside::start(|_| {}).await;
-    let mut swarm = pool.miners();
-    for swap in 1..=100 {
-        pool.stage(&format!("1.0.{swap}"), Fault::None).await;
-        let config = match swap % 3 {
-            0 => json!({ "strategy": "immediate" }),
-            1 => json!({ "shadow_duration": 0.2, "phase_duration": 0.1, "phases": [5, 10, 25, 50, 75, 100] }),
-            _ => {
-                json!({ "strategy": "scheduled", "at": "2020-01-01T00:00:00Z", "shadow_duration": 0, "phase_duration": 0.1 })
-            }
-        };
-        let id = pool.deploy(config).await;
-        pool.deployment_until(&id, "completed", |body| body["status"] == "completed").await;
-    }
-    more_shares(&swarm, "a hundred swaps").await;
-    assert_unnoticed(&swarm);
-    swarm.end();
-    let folder = pool.stop().await;
-    assert_durable(&swarm, journal_of(&folder));
-}
