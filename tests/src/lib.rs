@@ -1,8 +1,19 @@
 //! What several test files share: a pool as a process, real nodes, and a miner of single blocks.
 
+use std::net::Ipv4Addr;
+
 pub mod kaspad;
 pub mod packages;
 pub mod pool;
 pub mod postgres;
 pub mod proxy;
+pub mod redis;
 pub mod solve;
+
+/// An address of this test's own: on 127.0.0.1, somebody's outgoing connection may take the port of a process that was
+/// killed, before it is started again.
+fn own_loopback() -> Ipv4Addr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    // Elsewhere, loopback is one address.
+    if cfg!(target_os = "linux") { Ipv4Addr::new(127, 1 | high, middle, low) } else { Ipv4Addr::LOCALHOST }
+}

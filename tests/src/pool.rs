@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Read as _},
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, OnceLock},
@@ -19,6 +19,8 @@ use pool_actors::{
 use pool_domain::ids::ShareSeq;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::own_loopback;
 
 /// Longest time that anything here is waited for; reached only when a test is about to fail.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -350,14 +352,6 @@ impl Drop for PoolProcess {
             eprintln!("--- the pool's log ---\n{}", tail(&self.log()));
         }
     }
-}
-
-/// An address of this test's own. On 127.0.0.1, somebody's outgoing connection may take the port of a pool that was
-/// killed, before it is started again.
-fn own_loopback() -> Ipv4Addr {
-    let [_, high, middle, low] = std::process::id().to_be_bytes();
-    // Elsewhere, loopback is one address.
-    if cfg!(target_os = "linux") { Ipv4Addr::new(127, 1 | high, middle, low) } else { Ipv4Addr::LOCALHOST }
 }
 
 /// The two addresses of the announcement; `None` when the process ended without.

@@ -13,6 +13,8 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::own_loopback;
+
 /// How long the server may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Owner of the pool's database; not a superuser, as in production.
@@ -396,11 +398,4 @@ fn fresh_folder() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     own(folder.path());
     folder
-}
-
-/// An address of this test's own: on 127.0.0.1, somebody's outgoing connection may take the port of a server that was
-/// killed, before it is started again.
-fn own_loopback() -> Ipv4Addr {
-    let [_, high, middle, low] = std::process::id().to_be_bytes();
-    if cfg!(target_os = "linux") { Ipv4Addr::new(127, 1 | high, middle, low) } else { Ipv4Addr::LOCALHOST }
 }

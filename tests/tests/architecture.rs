@@ -181,6 +181,7 @@ fn what_has_one_home_stays_there() {
         ("rusqlite", &["adapters/sqlite"]),
         ("tokio_postgres", &["adapters/postgres"]),
         ("bb8::", &["adapters/postgres"]),
+        ("use redis::", &["adapters/cache_redis"]),
         ("std::fs", &["adapters/", "config/", "app"]),
     ];
     for (needle, homes) in rules {

@@ -7,6 +7,8 @@ need chromium chromium
 need node nodejs
 need npm npm
 need cc build-essential
+need redis-server redis-server
+need redis-cli redis-tools
 # The server's own programs are not on the path.
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || missing+=(postgresql)
 if [ "${#missing[@]}" -gt 0 ]; then

@@ -1,6 +1,8 @@
 //! The outside, behind the traits of [`crate::ports`]. Adapters see only the domain and the ports; the system clock is
 //! read here and nowhere else.
 
+pub mod cache_memory;
+pub mod cache_redis;
 pub mod disk_folder;
 pub mod disk_memory;
 mod migrations;

@@ -1,6 +1,7 @@
 //! Traits that the outside implements. The bottom layer of the library: knows `pool-domain` only.
 
 pub mod books;
+pub mod cache;
 pub mod clock;
 pub mod deployments;
 pub mod disk;

@@ -1,0 +1,208 @@
+//! The cache in the process's own memory: for one pool, and for tests. It ends with the process.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures_util::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
+use serde_json::{Value, json};
+use tokio::{sync::broadcast, time::Instant};
+
+use crate::ports::cache::{CacheError, CachePort, Change, Counted, REVISION};
+
+/// Entries at once; past it, what would end first is dropped.
+const ENTRIES_MAX: usize = 20_000;
+/// Messages that wait for a slow follower.
+const WAITING_MAX: usize = 1_024;
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub struct MemoryCache {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    entries: HashMap<String, Entry>,
+    channels: HashMap<String, broadcast::Sender<Value>>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    ends: Instant,
+    held: Held,
+}
+
+#[derive(Debug, Clone)]
+enum Held {
+    Value(Value),
+    Count(u64),
+    Table(BTreeMap<String, Value>),
+}
+
+impl Inner {
+    fn alive(&mut self, key: &str) -> Option<&mut Entry> {
+        if self.entries.get(key).is_some_and(|entry| entry.ends <= Instant::now()) {
+            self.entries.remove(key);
+        }
+        self.entries.get_mut(key)
+    }
+
+    fn hold(&mut self, key: String, held: Held, lives: Duration) {
+        let now = Instant::now();
+        if self.entries.len() >= ENTRIES_MAX && !self.entries.contains_key(&key) {
+            self.entries.retain(|_, entry| entry.ends > now);
+            // A part at once: else a full cache would be searched for each entry.
+            while self.entries.len() >= ENTRIES_MAX {
+                let mut ends: Vec<Instant> = self.entries.values().map(|entry| entry.ends).collect();
+                let (_, bound, _) = ends.select_nth_unstable(ENTRIES_MAX / 10);
+                let bound = *bound;
+                self.entries.retain(|_, entry| entry.ends > bound);
+            }
+        }
+        self.entries.insert(key, Entry { ends: now + lives, held });
+    }
+}
+
+impl MemoryCache {
+    fn with<R>(&self, f: impl FnOnce(&mut Inner) -> R) -> R {
+        f(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn other_kind(key: &str) -> CacheError {
+    CacheError::Refused { what: format!("{key} holds something of another kind") }
+}
+
+#[async_trait]
+impl CachePort for MemoryCache {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    async fn ping(&self) -> Result<(), CacheError> {
+        Ok(())
+    }
+
+    async fn put(&self, key: String, value: Value, lives: Duration) -> Result<(), CacheError> {
+        self.with(|inner| inner.hold(key, Held::Value(value), lives));
+        Ok(())
+    }
+
+    async fn get(&self, key: String) -> Result<Option<Value>, CacheError> {
+        self.with(|inner| match inner.alive(&key).map(|entry| &entry.held) {
+            None => Ok(None),
+            Some(Held::Value(value)) => Ok(Some(value.clone())),
+            Some(_) => Err(other_kind(&key)),
+        })
+    }
+
+    async fn remove(&self, key: String) -> Result<bool, CacheError> {
+        Ok(self.with(|inner| inner.alive(&key).is_some() && inner.entries.remove(&key).is_some()))
+    }
+
+    async fn count(&self, key: String, window: Duration) -> Result<Counted, CacheError> {
+        self.with(|inner| match inner.alive(&key) {
+            None => {
+                inner.hold(key, Held::Count(1), window);
+                Ok(Counted { count: 1, ends_in: window })
+            }
+            Some(Entry { ends, held: Held::Count(count) }) => {
+                *count += 1;
+                Ok(Counted { count: *count, ends_in: ends.saturating_duration_since(Instant::now()) })
+            }
+            Some(_) => Err(other_kind(&key)),
+        })
+    }
+
+    async fn change(&self, key: String, change: Change, lives: Duration) -> Result<(), CacheError> {
+        self.with(|inner| {
+            let mut table = match inner.alive(&key).map(|entry| &mut entry.held) {
+                None => BTreeMap::new(),
+                Some(Held::Table(table)) => std::mem::take(table),
+                Some(_) => return Err(other_kind(&key)),
+            };
+            table.extend(change.set);
+            for field in &change.remove {
+                table.remove(field);
+            }
+            table.insert(REVISION.to_owned(), json!(change.revision));
+            inner.hold(key, Held::Table(table), lives);
+            Ok(())
+        })
+    }
+
+    async fn fields(&self, key: String) -> Result<BTreeMap<String, Value>, CacheError> {
+        self.with(|inner| match inner.alive(&key).map(|entry| &entry.held) {
+            None => Ok(BTreeMap::new()),
+            Some(Held::Table(table)) => Ok(table.clone()),
+            Some(_) => Err(other_kind(&key)),
+        })
+    }
+
+    async fn field(&self, key: String, field: &'static str) -> Result<Option<Value>, CacheError> {
+        self.with(|inner| match inner.alive(&key).map(|entry| &entry.held) {
+            None => Ok(None),
+            Some(Held::Table(table)) => Ok(table.get(field).cloned()),
+            Some(_) => Err(other_kind(&key)),
+        })
+    }
+
+    async fn publish(&self, channel: String, value: Value) -> Result<(), CacheError> {
+        self.with(|inner| {
+            // Nobody may be listening.
+            if let Some(sender) = inner.channels.get(&channel) {
+                let _ = sender.send(value);
+            }
+        });
+        Ok(())
+    }
+
+    async fn follow(&self, channel: String) -> Result<BoxStream<'static, Value>, CacheError> {
+        let receiver = self.with(|inner| {
+            let sender = inner.channels.entry(channel).or_insert_with(|| broadcast::channel(WAITING_MAX).0);
+            sender.subscribe()
+        });
+        Ok(stream::unfold(receiver, |mut receiver| async move {
+            loop {
+                match receiver.recv().await {
+                    Ok(value) => return Some((value, receiver)),
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                }
+            }
+        })
+        .boxed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_bounded_and_drops_what_ends_first() {
+        let cache = MemoryCache::default();
+        for number in 0..=ENTRIES_MAX as u64 {
+            let lives = Duration::from_secs(10 + number);
+            cache.put(number.to_string(), json!(number), lives).await.unwrap();
+        }
+        assert!(cache.with(|inner| inner.entries.len()) <= ENTRIES_MAX);
+        assert_eq!(cache.get("0".into()).await.unwrap(), None);
+        let newest = ENTRIES_MAX.to_string();
+        assert_eq!(cache.get(newest).await.unwrap(), Some(json!(ENTRIES_MAX)));
+        tokio::time::advance(Duration::from_secs(10 + ENTRIES_MAX as u64)).await;
+        cache.put("new".into(), json!(1), Duration::from_secs(1)).await.unwrap();
+        assert_eq!(cache.with(|inner| inner.entries.len()), 2, "what is over makes room first");
+    }
+}

@@ -1,0 +1,147 @@
+//! Where a Redis is: one server, a service that Sentinels watch, or a cluster.
+
+use std::{fmt, time::Duration};
+
+use redis::{ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
+
+/// What addresses look like.
+const FORMS: &str = "write redis://host:port/database, redis-sentinel://host:port,host:port/service or redis-cluster://host:port,host:port";
+
+/// A Redis that can be connected to.
+#[derive(Clone)]
+pub struct RedisSettings {
+    pub(super) place: Place,
+    shown: String,
+    /// Bound on one command.
+    pub timeout: Duration,
+    /// Bound on the time until a connection is usable.
+    pub connect_timeout: Duration,
+}
+
+#[derive(Clone)]
+pub(super) enum Place {
+    One(ConnectionInfo),
+    Sentinel { sentinels: Vec<ConnectionInfo>, service: String, server: RedisConnectionInfo },
+    Cluster(Vec<ConnectionInfo>),
+}
+
+impl RedisSettings {
+    /// From an address; `password` stands in for one that the address should not show. User and password are the
+    /// servers', Sentinels are asked without.
+    ///
+    /// # Errors
+    /// What is wrong with the address, without its password.
+    pub fn new(url: &str, password: Option<&str>) -> Result<Self, String> {
+        let (scheme, rest) = url.split_once("://").ok_or(FORMS)?;
+        let (user, rest) = match rest.rsplit_once('@') {
+            Some((user, rest)) => (format!("{user}@"), rest),
+            None => (String::new(), rest),
+        };
+        let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let server = |host: &str, database: &str| -> Result<ConnectionInfo, String> {
+            let info = format!("redis://{user}{host}/{database}").into_connection_info();
+            let info = info.map_err(|error| format!("{host}/{database}: {error}"))?;
+            let Some(password) = password else { return Ok(info) };
+            let login = info.redis_settings().clone().set_password(password);
+            Ok(info.set_redis_settings(login))
+        };
+        let place = match scheme {
+            "redis" if !hosts.contains(',') => Place::One(server(hosts, path)?),
+            "redis-sentinel" | "redis+sentinel" => {
+                let (service, database) = path.split_once('/').unwrap_or((path, ""));
+                if service.is_empty() {
+                    return Err("the service that the Sentinels watch is not named: \
+                                redis-sentinel://host:port,host:port/service"
+                        .to_owned());
+                }
+                let sentinel = |host: &str| {
+                    let info = format!("redis://{host}").into_connection_info();
+                    info.map_err(|error| format!("{host}: {error}"))
+                };
+                Place::Sentinel {
+                    sentinels: hosts.split(',').map(sentinel).collect::<Result<_, _>>()?,
+                    service: service.to_owned(),
+                    server: server("sentinel", database)?.redis_settings().clone(),
+                }
+            }
+            "redis-cluster" | "redis+cluster" if path.is_empty() => {
+                let nodes = hosts.split(',').map(|host| server(host, ""));
+                Place::Cluster(nodes.collect::<Result<_, _>>()?)
+            }
+            "redis-cluster" | "redis+cluster" => return Err("a cluster has no databases".to_owned()),
+            "rediss" => {
+                return Err(
+                    "TLS is not built into this pool; use a private network or a tunnel, and redis://"
+                        .to_owned(),
+                );
+            }
+            _ => return Err(FORMS.to_owned()),
+        };
+        let path = path.split('?').next().filter(|path| !path.is_empty());
+        let path = path.map(|path| format!("/{path}")).unwrap_or_default();
+        Ok(Self {
+            place,
+            shown: format!("{scheme}://{hosts}{path}"),
+            timeout: Duration::from_millis(250),
+            connect_timeout: Duration::from_secs(1),
+        })
+    }
+}
+
+/// Servers, and database or service; never user or password.
+impl fmt::Display for RedisSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_and_shown_without_password() {
+        for (url, shown) in [
+            ("redis://cache", "redis://cache"),
+            ("redis://:hush@cache:6380/3", "redis://cache:6380/3"),
+            ("redis://pool:hu%2Fsh@[::1]:6380/3?protocol=resp3", "redis://[::1]:6380/3"),
+            ("redis-sentinel://:hush@a:1,b:2/main/4", "redis-sentinel://a:1,b:2/main/4"),
+            ("redis+sentinel://a:1/main", "redis+sentinel://a:1/main"),
+            ("redis-cluster://pool:hush@a:1,b:2", "redis-cluster://a:1,b:2"),
+        ] {
+            let settings = RedisSettings::new(url, None).unwrap_or_else(|error| panic!("{url}: {error}"));
+            assert_eq!(settings.to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn logins_are_the_servers_alone() {
+        let login = |info: &RedisConnectionInfo| {
+            (info.username().map(str::to_owned), info.password().map(str::to_owned), info.db())
+        };
+        let settings = RedisSettings::new("redis-sentinel://pool:hu%2Fsh@a:1,b:2/main/4", None).unwrap();
+        let Place::Sentinel { sentinels, service, server } = settings.place else { panic!("no Sentinel") };
+        assert_eq!((sentinels.len(), service.as_str()), (2, "main"));
+        assert_eq!(login(&server), (Some("pool".into()), Some("hu/sh".into()), 4));
+        assert_eq!(login(sentinels[1].redis_settings()), (None, None, 0));
+        let settings = RedisSettings::new("redis-cluster://a:1,b:2", Some("hush")).unwrap();
+        let Place::Cluster(nodes) = settings.place else { panic!("no cluster") };
+        assert_eq!(login(nodes[1].redis_settings()), (None, Some("hush".into()), 0));
+    }
+
+    #[test]
+    fn what_can_not_be_reached_is_refused_in_words_without_the_password() {
+        for (url, word) in [
+            ("memcached://:hush@cache", "redis://host"),
+            ("cache:6379", "redis://host"),
+            ("redis://:hush@a,b", "redis-cluster://"),
+            ("rediss://:hush@cache", "TLS"),
+            ("redis-sentinel://:hush@a:1", "service"),
+            ("redis-cluster://:hush@a/2", "no databases"),
+            ("redis://:hush@cache/two", "cache/two"),
+        ] {
+            let said = RedisSettings::new(url, None).map(|_| ()).unwrap_err();
+            assert!(said.contains(word) && !said.contains("hush"), "{url}: {said}");
+        }
+    }
+}
