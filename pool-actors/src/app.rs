@@ -7,6 +7,7 @@ mod algorithms;
 pub mod audit;
 pub mod backup;
 pub mod books;
+mod cache;
 mod chain;
 pub mod database;
 mod identity;
@@ -35,11 +36,13 @@ use crate::{
         slot::Place,
     },
     api::{self, ServerHandle},
+    cache::keeper::CacheKeeper,
     config::{self, Change, Config},
     error::Failure,
     ledger::{journal::JournalShard, maturity_tracker::MaturityTracker, payout_ledger::PayoutLedger},
     messages::{
         block::ResumeBlock,
+        cache::{BanDesk, CacheStatus},
         deployment::AlgorithmDoors,
         job::NodeState,
         journal::AppendShares,
@@ -85,6 +88,7 @@ pub struct Pool {
     ledger: Supervised<PayoutLedger>,
     payouts: Option<payouts::Dispatcher>,
     algorithms: Algorithms,
+    keeper: Supervised<CacheKeeper>,
     router: Supervised<TrafficRouter>,
     stats: Supervised<StatsAggregator>,
     events: Supervised<EventPublisher>,
@@ -202,6 +206,11 @@ impl Pool {
         )?;
 
         let receiver = start_receiver(&wiring, &config.chain, &routes, &stratum, &submitter, &tracker);
+        let bans: Arc<dyn BanDesk> =
+            Arc::new(cache::Bans { gate: stratum.sessions().gate().clone(), clock: Arc::clone(&clock) });
+        let since = clock.now();
+        let cache_status = Arc::new(watched(CacheStatus { name: parts.cache.name(), error: None, since }).0);
+        let keeper = cache::start_keeper(&books, &wiring, &parts.cache, &bans, &cache_status);
         journal::keep_retention(runtime, &journal.reader, &wiring.summary, &clock, &config.journal);
         let http = api::serve(
             api::Context {
@@ -214,6 +223,8 @@ impl Pool {
                 node: wiring.node_state.watched(),
                 ledger: wiring.summary.watched(),
                 journal: journal::trouble(&journal.reader),
+                cache: cache_status.watched(),
+                bans,
                 events: events_hub,
                 sessions: Arc::new(api_sessions(&stratum)),
                 algorithms: algorithms.doors.clone(),
@@ -247,6 +258,7 @@ impl Pool {
             ledger,
             payouts: dispatcher,
             algorithms,
+            keeper,
             router,
             stats,
             events,
@@ -323,6 +335,7 @@ impl Pool {
         }
         self.tracker.stop().await;
         self.ledger.stop().await;
+        self.keeper.stop().await;
         self.http.stop().await;
         self.stats.stop().await;
         self.events.stop().await;

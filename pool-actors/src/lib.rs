@@ -17,6 +17,7 @@ pub mod algorithm;
 pub mod api;
 pub mod app;
 pub mod audit;
+pub mod cache;
 pub mod config;
 pub mod error;
 pub mod ledger;

@@ -129,7 +129,7 @@ fn modules_of_the_library_look_downward_only() {
         // Adapters see domain and ports (and the bottom layer they are made of).
         ("adapters", vec!["adapters", "ports", "error", "config", "metrics"]),
     ]);
-    for folder in ["stratum", "template", "algorithm", "ledger", "stats", "api", "alerts", "audit"] {
+    for folder in ["stratum", "template", "algorithm", "ledger", "stats", "cache", "api", "alerts", "audit"] {
         allowed.insert(folder, [&below_actors[..], &[folder]].concat());
     }
     let library = root().join("pool-actors/src");

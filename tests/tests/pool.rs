@@ -6,6 +6,8 @@ mod actors;
 mod audit;
 #[path = "pool/backup.rs"]
 mod backup;
+#[path = "pool/cache.rs"]
+mod cache;
 #[path = "pool/cli.rs"]
 mod cli;
 #[path = "pool/database_faults.rs"]

@@ -11,6 +11,7 @@
 //! | proof of work | [`target`], [`difficulty`], [`merkle`], [`header`] |
 //! | addresses | [`kaspa_address`] |
 //! | a share | [`job`], [`share`], [`extranonce`], [`fingerprint`], [`dedup`], [`vardiff`] |
+//! | who may connect | [`ban_list`] |
 //! | hot-swap | [`isolation`], [`traffic_split`], [`functions`], [`rollout`], [`slot_health`] |
 //! | money | [`share_window`], [`pplns`], [`split`], [`proof`], [`statement`], [`accounting`], [`postings`], [`maturity`], [`payout`], [`payout_plan`], [`currency`] |
 //! | checks | [`invariants`], [`ghostdag`] |
@@ -21,6 +22,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod accounting;
+pub mod ban_list;
 pub mod catalogue;
 pub mod currency;
 pub mod dedup;

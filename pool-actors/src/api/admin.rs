@@ -1,6 +1,6 @@
 //! `/api/admin/...`: for whoever has the admin token.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     Api,
-    errors::ApiError,
+    errors::{ApiError, ErrorCode},
     views,
     wire::{rfc3339, time_or_null},
 };
@@ -55,6 +55,39 @@ pub(super) async fn connections(api: web::Data<Api>) -> HttpResponse {
     sessions.sort_by_key(|session| session.miner.session);
     let items: Vec<Value> = sessions.iter().map(line).collect();
     HttpResponse::Ok().json(json!({ "items": items, "next": null }))
+}
+
+/// Who may not connect, here or at a pool that shares its bans.
+pub(super) async fn bans(api: web::Data<Api>) -> HttpResponse {
+    let now = api.clock.now();
+    let bans = api.bans.list();
+    let items: Vec<Value> = bans
+        .iter()
+        .filter(|(_, ban)| ban.holds(now))
+        .map(|(address, ban)| {
+            json!({
+                "address": address,
+                "reason": ban.reason,
+                "at": rfc3339(ban.decided_at),
+                "until": rfc3339(ban.until),
+            })
+        })
+        .collect();
+    HttpResponse::Ok().json(json!({ "items": items, "next": null }))
+}
+
+/// Lifts a ban, at all pools that share them.
+pub(super) async fn lift_ban(
+    api: web::Data<Api>,
+    address: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let parsed: IpAddr = address.parse().map_err(|_| {
+        ApiError::bad_request(format!("{address} is no address")).with(json!({ "parameter": "address" }))
+    })?;
+    if api.bans.lift(parsed) {
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    Err(ApiError::new(ErrorCode::NotFound, format!("{parsed} is not banned")))
 }
 
 fn line(session: &SessionView) -> Value {

@@ -95,10 +95,23 @@ pub(super) async fn ready(api: web::Data<Api>) -> HttpResponse {
     if let Some(trouble) = (api.journal)() {
         add("journal", "JOURNAL_TROUBLE", &trouble);
     }
+    // Without it the pool does its work: it says so, and stays ready.
+    let cache = api.cache.load();
+    let degraded: Vec<Value> = cache
+        .error
+        .iter()
+        .map(|error| {
+            tracing::debug!(%error, "degraded");
+            let message =
+                "the cache does not answer; bans and events are not shared with other pools meanwhile";
+            let since = rfc3339(cache.since);
+            json!({ "component": "cache", "code": "CACHE_UNAVAILABLE", "message": message, "since": since })
+        })
+        .collect();
     let status = if reasons.is_empty() { "ready" } else { "not_ready" };
     let mut response =
         if reasons.is_empty() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
-    response.json(json!({ "status": status, "reasons": reasons, "figures_at": time_or_null(ledger.at), "at": rfc3339(api.clock.now()) }))
+    response.json(json!({ "status": status, "reasons": reasons, "degraded": degraded, "figures_at": time_or_null(ledger.at), "at": rfc3339(api.clock.now()) }))
 }
 
 /// Prometheus text format 0.0.4.

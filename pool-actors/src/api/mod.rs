@@ -60,6 +60,7 @@ use crate::{
     config::Http,
     error::Failure,
     messages::{
+        cache::{BanDesk, CacheStatus},
         deployment::AlgorithmDoors,
         job::NodeState,
         ledger::LedgerSummary,
@@ -119,6 +120,10 @@ pub struct Context {
     pub ledger: Watched<LedgerSummary>,
     /// Why the share journal is in trouble, if it is.
     pub journal: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+    /// How the cache fares.
+    pub cache: Watched<CacheStatus>,
+    /// Who may not connect.
+    pub bans: Arc<dyn BanDesk>,
     /// Everything that happens.
     pub events: Events,
     /// Who is connected.

@@ -178,6 +178,8 @@ pub(super) fn configure(routes: &mut web::ServiceConfig) {
         .service(web::resource("/api/deployments/{id}/{action}").route(web::post().to(algorithms::steer)))
         .service(web::resource("/api/admin/system").route(web::get().to(admin::system)))
         .service(web::resource("/api/admin/announce").route(web::post().to(admin::announce)))
+        .service(web::resource("/api/admin/bans").route(web::get().to(admin::bans)))
+        .service(web::resource("/api/admin/bans/{address}").route(web::delete().to(admin::lift_ban)))
         .service(web::resource("/api/admin/connections").route(web::get().to(admin::connections)))
         .service(
             web::resource("/api/admin/ledger/adjustments")

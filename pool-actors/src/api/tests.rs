@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     io::Read as _,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex},
 };
 
@@ -15,6 +15,7 @@ use actix_web::{
 };
 use async_trait::async_trait;
 use pool_domain::{
+    ban_list::{Ban, BanList, BanReason},
     difficulty::Difficulty,
     ids::{Account, AlgorithmName, BlockHash, SessionId, ShareSeq, WorkerName},
     maturity::{BlockEvent, BlockLife, Color},
@@ -32,6 +33,7 @@ use crate::{
     adapters::sqlite::SqliteStore,
     config::Http,
     messages::{
+        cache::{BanDesk, CacheStatus},
         deployment::{
             AlgorithmDoors, AlgorithmsView, Deploy, DeployError, DeploymentView, StagePackage,
             SteerDeployment,
@@ -117,6 +119,28 @@ impl SessionDesk for Desk {
     }
 }
 
+/// A list of bans without anybody who would enforce them.
+#[derive(Default)]
+struct Bans(Mutex<BanList>);
+
+impl BanDesk for Bans {
+    fn list(&self) -> BanList {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn changes(&self) -> u64 {
+        0
+    }
+
+    fn take(&self, bans: &BanList) {
+        self.0.lock().unwrap().extend(bans.clone());
+    }
+
+    fn lift(&self, address: IpAddr) -> bool {
+        self.0.lock().unwrap().remove(&address).is_some()
+    }
+}
+
 /// A supervisor that has nothing to deploy.
 struct Idle;
 
@@ -184,6 +208,8 @@ pub(super) struct Rig {
     sqlite: SqliteStore,
     desk: Arc<Desk>,
     trouble: Option<String>,
+    cache: Publisher<CacheStatus>,
+    bans: Arc<Bans>,
     _folder: TempDir,
 }
 
@@ -216,6 +242,8 @@ impl Rig {
             sqlite: store,
             desk: Arc::default(),
             trouble: None,
+            cache: watched(CacheStatus::default()).0,
+            bans: Arc::default(),
             _folder: folder,
         }
     }
@@ -232,6 +260,8 @@ impl Rig {
             node: self.node.watched(),
             ledger: self.ledger.watched(),
             journal: Arc::new(move || trouble.clone()),
+            cache: self.cache.watched(),
+            bans: Arc::<Bans>::clone(&self.bans),
             events: self.events.clone(),
             sessions: Arc::<Desk>::clone(&self.desk),
             algorithms: algorithms(),
@@ -638,6 +668,44 @@ async fn ready_says_everything_that_is_missing() {
     assert!(
         stats["stale_reason"].as_str().unwrap().contains("journal") && !stats.to_string().contains("locked")
     );
+}
+
+#[actix_rt::test]
+async fn without_the_cache_the_pool_is_ready_and_says_what_it_lacks() {
+    let rig = Rig::new().await;
+    assert_eq!(rig.get("/health/ready").await["degraded"], json!([]));
+    let error = Some("redis://secret-host: gone".to_owned());
+    rig.cache.set(CacheStatus { name: "redis", error, since: NOW });
+    let ready = rig.get("/health/ready").await;
+    assert_eq!(
+        (&ready["status"], &ready["degraded"][0]["code"]),
+        (&json!("ready"), &json!("CACHE_UNAVAILABLE"))
+    );
+    assert!(!ready.to_string().contains("secret-host"));
+}
+
+#[actix_rt::test]
+async fn bans_are_listed_and_lifted_by_operators() {
+    let rig = Rig::new().await;
+    let ban = |until: u64| Ban {
+        decided_at: NOW,
+        lifted: false,
+        until: TimeMs(until),
+        reason: BanReason::InvalidShares,
+    };
+    let address = |last: u8| IpAddr::from([192, 0, 2, last]);
+    rig.bans.take(&[(address(1), ban(NOW.0 + 60_000)), (address(2), ban(NOW.0))].into());
+    let admin = |request: TestRequest| request.insert_header(("Authorization", format!("Bearer {TOKEN}")));
+    let (_, listed) = rig.ask(admin(TestRequest::get().uri("/api/admin/bans"))).await;
+    let items = listed["items"].as_array().unwrap();
+    assert_eq!((items.len(), &items[0]["address"]), (1, &json!("192.0.2.1")), "{listed}");
+    assert_eq!(items[0]["reason"], "invalid_shares");
+    let lift = |address: &str| admin(TestRequest::delete().uri(&format!("/api/admin/bans/{address}")));
+    assert_eq!(rig.ask(lift("192.0.2.1")).await.0, StatusCode::NO_CONTENT);
+    rig.refused(lift("192.0.2.1"), StatusCode::NOT_FOUND, "NOT_FOUND").await;
+    rig.refused(lift("nobody"), StatusCode::BAD_REQUEST, "BAD_REQUEST").await;
+    let stranger = TestRequest::delete().uri("/api/admin/bans/192.0.2.1");
+    rig.refused(stranger, StatusCode::UNAUTHORIZED, "UNAUTHORIZED").await;
 }
 
 #[actix_rt::test]

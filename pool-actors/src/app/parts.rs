@@ -6,7 +6,7 @@ use plugin_sdk::PowAlgorithm;
 use pool_engine::Registry;
 
 use super::{
-    chain,
+    cache, chain,
     database::{self, Database},
 };
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     error::{Code, Failure},
     ports::{
         books::SharedBooks,
+        cache::Cache,
         clock::SharedClock,
         deployments::SharedDeployments,
         disk::SharedDisk,
@@ -41,7 +42,9 @@ pub struct Parts {
     pub store: SharedStore,
     /// The same database's books, for reading.
     pub books: SharedBooks,
-    /// Threads that the database needs.
+    /// What may be lost, and what pools share.
+    pub cache: Cache,
+    /// Threads that the database and the cache need.
     pub store_threads: Vec<(&'static str, StoreThread)>,
     /// The chain.
     pub node: SharedNode,
@@ -76,7 +79,9 @@ impl Parts {
         let clock: SharedClock = Arc::new(SystemClock);
         let data_dir = &config.pool.data_dir;
         let disk = FolderDisk::open(&data_dir.join("journal")).map_err(|error| folder(data_dir, &error))?;
-        let Database { store, books, payouts, deployments, threads } = database::open(config, &clock)?;
+        let Database { store, books, payouts, deployments, mut threads } = database::open(config, &clock)?;
+        let (cache, cache_thread) = cache::open(config)?;
+        threads.extend(cache_thread);
         let algorithm = Registry::linked_in()
             .find(&config.algorithms.active)
             .map_err(|error| Failure::new(Code::AlgorithmUnknown, "algorithms.active", error.to_string()))?;
@@ -92,6 +97,7 @@ impl Parts {
             wallet: chain::wallet(config)?,
             deployments,
             shelf: Some(shelf(config)),
+            cache,
             store_threads: threads,
             algorithm,
             accounts: chain::account_check(&config.chain),

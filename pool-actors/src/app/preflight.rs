@@ -6,7 +6,7 @@ use pool_domain::ids::{Account, AlgorithmName};
 use pool_engine::Registry;
 
 use super::{
-    chain,
+    cache, chain,
     database::{self, Database, Running},
     identity,
 };
@@ -20,13 +20,14 @@ use crate::{
 /// A name and what was found, or what to do.
 pub type Probe = (&'static str, Result<String, Failure>);
 
-/// Tries data folder, database, algorithm and node.
+/// Tries data folder, database, cache, algorithm and node.
 pub async fn probe(config: &Config) -> Vec<Probe> {
     vec![
         ("data folder", data_folder(config)),
         ("database", database::probe(config).await),
         ("migrations", migrations(config).await),
         ("node number", node_number(config).await),
+        ("cache", cache::probe(config).await),
         ("algorithm", algorithm(config)),
         ("node", node(config).await),
         ("wallet", wallet(config).await),

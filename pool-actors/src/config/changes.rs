@@ -54,6 +54,8 @@ pub fn changes(running: &Config, wanted: &Config) -> Vec<Change> {
         ("chain.rpc_password", running.chain.rpc_password != wanted.chain.rpc_password),
         ("store.url", running.store.url != wanted.store.url),
         ("store.password", running.store.password != wanted.store.password),
+        ("cache.url", running.cache.url != wanted.cache.url),
+        ("cache.password", running.cache.password != wanted.cache.password),
         ("store.replica_url", running.store.replica_url != wanted.store.replica_url),
     ];
     for (key, _) in secrets.iter().filter(|(_, differs)| *differs) {

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use toml::Value;
 
 use super::{
-    Algorithms, Auth, Banning, Chain, Config, Http, Journal, Listener, Log, Payout, Pool, Store, Stratum,
-    Vardiff, section::Section,
+    Algorithms, Auth, Banning, Cache, Chain, Config, Http, Journal, Listener, Log, Payout, Pool, Store,
+    Stratum, Vardiff, section::Section,
 };
 
 /// The commented example: every key with its documentation and its default.
@@ -15,7 +15,7 @@ pub fn example() -> String {
     let config = Config::default();
     let mut out = String::from(
         "# BlockDAG Pool: every key with its default. Unknown keys are errors.\n\
-         # Any key can be overridden by the environment: DAGPOOL__SECTION__KEY (DATABASE_URL and ALGORITHM work too).\n",
+         # Any key can be overridden by the environment: DAGPOOL__SECTION__KEY (DATABASE_URL, REDIS_URL and ALGORITHM work too).\n",
     );
     section(&mut out, "[pool]", &config.pool, Pool::DOC);
     section(&mut out, "[chain]", &config.chain, Chain::DOC);
@@ -27,6 +27,7 @@ pub fn example() -> String {
     section(&mut out, "[payout]", &config.payout, Payout::DOC);
     section(&mut out, "[journal]", &config.journal, Journal::DOC);
     section(&mut out, "[store]", &config.store, Store::DOC);
+    section(&mut out, "[cache]", &config.cache, Cache::DOC);
     section(&mut out, "[http]", &config.http, Http::DOC);
     section(&mut out, "[auth]", &config.auth, Auth::DOC);
     section(&mut out, "[log]", &config.log, Log::DOC);

@@ -5,8 +5,8 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::{
-    Algorithms, Auth, Banning, Chain, Config, Http, Journal, Listener, Log, Payout, Pool, Store, Stratum,
-    Vardiff,
+    Algorithms, Auth, Banning, Cache, Chain, Config, Http, Journal, Listener, Log, Payout, Pool, Store,
+    Stratum, Vardiff,
     section::{KeyDoc, Section},
 };
 use crate::error::{Code, Failure};
@@ -22,6 +22,7 @@ pub(super) const SECTIONS: &[(&str, &[KeyDoc])] = &[
     ("payout", Payout::KEYS),
     ("journal", Journal::KEYS),
     ("store", Store::KEYS),
+    ("cache", Cache::KEYS),
     ("http", Http::KEYS),
     ("auth", Auth::KEYS),
     ("log", Log::KEYS),
@@ -73,10 +74,11 @@ fn invalid(what: String, advice: impl Into<String>) -> Failure {
     Failure::new(Code::ConfigInvalid, what, advice)
 }
 
-/// `DAGPOOL__CHAIN__NETWORK=x` sets `chain.network`; `DATABASE_URL` and `ALGORITHM` are the usual aliases.
+/// `DAGPOOL__CHAIN__NETWORK=x` sets `chain.network`; `DATABASE_URL`, `REDIS_URL` and `ALGORITHM` are the usual aliases.
 fn apply_variable(table: &mut Table, name: &str, value: String) -> Result<(), Failure> {
     let path = match name {
         "DATABASE_URL" => "store__url".to_owned(),
+        "REDIS_URL" => "cache__url".to_owned(),
         "ALGORITHM" => "algorithms__active".to_owned(),
         _ => match name.strip_prefix("DAGPOOL__") {
             Some(rest) => rest.to_ascii_lowercase(),
@@ -184,12 +186,14 @@ mod tests {
                 ("DAGPOOL__POOL__NAME", "b"),
                 ("DAGPOOL__POOL__ARBITERS", "3"),
                 ("ALGORITHM", "blake3"),
+                ("REDIS_URL", "redis://:hush@cache"),
                 ("HOME", "/"),
             ],
         )
         .unwrap();
         assert_eq!((config.pool.name.as_str(), config.pool.arbiters), ("b", 3));
         assert_eq!(config.algorithms.active, "blake3");
+        assert_eq!(config.cache.url.to_string(), "redis://:***@cache");
     }
 
     #[test]

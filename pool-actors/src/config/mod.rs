@@ -47,6 +47,8 @@ pub struct Config {
     pub journal: Journal,
     /// `[store]`
     pub store: Store,
+    /// `[cache]`
+    pub cache: Cache,
     /// `[http]`
     pub http: Http,
     /// `[auth]`
@@ -385,6 +387,22 @@ section! {
         /// Bring the schema up to date at start. With false, a schema that is behind is refused until `dagpool migrate`
         /// was run: for roles that may not change tables.
         migrate_at_start: bool = true,
+    }
+}
+
+section! {
+    /// The cache: what may be lost, and what several pools share: bans, events, snapshots. The pool runs without it.
+    Cache {
+        /// "memory:" (this process alone), "redis://user:password@host:port/database",
+        /// "redis-sentinel://host:port,host:port/service" or "redis-cluster://host:port,host:port". The text itself,
+        /// "file:/path" or "env:NAME". REDIS_URL sets it, too.
+        url: SecretUrl = "memory:".into(),
+        /// Password of the servers, if the address should not hold it: the text itself, "file:/path" or "env:NAME".
+        password: Option<Secret> = None,
+        /// What all keys begin with. Pools of one prefix share their bans; others on the same server notice nothing.
+        prefix: String = "dagpool".into(),
+        /// Bound on one command, milliseconds.
+        timeout_ms: u64 = 250,
     }
 }
 

@@ -71,7 +71,7 @@ pub enum PoolEvent {
         /// What happened.
         message: String,
     },
-    /// A critical error, whoever met it.
+    /// A critical error, or one that lasts, whoever met it.
     #[serde(skip)]
     Alert(Trouble),
     /// A defect of the pool that cost something, though it was contained.

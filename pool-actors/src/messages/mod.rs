@@ -2,6 +2,7 @@
 //! outboxes it was given, never on another component. Private messages stay in their actor's file.
 
 pub mod block;
+pub mod cache;
 pub mod deployment;
 pub mod event;
 pub mod job;

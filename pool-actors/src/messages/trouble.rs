@@ -98,6 +98,14 @@ impl ErrorDesk {
         Self { events, clock }
     }
 
+    /// As [`Self::report`], with an alert whatever its severity: for what lasts, and is said once.
+    pub fn raise(&self, code: Code, message: &str, context: &Value) {
+        let id = fresh_id();
+        note(&id, code, message, context);
+        let trouble = Trouble { id, code, message: message.to_owned(), context: context.clone() };
+        self.events.offer(Publish { at: self.clock.now(), event: PoolEvent::Alert(trouble) });
+    }
+
     /// Logs and counts an error, and raises an alert if it is critical; returns its id.
     pub fn report(&self, code: Code, message: &str, context: &Value) -> String {
         let id = fresh_id();

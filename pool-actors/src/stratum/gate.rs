@@ -7,7 +7,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use pool_domain::units::TimeMs;
+use pool_domain::{
+    ban_list::{Ban, BanList, BanReason},
+    units::TimeMs,
+};
 
 /// How long a share that the algorithm panicked on is held against its address.
 const STRIKE_MS: u64 = 3_600_000;
@@ -49,30 +52,6 @@ pub enum Refusal {
     Handshakes,
 }
 
-/// Why an address was banned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BanReason {
-    /// Too many lines that are no requests.
-    Malformed,
-    /// Too large a share of its shares was invalid.
-    InvalidShares,
-    /// The algorithm panicked on too many of its shares.
-    PoisonousShares,
-}
-
-impl BanReason {
-    /// The label in metrics and in the security log.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::InvalidShares => "invalid_shares",
-            Self::PoisonousShares => "poisonous_shares",
-        }
-    }
-}
-
 #[derive(Debug, Default)]
 struct Address {
     connections: usize,
@@ -99,7 +78,9 @@ pub struct GateCounts {
 pub struct Gate {
     limits: GateLimits,
     addresses: HashMap<IpAddr, Address>,
-    bans: HashMap<IpAddr, (TimeMs, BanReason)>,
+    bans: HashMap<IpAddr, Ban>,
+    /// How often this pool itself changed its bans.
+    changes: u64,
     /// Shares that the algorithm panicked on: how many, and when the last one came.
     strikes: HashMap<IpAddr, (u32, TimeMs)>,
     connections: usize,
@@ -126,6 +107,7 @@ impl Gate {
             limits,
             addresses: HashMap::new(),
             bans: HashMap::new(),
+            changes: 0,
             strikes: HashMap::new(),
             connections: 0,
             handshakes: 0,
@@ -147,11 +129,13 @@ impl Gate {
     }
 
     fn judge(&mut self, ip: IpAddr, now: TimeMs) -> Result<(), Refusal> {
-        if let Some((until, _)) = self.bans.get(&ip) {
-            if *until > now {
+        if let Some(ban) = self.bans.get(&ip) {
+            if ban.holds(now) {
                 return Err(Refusal::Banned);
             }
-            self.bans.remove(&ip);
+            if ban.is_over(now) {
+                self.bans.remove(&ip);
+            }
         }
         if self.connections >= self.limits.connections_max {
             return Err(Refusal::Full);
@@ -227,23 +211,59 @@ impl Gate {
         if self.limits.ban_ms == 0 || self.limits.bans_max == 0 {
             return false;
         }
-        if self.bans.len() >= self.limits.bans_max {
-            self.bans.retain(|_, (until, _)| *until > now);
+        let until = now.plus_ms(self.limits.ban_ms);
+        let ip = key(ip);
+        // Newer than what is known, whatever the clocks of other pools say.
+        let after = self.bans.get(&ip).map_or(TimeMs(0), |known| known.decided_at.plus_ms(1));
+        self.changes += 1;
+        self.remember(ip, Ban { decided_at: now.max(after), lifted: false, until, reason }, now);
+        true
+    }
+
+    fn remember(&mut self, ip: IpAddr, ban: Ban, now: TimeMs) {
+        if self.bans.len() >= self.limits.bans_max && !self.bans.contains_key(&ip) {
+            self.bans.retain(|_, ban| !ban.is_over(now));
         }
         if self.bans.len() >= self.limits.bans_max
-            && let Some(oldest) = self.bans.iter().min_by_key(|(_, (until, _))| *until).map(|(ip, _)| *ip)
+            && !self.bans.contains_key(&ip)
+            && let Some(oldest) = self.bans.iter().min_by_key(|(_, ban)| ban.until).map(|(ip, _)| *ip)
         {
             self.bans.remove(&oldest);
         }
-        self.bans.insert(key(ip), (now.plus_ms(self.limits.ban_ms), reason));
-        true
+        self.bans.insert(ip, ban);
+    }
+
+    /// Takes over what other pools decided; nothing where bans are off.
+    fn take(&mut self, bans: &BanList, now: TimeMs) {
+        if self.limits.ban_ms == 0 || self.limits.bans_max == 0 {
+            return;
+        }
+        for (ip, ban) in bans {
+            let ip = key(*ip);
+            if !ban.is_over(now) && self.bans.get(&ip).is_none_or(|known| known.is_over(now) || known < ban) {
+                self.remember(ip, *ban, now);
+            }
+        }
+    }
+
+    fn pardon(&mut self, ip: IpAddr, now: TimeMs) -> bool {
+        match self.bans.get_mut(&key(ip)) {
+            Some(ban) if ban.holds(now) => {
+                ban.lifted = true;
+                // Newer than the ban, whatever the clock says.
+                ban.decided_at = now.max(ban.decided_at.plus_ms(1));
+                self.changes += 1;
+                true
+            }
+            _ => false,
+        }
     }
 
     fn counts(&self) -> GateCounts {
         GateCounts {
             connections: self.connections,
             handshakes: self.handshakes,
-            bans: self.bans.len(),
+            bans: self.bans.values().filter(|ban| !ban.lifted).count(),
             refused: self.refused,
         }
     }
@@ -284,22 +304,29 @@ impl SharedGate {
         self.with(|gate| gate.counts())
     }
 
-    /// Addresses banned at `now`, with the end of their ban and the reason.
+    /// The last decision about each address, also of those whose ban was lifted.
     #[must_use]
-    pub fn bans(&self, now: TimeMs) -> Vec<(IpAddr, TimeMs, BanReason)> {
+    pub fn bans(&self, now: TimeMs) -> BanList {
         self.with(|gate| {
-            gate.bans
-                .iter()
-                .filter(|(_, (until, _))| *until > now)
-                .map(|(ip, (until, why))| (*ip, *until, *why))
-                .collect()
+            gate.bans.iter().filter(|(_, ban)| !ban.is_over(now)).map(|(ip, ban)| (*ip, *ban)).collect()
         })
+    }
+
+    /// How often this pool itself banned or lifted: another number, other bans.
+    #[must_use]
+    pub fn ban_changes(&self) -> u64 {
+        self.with(|gate| gate.changes)
+    }
+
+    /// Takes over what other pools decided later than this one.
+    pub fn take_bans(&self, bans: &BanList, now: TimeMs) {
+        self.with(|gate| gate.take(bans, now));
     }
 
     /// Lifts a ban. Returns whether there was one.
     #[must_use]
-    pub fn pardon(&self, ip: IpAddr) -> bool {
-        self.with(|gate| gate.bans.remove(&key(ip)).is_some())
+    pub fn pardon(&self, ip: IpAddr, now: TimeMs) -> bool {
+        self.with(|gate| gate.pardon(ip, now))
     }
 }
 
@@ -394,9 +421,47 @@ mod tests {
         assert_eq!(gate.counts().bans, 2);
         assert!(gate.admit(ip(1), TimeMs(500)).is_ok(), "the oldest ban made room");
         assert_eq!(refusal(gate.admit(ip(3), TimeMs(1_002))), Refusal::Banned);
-        assert!(gate.pardon(ip(2)) && !gate.pardon(ip(2)));
+        assert!(gate.pardon(ip(2), TimeMs(600)) && !gate.pardon(ip(2), TimeMs(600)));
+        assert!(gate.admit(ip(2), TimeMs(600)).is_ok());
+        assert_eq!((gate.counts().bans, gate.ban_changes()), (1, 4));
         assert_eq!(gate.bans(TimeMs(1_002)).len(), 1);
         assert!(gate.admit(ip(3), TimeMs(1_003)).is_ok());
+    }
+
+    #[test]
+    fn what_other_pools_decided_later_is_taken() {
+        let (one, other) = (gate(), gate());
+        assert!(one.admit(ip(1), TimeMs(0)).unwrap().ban(BanReason::Malformed, TimeMs(0)));
+        other.take_bans(&one.bans(TimeMs(1)), TimeMs(1));
+        assert_eq!(refusal(other.admit(ip(1), TimeMs(1))), Refusal::Banned);
+        assert_eq!(other.ban_changes(), 0, "it is none of its own");
+        // Within the same millisecond, the pardon is still the later one.
+        assert!(other.pardon(ip(1), TimeMs(0)));
+        other.take_bans(&one.bans(TimeMs(1)), TimeMs(1));
+        assert!(other.admit(ip(1), TimeMs(1)).is_ok());
+        one.take_bans(&other.bans(TimeMs(1)), TimeMs(1));
+        assert!(one.admit(ip(1), TimeMs(1)).is_ok());
+        // The table stays bounded, and where bans are off nobody else's count.
+        let many = (1..=9)
+            .map(|last| {
+                (
+                    ip(last),
+                    Ban {
+                        decided_at: TimeMs(2),
+                        lifted: false,
+                        until: TimeMs(50),
+                        reason: BanReason::Malformed,
+                    },
+                )
+            })
+            .collect();
+        one.take_bans(&many, TimeMs(3));
+        assert_eq!(one.counts().bans, 2);
+        let mut off = one.with(|gate| gate.limits.clone());
+        off.ban_ms = 0;
+        let off = SharedGate::new(off);
+        off.take_bans(&many, TimeMs(3));
+        assert_eq!(off.counts().bans, 0);
     }
 
     #[test]

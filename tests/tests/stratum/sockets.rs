@@ -254,7 +254,7 @@ async fn who_is_banned_is_turned_away_and_others_are_not() {
     assert_eq!(again.next().await, None);
     witness.is_well().await;
     let sessions = pool.server.sessions();
-    assert!(sessions.gate().pardon([127, 0, 0, 3].into()));
+    assert!(sessions.gate().pardon([127, 0, 0, 3].into(), pool_domain::units::TimeMs(0)));
     let mut pardoned = pool.connect_from(3).await;
     pardoned.log_in("account.rig").await;
     pool.stop().await;

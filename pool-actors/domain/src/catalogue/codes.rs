@@ -36,6 +36,10 @@ catalogue! {
         "The store (database) can't be used.",
         "", [],
         [("See store.url; restore a backup if the database is damaged", Some("dagpool check --config pool.toml"), "high")];
+    CacheUnusable = "CACHE_UNUSABLE", 500, "error",
+        "The cache (Redis) does not answer, or refuses. The pool runs without it: bans and events are not shared with other pools, and snapshots end with the process.",
+        "", [],
+        [("See cache.url and cache.password, and that the server runs", Some("dagpool check --config pool.toml"), "medium")];
     NodeUnusable = "NODE_UNUSABLE", 500, "error",
         "The node can't be used.",
         "", [],
@@ -103,6 +107,10 @@ catalogue! {
         "The database does not answer. Shares are still accepted and durable; the ledger catches up by itself.",
         "", [Retry],
         [("Bring the database back", Some("dagpool check --config pool.toml"), "high")];
+    CacheUnavailable = "CACHE_UNAVAILABLE", 503, "error",
+        "The cache (Redis) does not answer. Miners notice nothing; bans and events are not shared with other pools until it is back, then the pool gives it its bans by itself.",
+        "", [Retry],
+        [("Bring the cache back", Some("dagpool check --config pool.toml"), "medium")];
     AdjustmentConflict = "ADJUSTMENT_CONFLICT", 409, "warning",
         "Another correction was made under the same reference; details.made is that one. Nothing was changed.",
         "", [],

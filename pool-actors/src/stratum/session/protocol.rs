@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, sync::Arc, task::Waker};
 
-use pool_domain::{dedup::SeenShares, extranonce::ExtranoncePrefix, units::TimeMs};
+use pool_domain::{ban_list::BanReason, dedup::SeenShares, extranonce::ExtranoncePrefix, units::TimeMs};
 
 use smallvec::SmallVec;
 
@@ -16,7 +16,7 @@ use crate::{
     stratum::{
         context::{ArbiterContext, SessionCard},
         dialect::{Dialect, Variant},
-        gate::{BanReason, Permit},
+        gate::Permit,
         settings::ListenerProfile,
         wire::{CODE_UNKNOWN_METHOD, Line, LineError, ReplyId, Request, parse_line, push_error, push_result},
     },

@@ -3,6 +3,7 @@
 use std::{rc::Rc, sync::Arc};
 
 use pool_domain::{
+    ban_list::BanReason,
     dedup::Seen,
     ids::JobId,
     share::{LostReason, RejectCause, RejectReason, Solution, Verdict},
@@ -23,7 +24,6 @@ use crate::{
             submit::{SessionPart, job_number, solution},
             wire_id,
         },
-        gate::BanReason,
         jobs::{JobBook, JobEntry},
         wire::{CODE_BAD_PARAMS, Fields, Params, ReplyId, Request, push_error, push_result},
     },

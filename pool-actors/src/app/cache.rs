@@ -1,0 +1,129 @@
+//! The configured cache: the process's own memory, or Redis.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use pool_domain::ban_list::BanList;
+
+use super::{
+    database::Running,
+    start::{Wiring, restarting},
+};
+use crate::{
+    adapters::{
+        StoreThread,
+        cache_memory::MemoryCache,
+        cache_redis::{RedisCache, RedisSettings},
+    },
+    cache::keeper::{self, CacheKeeper},
+    config::{Config, Secret},
+    error::{Code, Failure},
+    messages::{
+        cache::{BanDesk, CacheStatus},
+        trouble::ErrorDesk,
+    },
+    ports::{cache::Cache, clock::SharedClock},
+    runtime::{
+        Runtime,
+        supervisor::{Supervised, supervise},
+        watch::Publisher,
+    },
+    stratum::gate::SharedGate,
+};
+
+/// A thread of an adapter, with its name.
+type Named = (&'static str, StoreThread);
+
+/// What people call the cache in their own process.
+const MEMORY: &str = "memory:";
+
+fn settings(config: &Config) -> Result<Option<RedisSettings>, Failure> {
+    let url = config.cache.url.reveal()?;
+    if url == MEMORY {
+        return Ok(None);
+    }
+    let password = config.cache.password.as_ref().map(Secret::reveal).transpose()?;
+    let mut settings = RedisSettings::new(&url, password.as_deref()).map_err(|what| {
+        Failure::new(
+            Code::ConfigInvalid,
+            format!("cache.url ({}): {what}", config.cache.url),
+            "write memory: or redis://host:port",
+        )
+    })?;
+    settings.timeout = Duration::from_millis(config.cache.timeout_ms);
+    settings.connect_timeout = settings.timeout.max(settings.connect_timeout);
+    Ok(Some(settings))
+}
+
+fn redis(config: &Config, settings: RedisSettings) -> Result<(RedisCache, Named), Failure> {
+    RedisCache::open(settings).map_err(|error| unusable(config, &error))
+}
+
+fn unusable(config: &Config, error: &crate::ports::cache::CacheError) -> Failure {
+    Failure::new(
+        Code::CacheUnusable,
+        format!("the cache {} can't be used ({error})", config.cache.url),
+        "start it, and check cache.url and cache.password; the pool runs without it, and shares no bans meanwhile",
+    )
+}
+
+/// Opens the configured cache, which may be away.
+pub(super) fn open(config: &Config) -> Result<(Cache, Option<Named>), Failure> {
+    let prefix = &config.cache.prefix;
+    match settings(config)? {
+        None => Ok((Cache::new(Arc::new(MemoryCache::default()), prefix), None)),
+        Some(settings) => {
+            let (cache, thread) = redis(config, settings)?;
+            Ok((Cache::new(Arc::new(cache), prefix), Some(thread)))
+        }
+    }
+}
+
+/// Whether the configured cache can be used, and what it is.
+pub(super) async fn probe(config: &Config) -> Result<String, Failure> {
+    let Some(settings) = settings(config)? else { return Ok("in memory, for this pool alone".to_owned()) };
+    let (cache, thread) = redis(config, settings)?;
+    let _thread = Running::start(vec![thread])?;
+    cache.probe().await.map_err(|error| unusable(config, &error))
+}
+
+/// The gate's bans, as others exchange them.
+pub(super) struct Bans {
+    pub(super) gate: SharedGate,
+    pub(super) clock: SharedClock,
+}
+
+impl BanDesk for Bans {
+    fn list(&self) -> BanList {
+        self.gate.bans(self.clock.now())
+    }
+
+    fn changes(&self) -> u64 {
+        self.gate.ban_changes()
+    }
+
+    fn take(&self, bans: &BanList) {
+        self.gate.take_bans(bans, self.clock.now());
+    }
+
+    fn lift(&self, address: IpAddr) -> bool {
+        self.gate.pardon(address, self.clock.now())
+    }
+}
+
+pub(super) fn start_keeper(
+    runtime: &Runtime,
+    wiring: &Wiring,
+    cache: &Cache,
+    bans: &Arc<dyn BanDesk>,
+    status: &Arc<Publisher<CacheStatus>>,
+) -> Supervised<CacheKeeper> {
+    let parts = keeper::Parts {
+        cache: cache.clone(),
+        bans: Arc::clone(bans),
+        status: Arc::clone(status),
+        errors: ErrorDesk::new(wiring.events.clone(), Arc::clone(&wiring.clock)),
+        clock: Arc::clone(&wiring.clock),
+    };
+    supervise(runtime, restarting("cache-keeper", "CacheKeeper", 0), move |_| CacheKeeper::new(parts.clone()))
+        .observable()
+}

@@ -1,0 +1,3 @@
+//! What goes between the pool and its cache, behind the miners' backs: nothing here is waited for by a share or a session.
+
+pub mod keeper;

@@ -1,0 +1,218 @@
+//! Two pools that share a Redis, which is killed, paused, flushed or never there: what is shared is shared within a
+//! second, miners notice nothing, and everything is there again when Redis is.
+
+use std::{net::Ipv4Addr, process::Command, time::Duration};
+
+use pool_tests::{
+    pool::{ADMIN_TOKEN, PATIENCE, PoolProcess, Setup, dagpool},
+    redis::{Redis, nobody},
+};
+use serde_json::Value;
+use simulations::{miners::SwarmHandle, node::NodeHandle};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpSocket, TcpStream},
+    time::Instant,
+};
+
+use crate::mining;
+
+/// Some forty hashes a share: what is under load is the pool, not the miners.
+const EASY: &str = "0.00000001";
+/// Shares in each situation.
+const SOME: u64 = 60;
+
+async fn setup(node: &NodeHandle, url: &str) -> Setup {
+    let mut setup = Setup::simulated(&node.rpc_url, "blake2s").await;
+    setup.difficulty = EASY.to_owned();
+    // Thrice as much rubbish as is needed is sent before anything is read.
+    setup.more = format!("[cache]\nurl = \"{url}\"\n[banning]\nmalformed_max = 3\n");
+    setup
+}
+
+async fn more(swarm: &SwarmHandle) {
+    let before = swarm.stats().accepted;
+    tokio::time::timeout(PATIENCE, swarm.accepted(before + SOME)).await.expect("miners mine on");
+}
+
+/// A connection from an address of one's own.
+async fn connect(pool: &PoolProcess, from: Ipv4Addr) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((from, 0).into())?;
+    socket.connect(pool.stratum).await
+}
+
+/// Whether a miner at this address is let in: it gets an answer.
+async fn is_let_in(pool: &PoolProcess, from: Ipv4Addr) -> bool {
+    let Ok(mut miner) = connect(pool, from).await else { return false };
+    let subscribe = b"{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}\n";
+    let mut byte = [0; 1];
+    miner.write_all(subscribe).await.is_ok() && matches!(miner.read(&mut byte).await, Ok(1))
+}
+
+/// Gets an address banned for rubbish.
+async fn misbehave(pool: &PoolProcess, from: Ipv4Addr) {
+    let mut miner = connect(pool, from).await.unwrap();
+    let rubbish =
+        "{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}\n".to_owned() + &"{{{\n".repeat(9);
+    miner.write_all(rubbish.as_bytes()).await.unwrap();
+    // Until it is closed.
+    let _ = miner.read_to_end(&mut Vec::new()).await;
+    assert!(!is_let_in(pool, from).await, "{from} is banned where it misbehaved");
+}
+
+/// Waits until an address is let in, or not; how long that took.
+async fn until_let_in(pool: &PoolProcess, from: Ipv4Addr, wanted: bool) -> Duration {
+    let begun = Instant::now();
+    while is_let_in(pool, from).await != wanted {
+        assert!(begun.elapsed() < PATIENCE, "{from} is let in: {}\n{}", !wanted, pool.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    begun.elapsed()
+}
+
+async fn lift(pool: &PoolProcess, address: Ipv4Addr) -> u16 {
+    let url = format!("http://{}/api/admin/bans/{address}", pool.http);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    client.delete(url).bearer_auth(ADMIN_TOKEN).send().await.unwrap().status().as_u16()
+}
+
+fn degraded(ready: &Value) -> Option<&str> {
+    ready["degraded"][0]["code"].as_str()
+}
+
+/// The cache does not answer: everybody is told, the pool is ready, and miners notice nothing.
+async fn outage(pool: &PoolProcess, swarm: &SwarmHandle) {
+    let ready = pool.until("/health/ready", |_, ready| degraded(ready).is_some()).await;
+    assert_eq!((ready["status"].as_str(), degraded(&ready)), (Some("ready"), Some("CACHE_UNAVAILABLE")));
+    assert!(pool.text("/metrics").await.contains("dagpool_cache_up 0"));
+    more(swarm).await;
+    assert_eq!(pool.get("/health/ready").await.0, 200);
+    assert_eq!(pool.get("/api/miners").await.0, 200);
+}
+
+async fn recovered(pool: &PoolProcess, swarm: &SwarmHandle) {
+    pool.until("/health/ready", |status, ready| status == 200 && degraded(ready).is_none()).await;
+    assert!(pool.text("/metrics").await.contains("dagpool_cache_up 1"));
+    more(swarm).await;
+}
+
+/// A second for all of it: the way to the pool and the busy machine included, nothing comes close to it.
+const SOON: Duration = Duration::from_secs(1);
+
+#[actix_rt::test]
+async fn bans_are_shared_and_outlive_every_fault_of_redis() {
+    let mut redis = Redis::start();
+    let node = mining::node("blake2s", 300, 1);
+    let mut first = PoolProcess::start(setup(&node, &redis.url()).await);
+    let second = PoolProcess::start(setup(&node, &redis.url()).await);
+    let mut swarm = mining::miners(first.stratum, "blake2s", 3, None);
+    more(&swarm).await;
+    let bad = |last: u8| Ipv4Addr::new(127, 7, 7, last);
+
+    // In force at the other pool within a second, and lifted there for both.
+    misbehave(&first, bad(1)).await;
+    let took = until_let_in(&second, bad(1), false).await;
+    println!("a ban was in force at the other pool after {} ms", took.as_millis());
+    assert!(took < SOON, "{took:?}");
+    assert!(is_let_in(&second, bad(2)).await, "nobody else is banned");
+    let (_, bans) = second.get_as_admin("/api/admin/bans").await;
+    assert_eq!(bans["items"][0]["address"], bad(1).to_string(), "{bans:#}");
+    assert_eq!(lift(&second, bad(1)).await, 204);
+    until_let_in(&first, bad(1), true).await;
+
+    // Flushed: whoever knows a ban writes it again, and a lifted one stays lifted.
+    misbehave(&second, bad(2)).await;
+    until_let_in(&first, bad(2), false).await;
+    assert_eq!(redis.cli(&["FLUSHALL"]), "OK");
+    let key = ["HLEN", "dagpool:1:{bans}"];
+    let begun = Instant::now();
+    while redis.cli(&key).parse::<u32>().unwrap_or(0) < 3 {
+        assert!(begun.elapsed() < PATIENCE, "the list is not written again: {}", redis.cli(&key));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(is_let_in(&first, bad(1)).await && !is_let_in(&first, bad(2)).await);
+
+    // Killed: what each pool decides meanwhile is shared when there is a Redis again, which is empty.
+    redis.kill();
+    outage(&first, &swarm).await;
+    misbehave(&first, bad(3)).await;
+    misbehave(&second, bad(4)).await;
+    assert!(is_let_in(&second, bad(3)).await, "nobody could tell it");
+    redis.restart();
+    recovered(&first, &swarm).await;
+    until_let_in(&second, bad(3), false).await;
+    until_let_in(&first, bad(4), false).await;
+
+    // Slow without end: connections are taken, nothing answers.
+    redis.pause();
+    outage(&first, &swarm).await;
+    misbehave(&second, bad(5)).await;
+    redis.resume();
+    recovered(&first, &swarm).await;
+    until_let_in(&first, bad(5), false).await;
+
+    // A pool that was restarted knows what was decided before.
+    first.kill();
+    first.restart();
+    until_let_in(&first, bad(4), false).await;
+    more(&swarm).await;
+    let log = first.log();
+    assert!(log.contains("CACHE_UNAVAILABLE") && log.contains("the cache is back"), "{log}");
+    swarm.end();
+    crate::postgres::assert_credited(&mut first, &swarm).await;
+    let stats = swarm.stats();
+    assert!(stats.rejected.is_empty(), "nothing is wrongly refused: {stats:?}");
+    println!("{} shares acknowledged, {} sent; each credited once", stats.accepted, stats.submitted);
+}
+
+#[actix_rt::test]
+async fn a_redis_that_is_never_there_is_said_and_not_waited_for() {
+    let address = nobody();
+    let node = mining::node("blake2s", 300, 1);
+    let mut setup = setup(&node, "memory:").await;
+    setup.environment.push(("REDIS_URL", format!("redis://pool:hush-hush@{address}")));
+    let mut pool = PoolProcess::start(setup);
+    let mut swarm = mining::miners(pool.stratum, "blake2s", 2, None);
+    outage(&pool, &swarm).await;
+    swarm.end();
+    assert_eq!(pool.terminate(), Some(0), "{}", pool.log());
+    assert!(pool.log().contains("the cache is away") && !pool.log().contains("hush"), "{}", pool.log());
+}
+
+/// What `dagpool check` says of the cache.
+fn checked(pool: &PoolProcess, url: &str) -> Value {
+    let config = pool.write_config();
+    let said = Command::new(dagpool())
+        .args(["check", "--json", "--config"])
+        .arg(config)
+        .env("REDIS_URL", url)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&said.stdout);
+    assert!(!text.contains("hush"), "{text}");
+    let lines: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let lines = lines.as_array().or_else(|| lines["checks"].as_array()).expect("a list").clone();
+    let of_cache =
+        |line: &Value| line["check"] == "cache" || line["check"] == "config" && line["ok"] == false;
+    lines.into_iter().find(of_cache).expect("the cache is checked")
+}
+
+#[actix_rt::test]
+async fn check_tries_the_cache() {
+    let node = mining::node("blake2s", 300, 1);
+    let pool = PoolProcess::start(setup(&node, "memory:").await);
+    assert_eq!(checked(&pool, "memory:")["ok"], true);
+    let redis = Redis::with_password("hush-hush");
+    let right = checked(&pool, &format!("redis://:hush-hush@{}", redis.address()));
+    assert!(right["ok"] == true && right["message"].as_str().unwrap().contains("Redis "), "{right}");
+    for wrong in [redis.url(), format!("redis://:hush@{}", nobody())] {
+        let said = checked(&pool, &wrong);
+        assert_eq!(
+            (&said["ok"], said["code"].as_str()),
+            (&Value::Bool(false), Some("CACHE_UNUSABLE")),
+            "{said}"
+        );
+    }
+    assert_eq!(checked(&pool, "rediss://:hush@cache")["code"], "CONFIG_INVALID");
+}
