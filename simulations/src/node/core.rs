@@ -149,7 +149,7 @@ impl Core {
         self.add_payment(transaction)
     }
 
-    /// Makes a block at once, for tests: on the given parents, or on the tips.
+    /// Makes a block at once, for tests: on the given parents, or on the tips with what waits in the mempool.
     ///
     /// # Errors
     /// An unknown parent, an inactive algorithm, or a broken rule.
@@ -160,20 +160,36 @@ impl Core {
         label: &str,
         now_ms: u64,
     ) -> Result<Id, Refusal> {
-        let (view, payments) = match parents {
+        self.mine_block_with(pow_type, parents, None, label, now_ms)
+    }
+
+    /// As [`Self::mine_block`], with these payments and no others.
+    ///
+    /// # Errors
+    /// As [`Self::mine_block`].
+    pub fn mine_block_with(
+        &mut self,
+        pow_type: u8,
+        parents: Option<&[Id]>,
+        payments: Option<&[Transaction]>,
+        label: &str,
+        now_ms: u64,
+    ) -> Result<Id, Refusal> {
+        let (view, waiting) = match parents {
             Some(parents) => (self.chain.view_of(parents)?, Vec::new()),
             None => {
-                let payments = self.mempool.best().iter().map(|entry| entry.transaction.clone()).collect();
-                (self.chain.virtual_view().clone(), payments)
+                let waiting = self.mempool.best().iter().map(|entry| entry.transaction.clone()).collect();
+                (self.chain.virtual_view().clone(), waiting)
             }
         };
+        let payments = payments.unwrap_or(&waiting);
         let script = self.wallet.script_of(label);
         let entry = self.chain.algorithm_at(pow_type, view.height)?;
         let bits = self.chain.bits_for(entry, &view);
         // The number of blocks keeps siblings of one label apart.
         let tag = [label.as_bytes(), &(self.chain.dag().len() as u64).to_le_bytes()].concat();
         let tag = &tag[tag.len().saturating_sub(80)..];
-        let mut block = assemble(&view, entry, bits, self.now(now_ms), &script, tag, &payments);
+        let mut block = assemble(&view, entry, bits, self.now(now_ms), &script, tag, payments);
         solve(&mut block, entry.algorithm.name).map_err(Refusal::Other)?;
         self.insert(block, now_ms)
     }

@@ -1,5 +1,6 @@
 //! Templates and submissions.
 
+use bitcoin::{Transaction, consensus::encode};
 use serde_json::{Value, json};
 
 use super::{Params, RpcError};
@@ -190,12 +191,23 @@ pub(super) fn mine_blocks(core: &mut Core, params: &Params<'_>, now_ms: u64) -> 
         }
         None => None,
     };
+    let mut payments = payments_of(&options["transactions"])?;
     let mut made = Vec::new();
     for _ in 0..count {
-        let id = core.mine_block(pow_type, parents.as_deref(), &label, now_ms)?;
+        let id = core.mine_block_with(pow_type, parents.as_deref(), payments.as_deref(), &label, now_ms)?;
+        // They are in the first one now.
+        payments = payments.map(|_| Vec::new());
         // A branch goes on from its own last block; without parents the tips of the moment are taken.
         parents = parents.map(|_| vec![id]);
         made.push(id.to_string());
     }
     Ok(json!(made))
+}
+
+/// Payments that a block is to hold, whatever the mempool thinks of them.
+fn payments_of(listed: &Value) -> Result<Option<Vec<Transaction>>, RpcError> {
+    let Some(listed) = listed.as_array() else { return Ok(None) };
+    let read = |item: &Value| item.as_str().and_then(|hex| encode::deserialize_hex(hex).ok());
+    let read: Option<Vec<Transaction>> = listed.iter().map(read).collect();
+    read.map(Some).ok_or_else(|| RpcError::params("transactions must be hex"))
 }
