@@ -242,6 +242,7 @@ impl Pool {
                 admin_token: parts.admin_token,
                 assets: parts.assets,
                 http: config.http.clone(),
+                history_days: config.store.history_days,
             },
             config.http.address,
         )?;

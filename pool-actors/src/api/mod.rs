@@ -158,6 +158,8 @@ pub struct Context {
     pub assets: Assets,
     /// Limits: live feeds, requests of one address.
     pub http: Http,
+    /// Days of the history of hash rates.
+    pub history_days: u32,
 }
 
 impl fmt::Debug for Context {

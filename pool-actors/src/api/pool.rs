@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     messages::{block::BlockView, live::MinerStats},
-    ports::store::{AccountRow, Balance, BlockQuery, BlockRow, HISTORY_DAYS, HOUR_MS},
+    ports::store::{AccountRow, Balance, BlockQuery, BlockRow, HOUR_MS},
 };
 
 /// Items of a page without `limit`.
@@ -149,7 +149,7 @@ pub(super) async fn hashrate(
     query: web::Query<HashrateQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let account = account_named(&path, "account")?;
-    let most = HISTORY_DAYS * 24;
+    let most = u64::from(api.history_days) * 24;
     let hours = match query.hours.unwrap_or(HISTORY) {
         hours if (1..=most).contains(&hours) => hours,
         hours => {

@@ -279,6 +279,7 @@ impl Rig {
             admin_token: TOKEN.into(),
             assets: Assets::new(asset),
             http: self.http.clone(),
+            history_days: 90,
         }
     }
 

@@ -84,7 +84,8 @@ impl Place {
                     }
                 }
                 let (store, threads) =
-                    SqliteStore::open(path, clock.now()).map_err(|error| self.failed(&error))?;
+                    SqliteStore::open_keeping(path, clock.now(), config.store.history_days)
+                        .map_err(|error| self.failed(&error))?;
                 Ok(Database {
                     store: Arc::new(store.clone()),
                     books: Arc::new(store.clone()),
@@ -149,6 +150,7 @@ fn postgres(config: &Config, key: &str, url: &SecretUrl) -> Result<PostgresSetti
     settings.connect_timeout = Duration::from_millis(config.store.connect_timeout_ms);
     settings.statement_timeout = Duration::from_millis(config.store.statement_timeout_ms);
     settings.migrate = config.store.migrate_at_start;
+    settings.history_days = config.store.history_days;
     Ok(settings)
 }
 

@@ -116,6 +116,7 @@ pub fn check(config: &Config) -> Result<(), Failure> {
         (config.store.connections > 0, "store.connections is 0", "use 8"),
         (config.store.connect_timeout_ms >= 100, "store.connect_timeout_ms is below 100", "use 5000"),
         (config.store.statement_timeout_ms >= 100, "store.statement_timeout_ms is below 100", "use 10000"),
+        (config.store.history_days > 0, "store.history_days is 0", "use 90"),
     ];
     for (good, what, advice) in rules {
         if !good {
@@ -199,6 +200,7 @@ mod tests {
             |c| c.cache.url = "rediss://cache".into(),
             |c| c.cache.prefix = "a:b".into(),
             |c| c.cache.timeout_ms = 1,
+            |c| c.store.history_days = 0,
             |c| c.chain.job_interval_ms_min = 100,
             |c| c.chain.allow_unsynced = true,
             |c| c.payout.threshold = "1e8".into(),

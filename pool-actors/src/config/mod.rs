@@ -384,6 +384,8 @@ section! {
         statement_timeout_ms: u64 = 10_000,
         /// How long to wait at start for a database that does not answer, seconds.
         start_wait_s: u64 = 30,
+        /// Days for which shares by the hour (the history of hash rates) are kept. Balances, blocks and totals stay for ever.
+        history_days: u32 = 90,
         /// Bring the schema up to date at start. With false, a schema that is behind is refused until `dagpool migrate`
         /// was run: for roles that may not change tables.
         migrate_at_start: bool = true,

@@ -14,7 +14,7 @@ use pool_domain::{
     maturity::{BlockLife, BlockStatus, Color},
     units::{Amount, BasisPoints, TimeMs, Work},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Why the store did not do as asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,7 +85,7 @@ pub enum StoreError {
 }
 
 /// Place in a node's journal up to which the store is fed, and the number of commits that brought it there.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// Last record taken in.
     pub seq: ShareSeq,
@@ -122,7 +122,7 @@ pub struct ShareDelta {
 }
 
 /// A block of ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockRow {
     /// Order of discovery over all nodes of this store, from 1; given by the store, ignored in commits.
     pub number: u64,
@@ -163,7 +163,7 @@ pub struct BlockRow {
 }
 
 /// How a block's reward is shared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
     /// Name of the scheme: `pplns`, `prop`, `solo`; `finder` where there was no share to go by.
     pub scheme: String,
@@ -369,8 +369,8 @@ impl Totals {
     }
 }
 
-/// Days for which shares by the hour are kept.
-pub const HISTORY_DAYS: u64 = 90;
+/// Days for which shares by the hour are kept, unless the operator says otherwise.
+pub const HISTORY_DAYS: u32 = 90;
 /// An hour, milliseconds.
 pub const HOUR_MS: u64 = 3_600_000;
 
@@ -439,7 +439,7 @@ pub trait StorePort: Send + Sync + 'static {
     /// [`StoreError`].
     async fn account(&self, account: Account) -> Result<Option<AccountRow>, StoreError>;
 
-    /// Shares of an account by the hour, for hours that begin in `[from, to)`, in order; the last [`HISTORY_DAYS`] are kept.
+    /// Shares of an account by the hour, for hours that begin in `[from, to)`, in order; a store keeps as many days as it was opened for.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -441,10 +441,10 @@ pub(crate) async fn hours_add_up_and_old_ones_are_forgotten(store: SharedStore) 
     assert_eq!(store.share_hours(account("nobody"), TimeMs(0), TimeMs(begins * 2)).await.unwrap(), []);
     // So much later, the first day is forgotten and the second one just kept.
     let mut next = commit(after, 3);
-    next.shares = vec![delta("a", first + (HISTORY_DAYS + 1) * 24, 7, 3)];
+    next.shares = vec![delta("a", first + (u64::from(HISTORY_DAYS) + 1) * 24, 7, 3)];
     store.commit(Arc::new(next)).await.unwrap();
     let kept = between(0, begins * 2).await;
-    assert_eq!(kept, [(30, 6, 2), ((HISTORY_DAYS + 1) * 24, 7, 3)]);
+    assert_eq!(kept, [(30, 6, 2), ((u64::from(HISTORY_DAYS) + 1) * 24, 7, 3)]);
     // What is credited is not forgotten.
     let alice = store.account(account("alice")).await.unwrap().unwrap();
     assert_eq!(alice.workers.iter().map(|worker| worker.accepted).sum::<u64>(), 28);

@@ -1,11 +1,18 @@
-//! How long the history of hash rates takes to read, from as many rows as 100 million shares of thirty days leave.
+//! The history of hash rates: how long it takes to read, from as many rows as 100 million shares of thirty days leave, and
+//! what of it is kept.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use pool_actors::ports::store::{HOUR_MS, LedgerCommit, Position, ShareDelta, StorePort as _};
+use pool_actors::{
+    adapters::{
+        postgres::{PostgresSettings, PostgresStore},
+        system_clock::SystemClock,
+    },
+    ports::store::{HOUR_MS, LedgerCommit, Position, ShareDelta, StorePort as _},
+};
 use pool_domain::{
     ids::{AlgorithmName, WorkerName},
     units::{TimeMs, Work},
@@ -69,4 +76,46 @@ async fn thirty_days_of_a_hundred_million_shares_are_read_within_50_ms() {
         ACCOUNTS * 2 * DAYS * 24
     );
     assert!(p95 <= WITHIN, "p95 is {p95:?}");
+}
+
+/// Partitions of the history, oldest first.
+fn partitions(server: &Postgres) -> Vec<String> {
+    let names = "SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid \
+                 WHERE i.inhparent = 'share_hours'::regclass ORDER BY 1";
+    server.sql(names).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[actix_rt::test]
+async fn as_many_days_are_kept_as_the_operator_says_and_whole_partitions_go() {
+    let server = Postgres::start();
+    let mut settings = PostgresSettings::new(&server.url(), None).unwrap();
+    settings.history_days = 2;
+    let (store, thread) = PostgresStore::open(settings, None, Arc::new(SystemClock)).unwrap();
+    crate::start(thread);
+    let mut position = Position::default();
+    let mut mine = async |day: u64| {
+        let mut next = commit(position, position.seq.0 + 1);
+        next.shares =
+            vec![ShareDelta { last_share_at: TimeMs(day * 24 * HOUR_MS), ..crowd().shares[0].clone() }];
+        position = store.commit(Arc::new(next)).await.unwrap();
+    };
+    for day in 0..4 {
+        mine(FIRST_DAY + day).await;
+    }
+    assert_eq!(partitions(&server), ["share_hours_20241005", "share_hours_20241006", "share_hours_20241007"]);
+    let hours = store.share_hours(account("account0"), TimeMs(0), TimeMs(u64::from(u32::MAX) * 1_000)).await;
+    assert_eq!(hours.unwrap().len(), 3);
+    // The pool's clock is a century ahead: counted from the database's own date, all of 2024 is old.
+    mine(FIRST_DAY + 36_500).await;
+    assert_eq!(partitions(&server), ["share_hours_21240910"]);
+    mine(FIRST_DAY + 4).await;
+    let today = server.sql("SELECT (now() AT TIME ZONE 'UTC')::date - date '1970-01-01'").unwrap();
+    let today: u64 = today.parse().unwrap();
+    mine(today - 1).await;
+    mine(today).await;
+    mine(today + 3_000).await;
+    let left = partitions(&server);
+    assert_eq!(left.len(), 4, "yesterday and today stay, whatever is claimed of the future: {left:?}");
+    let account = store.account(account("account0")).await.unwrap().unwrap();
+    assert_eq!(account.workers[0].accepted, 9, "what is credited stays");
 }

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use tokio::time::timeout;
 use tokio_postgres::config::{Config, Host, SslMode};
 
-use crate::ports::store::StoreError;
+use crate::ports::store::{HISTORY_DAYS, StoreError};
 
 /// A database that can be connected to.
 #[derive(Clone)]
@@ -19,6 +19,8 @@ pub struct PostgresSettings {
     pub statement_timeout: Duration,
     /// Bring the schema up to date; else one that is behind is refused.
     pub migrate: bool,
+    /// Days for which shares by the hour are kept.
+    pub history_days: u32,
 }
 
 impl PostgresSettings {
@@ -54,6 +56,7 @@ impl PostgresSettings {
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
             migrate: true,
+            history_days: HISTORY_DAYS,
         })
     }
 }

@@ -152,6 +152,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "share_hours", text!("migrations", "0004_share_hours")),
     (5, "adjustments", text!("migrations", "0005_adjustments")),
     (6, "payouts", text!("migrations", "0006_payouts")),
+    (7, "history_by_both_clocks", text!("migrations", "0007_history_by_both_clocks")),
 ];
 
 /// Audits that return no rows when all is well.

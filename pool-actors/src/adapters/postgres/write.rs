@@ -23,9 +23,7 @@ use super::{
     session::{Gate, Parameters, Purpose, Session, Statements, failure},
     statements::{self as sql, Sql},
 };
-use crate::ports::store::{
-    HISTORY_DAYS, HOUR_MS, LedgerCommit, LedgerState, Position, ShareDelta, StoreError,
-};
+use crate::ports::store::{HOUR_MS, LedgerCommit, LedgerState, Position, ShareDelta, StoreError};
 
 pub(super) use adjust::row as adjustment_row;
 
@@ -184,7 +182,7 @@ impl Writer {
         }
         step.run(sql::POSITION_ADVANCE, &[&commit.node, &signed(commit.seq.0)?]).await?;
         step.find_keys(commit).await?;
-        step.add_shares(&commit.shares).await?;
+        step.add_shares(&commit.shares, self.gate.settings.history_days).await?;
         step.windows_and_anchors(commit).await?;
         step.put_blocks(&commit.node, &commit.blocks).await?;
         step.post(&commit.postings).await?;
@@ -297,7 +295,7 @@ impl Step<'_> {
         self.keys.workers.get(&name).copied().ok_or_else(|| corrupt("a worker has no key"))
     }
 
-    async fn add_shares(&mut self, shares: &[ShareDelta]) -> Result<(), StoreError> {
+    async fn add_shares(&mut self, shares: &[ShareDelta], history_days: u32) -> Result<(), StoreError> {
         if shares.is_empty() {
             return Ok(());
         }
@@ -318,7 +316,7 @@ impl Step<'_> {
         let days: BTreeSet<u64> = shares.iter().map(|delta| delta.last_share_at.0 / HOUR_MS / 24).collect();
         for day in days {
             if !self.keys.days.contains(&day) {
-                let kept = i32::try_from(HISTORY_DAYS).unwrap_or(i32::MAX);
+                let kept = i32::try_from(history_days).unwrap_or(i32::MAX);
                 let number = i32::try_from(day).map_err(|_| corrupt("a day beyond all calendars"))?;
                 self.run(sql::SHARE_HOURS_DAY, &[&number, &kept]).await?;
                 self.keys.days.insert(day);

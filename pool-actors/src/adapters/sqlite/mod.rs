@@ -28,8 +28,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Migration, StoreThread};
 use crate::ports::store::{
-    AccountRow, BlockQuery, BlockRow, BlockStep, Finding, LedgerCommit, LedgerState, Position, ShareHour,
-    Split, StoreError, StorePort, Totals,
+    AccountRow, BlockQuery, BlockRow, BlockStep, Finding, HISTORY_DAYS, LedgerCommit, LedgerState, Position,
+    ShareHour, Split, StoreError, StorePort, Totals,
 };
 
 /// Calls that may wait for a thread. The API's are refused beyond this; the ledger's wait for a place.
@@ -55,13 +55,25 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Unavailable`] when the file can't be opened, [`StoreError::Schema`] when it is of another version.
     pub fn open(path: &Path, now: TimeMs) -> Result<(Self, StoreThreads), StoreError> {
+        Self::open_keeping(path, now, HISTORY_DAYS)
+    }
+
+    /// As [`Self::open`]; shares by the hour are kept for so many days.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_keeping(
+        path: &Path,
+        now: TimeMs,
+        history_days: u32,
+    ) -> Result<(Self, StoreThreads), StoreError> {
         let write_db = schema::open_writer(path, now)?;
         let (read_db, audit_db) = (schema::open_reader(path)?, schema::open_reader(path)?);
         let (writer, writes) = mpsc::channel(QUEUE);
         let (reader, reads) = mpsc::channel(QUEUE);
         let (auditor, audits) = mpsc::channel(1);
         let threads: StoreThreads = [
-            ("store-write", Box::new(move || work(write::Writer::new(write_db), writes))),
+            ("store-write", Box::new(move || work(write::Writer::new(write_db, history_days), writes))),
             ("store-read", Box::new(move || work(read_db, reads))),
             ("store-audit", Box::new(move || work(audit_db, audits))),
         ];

@@ -20,7 +20,7 @@ use super::{
     statements as sql, unavailable,
 };
 use crate::ports::store::{
-    BlockChange, HISTORY_DAYS, HOUR_MS, LedgerCommit, Position, Posting, ShareDelta, Split, StoreError,
+    BlockChange, HOUR_MS, LedgerCommit, Position, Posting, ShareDelta, Split, StoreError,
 };
 
 pub(super) use adjust::row as adjustment_row;
@@ -36,6 +36,7 @@ const POOL: i64 = 0;
 pub(super) struct Writer {
     db: Connection,
     keys: Keys,
+    history_days: u32,
 }
 
 #[derive(Default)]
@@ -53,8 +54,8 @@ struct AccountKeys {
 }
 
 impl Writer {
-    pub(super) fn new(db: Connection) -> Self {
-        Self { db, keys: Keys::default() }
+    pub(super) fn new(db: Connection, history_days: u32) -> Self {
+        Self { db, keys: Keys::default(), history_days }
     }
 
     /// Reads the keys of the newest accounts.
@@ -127,7 +128,7 @@ impl Writer {
             });
         }
         let mut step = Step { tx: &tx, keys: &mut self.keys, at: commit.at };
-        step.add_shares(&commit.shares)?;
+        step.add_shares(&commit.shares, self.history_days)?;
         step.windows_and_anchors(commit)?;
         for change in &commit.blocks {
             step.put_block(&commit.node, change)?;
@@ -213,7 +214,7 @@ impl Step<'_> {
         Ok(stored)
     }
 
-    fn add_shares(&mut self, deltas: &[ShareDelta]) -> Result<(), StoreError> {
+    fn add_shares(&mut self, deltas: &[ShareDelta], history_days: u32) -> Result<(), StoreError> {
         let mut by_worker = Vec::with_capacity(deltas.len());
         for delta in deltas {
             by_worker.push((self.worker(&delta.account, &delta.worker)?, delta));
@@ -248,17 +249,17 @@ impl Step<'_> {
                 ])
                 .map_err(unavailable)?;
         }
-        self.forget_hours(deltas)
+        self.forget_hours(deltas, history_days)
     }
 
     /// Once for each new day: hours beyond those that are kept go.
-    fn forget_hours(&mut self, deltas: &[ShareDelta]) -> Result<(), StoreError> {
+    fn forget_hours(&mut self, deltas: &[ShareDelta], history_days: u32) -> Result<(), StoreError> {
         let newest = deltas.iter().map(|delta| delta.last_share_at.0 / HOUR_MS).max().unwrap_or_default();
         let day = newest / 24;
         if day <= self.keys.day {
             return Ok(());
         }
-        let oldest = signed(day.saturating_sub(HISTORY_DAYS) * 24)?;
+        let oldest = signed(day.saturating_sub(history_days.into()) * 24)?;
         run(self.tx, sql::SHARE_HOURS_FORGET, named_params! { ":oldest": oldest })?;
         self.keys.day = day;
         Ok(())
