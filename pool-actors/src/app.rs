@@ -5,6 +5,8 @@
 
 mod algorithms;
 pub mod audit;
+pub mod audit_chain;
+pub mod audit_file;
 pub mod backup;
 pub mod books;
 mod cache;

@@ -9,10 +9,10 @@ use std::{
 
 use pool_domain::ids::ShareSeq;
 
-use super::books::OpenBooks;
+use super::{audit_chain::Chain, audit_file::Writing, books::OpenBooks};
 use crate::{
     adapters::disk_folder::FolderDisk,
-    audit::{Auditor, Line, Replay, Report},
+    audit::{Auditor, BookedBlock, Line, Replay, Report},
     error::{Code, Failure},
     ledger::journal::{Entry, JournalReader},
     ports::{
@@ -36,31 +36,72 @@ pub type Progress = Box<dyn Fn(&str, u64, u64) + Send>;
 /// # Errors
 /// When the database or a folder can't be read at all; everything else is a difference in the report.
 pub async fn audit(open: &OpenBooks, folders: &[PathBuf], progress: Progress) -> Result<Report, Failure> {
+    audit_with(open, folders, None, None, progress).await
+}
+
+/// As [`audit`]; what is read goes into a file as well (see [`super::audit_file`]), and the chain's node is asked.
+///
+/// # Errors
+/// As [`audit`], and when the file can't be written or the node does not answer.
+pub async fn audit_with(
+    open: &OpenBooks,
+    folders: &[PathBuf],
+    file: Option<Writing>,
+    chain: Option<&Chain>,
+    progress: Progress,
+) -> Result<Report, Failure> {
     let mut journals = BTreeMap::new();
     for folder in folders {
         let (node, disk) = journal_of(folder)?;
         journals.insert(node, disk);
     }
-    let auditor = Arc::new(Mutex::new(Some(Auditor::default())));
-    let shared = Arc::clone(&auditor);
+    let walk = Arc::new(Mutex::new(Some(Walk { auditor: Auditor::default(), blocks: Vec::new(), file })));
+    let shared = Arc::clone(&walk);
     let visit = move |item: BookItem| {
-        let mut auditor = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(auditor) = auditor.as_mut() else { return false };
+        let mut walk = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(walk) = walk.as_mut() else { return false };
+        walk.item(item, &journals, &progress)
+    };
+    open.books.walk(Box::new(visit)).await.map_err(|error| unreadable(open, &error))?;
+    let walk = walk.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(Walk { mut auditor, blocks, file }) = walk else { return Ok(Report::default()) };
+    if let Some(file) = file {
+        file.finish()?;
+    }
+    if let Some(chain) = chain {
+        chain.compare(&mut auditor, &blocks, open).await?;
+    }
+    Ok(auditor.finish())
+}
+
+/// What gathers while the books are shown.
+struct Walk {
+    auditor: Auditor,
+    /// Blocks that the chain has a say in.
+    blocks: Vec<BookedBlock>,
+    file: Option<Writing>,
+}
+
+impl Walk {
+    fn item(&mut self, item: BookItem, journals: &BTreeMap<String, SharedDisk>, progress: &Progress) -> bool {
+        if let Some(file) = &mut self.file {
+            file.item(&item);
+        }
         if let BookItem::Position { node, position } = &item
             && let Some(disk) = journals.get(node)
         {
             // Within the database's snapshot, which is never ahead of the journal.
-            match replay(disk, node, position.seq, &progress) {
-                Ok(replay) => auditor.replayed(node, replay),
-                Err(what) => auditor.unusable_journal(node, what),
+            match replay(disk, node, position.seq, self.file.as_mut(), progress) {
+                Ok(replay) => self.auditor.replayed(node, replay),
+                Err(what) => self.auditor.unusable_journal(node, what),
             }
         }
-        auditor.item(item);
-        true
-    };
-    open.books.walk(Box::new(visit)).await.map_err(|error| unreadable(open, &error))?;
-    let auditor = auditor.lock().unwrap_or_else(PoisonError::into_inner).take();
-    Ok(auditor.map(Auditor::finish).unwrap_or_default())
+        if let BookItem::Block(block) = &item {
+            self.blocks.extend(BookedBlock::of(block));
+        }
+        self.auditor.item(item);
+        self.file.as_ref().is_none_or(Writing::is_good)
+    }
 }
 
 fn unreadable(open: &OpenBooks, error: &StoreError) -> Failure {
@@ -89,7 +130,13 @@ fn journal_of(folder: &Path) -> Result<(String, SharedDisk), Failure> {
 }
 
 /// Reads a journal through the database's position.
-fn replay(disk: &SharedDisk, node: &str, through: ShareSeq, progress: &Progress) -> Result<Replay, String> {
+fn replay(
+    disk: &SharedDisk,
+    node: &str,
+    through: ShareSeq,
+    mut file: Option<&mut Writing>,
+    progress: &Progress,
+) -> Result<Replay, String> {
     let reader = JournalReader::read_only(Arc::clone(disk)).map_err(|fault| fault.to_string())?;
     if reader.committed() < through {
         return Err(format!(
@@ -99,12 +146,19 @@ fn replay(disk: &SharedDisk, node: &str, through: ShareSeq, progress: &Progress)
     }
     let first = reader.oldest();
     let mut replay = Replay::new(first);
+    if let Some(file) = &mut file {
+        file.journal(node, first);
+    }
     let mut cursor = reader.cursor_after(ShareSeq(first.0 - 1)).map_err(|fault| fault.to_string())?;
     loop {
         let read = cursor
             .read(SLICE, |seq, entry| {
                 if seq <= through {
-                    replay.line(seq, line(entry));
+                    let line = line(entry);
+                    if let Some(file) = &mut file {
+                        file.line(seq, &line);
+                    }
+                    replay.line(seq, line);
                 }
             })
             .map_err(|fault| fault.to_string())?;

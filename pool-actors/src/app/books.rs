@@ -13,8 +13,9 @@ use crate::{
     config::Config,
     error::{Code, Failure},
     ports::{
-        books::SharedBooks,
-        store::{SharedStore, StoreError},
+        books::{BooksPort, SharedBooks},
+        payouts::{PayoutStore, SharedPayouts},
+        store::{SharedStore, StoreError, StorePort},
     },
     runtime::threads::Thread,
 };
@@ -25,6 +26,8 @@ pub struct OpenBooks {
     pub store: SharedStore,
     /// As audits see it.
     pub books: SharedBooks,
+    /// Its payouts.
+    pub payouts: SharedPayouts,
     /// Where it is, for people; without a password.
     pub place: String,
 }
@@ -59,11 +62,15 @@ impl OpenBooks {
         Self::sqlite(&folder.join(url.strip_prefix("sqlite:").unwrap_or(url)))
     }
 
+    fn over<S: StorePort + BooksPort + PayoutStore>(store: Arc<S>, place: String) -> Self {
+        Self { store: Arc::clone(&store) as _, books: Arc::clone(&store) as _, payouts: store, place }
+    }
+
     fn sqlite(path: &Path) -> Result<Self, Failure> {
         let place = path.display().to_string();
         let (store, threads) = SqliteStore::open_read_only(path).map_err(|error| unusable(&place, &error))?;
         spawn(threads)?;
-        Ok(Self { store: Arc::new(store.clone()), books: Arc::new(store), place })
+        Ok(Self::over(Arc::new(store), place))
     }
 
     fn postgres(mut settings: PostgresSettings) -> Result<Self, Failure> {
@@ -72,7 +79,7 @@ impl OpenBooks {
         let (store, thread) = PostgresStore::open(settings, None, Arc::new(SystemClock))
             .map_err(|error| unusable(&place, &error))?;
         spawn([thread])?;
-        Ok(Self { store: Arc::new(store.clone()), books: Arc::new(store), place })
+        Ok(Self::over(Arc::new(store), place))
     }
 }
 

@@ -114,14 +114,29 @@ fn simulated(config: &Config) -> Result<Bip22Config, Failure> {
     })
 }
 
+fn unusable(what: String) -> Failure {
+    Failure::new(Code::NodeUnusable, what, "check [chain] and [payout]")
+}
+
+fn simulated_wallet(config: &Config) -> Result<(SharedWallet, SharedSigner), Failure> {
+    Ok(shared_wallet(Bip22Wallet::new(&simulated(config)?).map_err(unusable)?))
+}
+
+/// The chain's wallet for audits, whether payouts are on or not; `None` where no payment can have been made.
+pub(super) fn reading_wallet(config: &Config) -> Result<Option<SharedWallet>, Failure> {
+    match config.chain.profile {
+        Profile::Simulated => Ok(Some(simulated_wallet(config)?.0)),
+        Profile::Kaspa => Ok(None),
+    }
+}
+
 /// The chain's wallet and who signs for it, if payouts are on.
 pub(super) fn wallet(config: &Config) -> Result<Option<(SharedWallet, SharedSigner)>, Failure> {
     if !config.payout.enabled {
         return Ok(None);
     }
-    let unusable = |what: String| Failure::new(Code::NodeUnusable, what, "check [chain] and [payout]");
     let (wallet, own) = match config.chain.profile {
-        Profile::Simulated => shared_wallet(Bip22Wallet::new(&simulated(config)?).map_err(unusable)?),
+        Profile::Simulated => simulated_wallet(config)?,
         Profile::Kaspa => return Err(unusable("no wallet is known for this chain.profile".to_owned())),
     };
     if config.payout.signer.as_os_str().is_empty() {

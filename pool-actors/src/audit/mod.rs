@@ -9,10 +9,12 @@
 //! | `replay` | one node's journal: shares by worker, where each block's window begins and ends, who worked in it |
 //! | `division` | a reward's parts, and the root over a window |
 //! | `money` | what a block's transactions must be, and what balances follow from all of them |
+//! | `chain` | what the chain's node says of blocks and payouts |
 //!
 //! [`Auditor::item`] takes the books' items in the order of [`crate::ports::books::BookItem`]; [`Auditor::finish`] says what differs. What can't be
 //! checked (the journal's beginning was dropped by retention, a node's folder is elsewhere) is said, and is no difference.
 
+mod chain;
 mod division;
 mod money;
 mod replay;
@@ -21,12 +23,16 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+pub use chain::BookedBlock;
 pub use replay::{Line, Replay};
 use serde::Serialize;
 
 use crate::ports::{
     books::{BookBlock, BookItem},
+    node::BlockObservation,
+    payouts::PayoutRow,
     store::Position,
+    wallet::Paid,
 };
 
 /// Differences that are described; all are counted.
@@ -35,7 +41,7 @@ const DESCRIBED_MAX: usize = 100;
 /// Something that is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// What kind of thing: `journal`, `block`, `window`, `root`, `posting`, `balance`, `shares`.
+    /// What kind of thing: `journal`, `block`, `window`, `root`, `posting`, `balance`, `shares`, `chain`.
     pub area: &'static str,
     /// Which one.
     pub subject: String,
@@ -71,6 +77,10 @@ pub struct Checked {
     pub balances: u64,
     /// Roll-ups of shares.
     pub share_rows: u64,
+    /// Blocks that the chain's node was asked about.
+    pub chain_blocks: u64,
+    /// Payouts whose transactions were looked for on the chain.
+    pub chain_payouts: u64,
 }
 
 /// A node whose journal was read.
@@ -192,6 +202,16 @@ impl Auditor {
                 self.shares.insert((account, worker, algorithm), (accepted, work.0));
             }
         }
+    }
+
+    /// Takes what the chain's node says of a block; `prunes`: it forgets old ones.
+    pub fn chain_block(&mut self, booked: &BookedBlock, seen: &BlockObservation, prunes: bool) {
+        booked.compare(seen, prunes, &mut self.findings);
+    }
+
+    /// Takes what a block of the chain holds of a payout's transaction, if one does.
+    pub fn chain_payout(&mut self, row: &PayoutRow, paid: Option<&Paid>) {
+        chain::payout(row, paid, &mut self.findings);
     }
 
     fn close_block(&mut self) {

@@ -9,6 +9,7 @@ use pool_domain::{
     ids::{Account, AlgorithmName, BlockHash, ShareSeq, WorkerName},
     units::{TimeMs, Work},
 };
+use serde::{Deserialize, Serialize};
 
 use super::Findings;
 use crate::ports::{
@@ -22,7 +23,8 @@ const SHARE_WAIT_MS: u64 = 10_000;
 const RETIRED_MS: u64 = 7 * 24 * 3_600 * 1_000;
 
 /// A record of the journal, as far as money depends on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Line {
     /// An accepted share.
     Share {

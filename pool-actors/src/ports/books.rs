@@ -11,7 +11,7 @@ use pool_domain::{
     maturity::{BlockStatus, Color},
     units::{Amount, TimeMs, Work},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::store::{BlockRow, Position, Posting, Split, StoreError};
 
@@ -103,7 +103,7 @@ pub struct CreditQuery {
 }
 
 /// A block as the books have it: what its columns say beside what its state machines say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BookBlock {
     /// The node that found it.
     pub node: String,
@@ -124,7 +124,7 @@ pub struct BookBlock {
 }
 
 /// A ledger transaction with its lines, as stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BookTransaction {
     /// Its number.
     pub id: u64,
@@ -141,7 +141,8 @@ pub struct BookTransaction {
 }
 
 /// One thing of the books.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BookItem {
     /// How far a node's journal was taken in.
     Position {

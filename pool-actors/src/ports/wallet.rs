@@ -162,6 +162,15 @@ pub enum Sent {
     Refused(String),
 }
 
+/// What a transaction on the chain pays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paid {
+    /// How deep it is, in the chain's own measure.
+    pub depth: u64,
+    /// All that each of the accounts that were asked about gets, in their order.
+    pub amounts: Vec<Amount>,
+}
+
 /// A chain's payments.
 #[async_trait]
 pub trait WalletPort: Send + Sync + 'static {
@@ -209,6 +218,12 @@ pub trait WalletPort: Send + Sync + 'static {
     /// # Errors
     /// [`WalletError::Unavailable`].
     async fn view(&self, txid: &str, spends: &[Spend]) -> Result<ChainView, WalletError>;
+
+    /// What a transaction pays to these accounts, read from the chain; `None` when no block of it holds such a one. For audits.
+    ///
+    /// # Errors
+    /// [`WalletError::Unavailable`].
+    async fn paid(&self, txid: &str, accounts: &[Account]) -> Result<Option<Paid>, WalletError>;
 }
 
 /// Who has the keys.

@@ -15,8 +15,8 @@ use pool_actors::{
         },
         store::StoreError,
         wallet::{
-            Payment, Sent, SharedSigner, SharedWallet, Signed, SignerPort, Spend, Unsigned, WalletError,
-            WalletPort,
+            Paid, Payment, Sent, SharedSigner, SharedWallet, Signed, SignerPort, Spend, Unsigned,
+            WalletError, WalletPort,
         },
     },
 };
@@ -237,6 +237,10 @@ impl WalletPort for Wallet {
 
     async fn view(&self, txid: &str, spends: &[Spend]) -> Result<ChainView, WalletError> {
         self.0.view(txid, spends).await
+    }
+
+    async fn paid(&self, txid: &str, accounts: &[Account]) -> Result<Option<Paid>, WalletError> {
+        self.0.paid(txid, accounts).await
     }
 }
 

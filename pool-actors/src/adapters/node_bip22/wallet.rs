@@ -14,7 +14,9 @@ use super::{
 };
 use crate::ports::{
     node::NodeError,
-    wallet::{Payment, Sent, Signed, SignerPort, Source, Spend, Target, Unsigned, WalletError, WalletPort},
+    wallet::{
+        Paid, Payment, Sent, Signed, SignerPort, Source, Spend, Target, Unsigned, WalletError, WalletPort,
+    },
 };
 
 /// Smallest payment: less would cost more to spend than it is worth (149 bytes of an input at 1 per byte).
@@ -65,6 +67,14 @@ struct CreatedOutput {
 struct Status {
     status: String,
     confirmations: Option<u64>,
+}
+
+/// What of `getTransaction` is used.
+#[derive(Deserialize)]
+struct Found {
+    status: String,
+    confirmations: Option<u64>,
+    hex: String,
 }
 
 #[derive(Deserialize)]
@@ -243,6 +253,29 @@ impl WalletPort for Bip22Wallet {
             ("replaced", Some(depth)) => Ok(ChainView::Replaced { depth }),
             _ => Err(unavailable(format!("getTransactionStatus: the status {status:?} is not known"))),
         }
+    }
+
+    async fn paid(&self, txid: &str, accounts: &[Account]) -> Result<Option<Paid>, WalletError> {
+        let found: Result<Found, String> = self.call("getTransaction", json!([txid])).await?;
+        let found = match found {
+            Ok(found) => found,
+            Err(words) if words.contains("transaction not found") => return Ok(None),
+            Err(words) => return Err(unavailable(words)),
+        };
+        let Some(depth) = found.confirmations.filter(|_| found.status == "accepted") else { return Ok(None) };
+        let bytes = hex::decode(&found.hex).ok();
+        let parsed = bytes.and_then(|bytes| parse(&bytes)).filter(|parsed| parsed.txid == txid);
+        let parsed = parsed.ok_or_else(|| unavailable("getTransaction: another transaction, or none"))?;
+        let mut amounts = Vec::with_capacity(accounts.len());
+        for account in accounts {
+            let resolved: Result<Resolved, String> =
+                self.call("resolveAddress", json!([account.as_str()])).await?;
+            // An address that the chain refuses was paid nothing.
+            let lock = resolved.map(|resolved| resolved.script).ok();
+            let of_it = parsed.outputs.iter().filter(|output| lock == Some(hex::encode(&output.script)));
+            amounts.push(Amount::checked_sum(of_it.map(|output| output.amount)).unwrap_or_default());
+        }
+        Ok(Some(Paid { depth, amounts }))
     }
 }
 
