@@ -33,8 +33,10 @@ use crate::{
 
 /// First pause after trouble; doubles.
 const PAUSE_FIRST: Duration = Duration::from_millis(500);
-/// Longest pause after trouble, and how often a dispatcher on stand-by asks whether the other one is gone.
+/// Longest pause after trouble.
 const PAUSE_MAX: Duration = Duration::from_secs(15);
+/// How often a dispatcher on stand-by asks whether the other one is gone.
+const STANDBY: Duration = Duration::from_secs(3);
 
 /// What a PayoutDispatcher works with.
 #[derive(Clone)]
@@ -165,8 +167,11 @@ impl PayoutDispatcher {
             Trouble::Store(StoreError::InUse { .. }) => {
                 // Somebody else pays: stand by.
                 self.rounds = None;
-                self.pause = PAUSE_MAX;
-                tracing::warn!("payouts: {trouble}");
+                self.pause = STANDBY;
+                // Said once, however long it lasts.
+                if self.parts.status.get().trouble != Some(trouble.to_string()) {
+                    tracing::warn!("payouts: {trouble}");
+                }
             }
             // The balances moved between look and reservation: look again.
             Trouble::Store(StoreError::Stale { .. }) => tracing::info!("payouts: {trouble}"),

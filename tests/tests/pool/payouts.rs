@@ -11,15 +11,16 @@ use pool_tests::{
 };
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
 use serde_json::{Value, json};
+use simulations::{miners::SwarmHandle, node::NodeHandle};
 
 use crate::mining;
 
 /// Kills in CI; the long form runs by `make soak`.
 const KILLS: usize = 6;
 const KILLS_SOAK: usize = 200;
-const MINERS: usize = 4;
+pub(crate) const MINERS: usize = 4;
 
-async fn rpc(url: &str, method: &str, params: Value) -> Value {
+pub(crate) async fn rpc(url: &str, method: &str, params: Value) -> Value {
     let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let answer: Value = client.post(url).json(&request).send().await.unwrap().json().await.unwrap();
@@ -42,7 +43,7 @@ async fn on_chain(node: &str) -> BTreeMap<String, i128> {
 }
 
 /// Payouts of some coins, every second, final after a few blocks.
-async fn setup(node: &str) -> Setup {
+pub(crate) async fn setup(node: &str) -> Setup {
     let mut setup = Setup::simulated(node, "blake2s").await;
     setup.more = "[payout]\nenabled = true\ninterval_s = 1\npoll_interval_ms = 100\nthreshold = \"2.5\"\n\
                   confirmations = 3\nrecipients_max = 2\n"
@@ -50,7 +51,7 @@ async fn setup(node: &str) -> Setup {
     setup
 }
 
-async fn payouts(pool: &PoolProcess) -> Vec<Value> {
+pub(crate) async fn payouts(pool: &PoolProcess) -> Vec<Value> {
     let (mut all, mut cursor) = (Vec::new(), String::new());
     loop {
         let (status, page) = pool.get_as_admin(&format!("/api/payouts?limit=500{cursor}")).await;
@@ -73,13 +74,24 @@ async fn pays_once(kills: usize, database: Option<&Postgres>) {
         setup.more.push_str(&format!("[store]\nurl = \"{}\"\n", server.url()));
     }
     let mut pool = PoolProcess::start(setup);
-    let mut swarm = mining::miners(pool.stratum, "blake2s", MINERS, None);
+    let swarm = mining::miners(pool.stratum, "blake2s", MINERS, None);
     pool.until("/api/stats", |_, stats| stats["ledger"]["paid"] != "0").await;
     for _ in 0..kills {
         tokio::time::sleep(Duration::from_millis(random.random_range(0..2_500))).await;
         pool.kill();
         pool.restart();
     }
+    assert_paid_once(&pool, &node, swarm, &format!("{kills} kills")).await;
+}
+
+/// Miners stop, and no payout is begun any more; when those that were sent have ended, chain and books say the same of
+/// everybody. How many payouts were settled.
+pub(crate) async fn assert_paid_once(
+    pool: &PoolProcess,
+    node: &NodeHandle,
+    mut swarm: SwarmHandle,
+    what: &str,
+) -> usize {
     // Nothing new is sent while the test counts; what was sent goes on to its end, as the miners' chain does.
     let hold = json!({"scope": "all", "reason": "the test counts"});
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -95,7 +107,7 @@ async fn pays_once(kills: usize, database: Option<&Postgres>) {
     }
     let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
-        let sent = payouts(&pool).await.into_iter().filter(is_on_its_way).count();
+        let sent = payouts(pool).await.into_iter().filter(is_on_its_way).count();
         if sent == 0 {
             break;
         }
@@ -103,7 +115,7 @@ async fn pays_once(kills: usize, database: Option<&Postgres>) {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     swarm.end();
-    let all = payouts(&pool).await;
+    let all = payouts(pool).await;
     let settled = all.iter().filter(|payout| payout["state"] == "settled").count();
     let returned = all.iter().filter(|payout| payout["state"] == "returned").count();
     let mut sum = 0;
@@ -114,10 +126,11 @@ async fn pays_once(kills: usize, database: Option<&Postgres>) {
     }
     let stats = pool.until("/api/stats", |_, stats| amount(&stats["ledger"]["paid"]) == sum).await;
     mining::assert_balanced(&stats);
-    println!("{kills} kills: {settled} payouts settled, {returned} returned, {sum} paid, differences: 0");
+    println!("{what}: {settled} payouts settled, {returned} returned, {sum} paid, differences: 0");
     assert!(settled > 0, "{all:#?}");
     let log = pool.log();
     assert!(!log.contains("audit found something"), "{log}");
+    settled
 }
 
 fn is_on_its_way(payout: &Value) -> bool {
