@@ -237,8 +237,23 @@ impl Postgres {
     /// # Panics
     /// When psql is missing.
     pub fn sql(&self, statement: &str) -> Result<String, String> {
+        Self::psql(&self.url(), statement)
+    }
+
+    /// As [`Self::sql`], as superuser.
+    ///
+    /// # Errors
+    /// What the server says.
+    ///
+    /// # Panics
+    /// When psql is missing.
+    pub fn admin_sql(&self, statement: &str) -> Result<String, String> {
+        Self::psql(&self.admin_url(), statement)
+    }
+
+    fn psql(url: &str, statement: &str) -> Result<String, String> {
         let mut psql = command("psql");
-        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.url(), "-c", statement]);
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", statement]);
         let done = psql.output().expect("psql runs");
         if done.status.success() {
             Ok(String::from_utf8_lossy(&done.stdout).trim_end().to_owned())

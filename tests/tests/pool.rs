@@ -30,6 +30,8 @@ mod mining;
 mod native;
 #[path = "pool/packages.rs"]
 mod packages;
+#[path = "pool/payout_faults.rs"]
+mod payout_faults;
 #[path = "pool/payouts.rs"]
 mod payouts;
 #[path = "pool/poison.rs"]

@@ -139,3 +139,145 @@ async fn a_miner_checks_a_block_without_trust() {
     let (code, _, error) = pool.command(&["ledger", "statement", root, "--data-dir", folder]);
     assert_eq!((code, error.contains("NOT_IN_BOOKS")), (Some(1), true), "{error}");
 }
+
+/// `dagpool ledger audit` with these words; exit code and report.
+fn audit(pool: &PoolProcess, words: &[&str]) -> (Option<i32>, Value) {
+    let all = [&["ledger", "audit", "--json"], words].concat();
+    let (code, out, error) = pool.command(&all);
+    (code, serde_json::from_str(&out).unwrap_or_else(|_| panic!("no report: {out}{error}")))
+}
+
+fn has(report: &Value, area: &str, words: &str) -> bool {
+    let mut all = report["first"].as_array().unwrap().iter();
+    all.any(|found| found["area"] == area && found["what"].as_str().unwrap().contains(words))
+}
+
+#[actix_rt::test]
+async fn books_are_compared_with_the_chain_and_one_unit_is_found() {
+    let node = mining::node("blake2s", 200, 2);
+    let mut pool = PoolProcess::start(crate::payouts::setup(&node.rpc_url).await);
+    let mut swarm = mining::miners(pool.stratum, "blake2s", 3, None);
+    pool.until("/api/stats", |_, stats| {
+        stats["ledger"]["paid"] != "0" && stats["blocks"]["paid"].as_u64() >= Some(3)
+    })
+    .await;
+    swarm.end();
+    assert_eq!(pool.terminate(), Some(0), "{}", pool.log());
+    let config = pool.write_config();
+    let config = config.to_str().unwrap();
+    let (code, report) = audit(&pool, &["--config", config]);
+    assert_eq!((code, &report["clean"]), (Some(0), &json!(true)), "{report:#}");
+    let checked = &report["checked"];
+    assert!(
+        checked["chain_blocks"].as_u64() >= Some(3) && checked["chain_payouts"].as_u64() >= Some(1),
+        "{report:#}"
+    );
+
+    let path = pool.data().join("pool.db");
+    let change = |statement: &str| {
+        let db = Connection::open(&path).unwrap();
+        db.execute_batch(statement).unwrap();
+    };
+    let drop_triggers = |table: &str| {
+        let db = Connection::open(&path).unwrap();
+        let mut names =
+            db.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?").unwrap();
+        let names: Vec<String> =
+            names.query_map([table], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        for name in names {
+            db.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+        }
+    };
+    for table in ["payout_items", "payout_transactions", "blocks", "payouts"] {
+        drop_triggers(table);
+    }
+    // A payout's item, its transaction, its state; a block's reward, its colour: each is what the chain does not have.
+    let settled = "(SELECT id FROM payouts WHERE state = 'settled' LIMIT 1)";
+    let item = |by: &str| {
+        format!("UPDATE payout_items SET amount_lo = amount_lo {by} WHERE payout_id = {settled} AND line = 0")
+    };
+    change(&item("+ 1"));
+    let (code, report) = audit(&pool, &["--config", config]);
+    assert_eq!(code, Some(1));
+    assert!(has(&report, "chain", "what it pays to"), "{report:#}");
+    let (code, report) = audit(&pool, &["--config", config, "--no-chain"]);
+    assert!(!has(&report, "chain", ""), "{code:?} {report:#}");
+    change(&item("- 1"));
+    let (code, report) = audit(&pool, &["--config", config]);
+    assert_eq!(code, Some(0), "{report:#}");
+
+    let paid = "(SELECT number FROM blocks WHERE status = 'paid' LIMIT 1)";
+    let reward = |by: &str| format!("UPDATE blocks SET reward_lo = reward_lo {by} WHERE number = {paid}");
+    change(&reward("+ 1"));
+    let (code, report) = audit(&pool, &["--config", config]);
+    assert_eq!(code, Some(1));
+    assert!(has(&report, "chain", "its reward is"), "{report:#}");
+    change(&reward("- 1"));
+
+    change(&format!(
+        "UPDATE payout_transactions SET txid = '{}' WHERE payout_id = {settled}",
+        "ab".repeat(32)
+    ));
+    let (code, report) = audit(&pool, &["--config", config]);
+    assert_eq!(code, Some(1));
+    assert!(has(&report, "chain", "no block of the chain holds"), "{report:#}");
+    drop(node);
+    let (code, _, error) = pool.command(&["ledger", "audit", "--config", config]);
+    assert_eq!((code, error.contains("NODE_UNUSABLE")), (Some(1), true), "{error}");
+}
+
+#[actix_rt::test]
+async fn a_saved_audit_is_derived_again_without_the_journal_and_one_unit_is_found() {
+    let (_node, mut pool, mut swarm, _) = paid().await;
+    swarm.end();
+    assert_eq!(pool.terminate(), Some(0));
+    let (folder, file) = (pool.data(), pool.data().join("books.jsonl"));
+    let (folder, file) = (folder.to_str().unwrap(), file.to_str().unwrap());
+    let (code, saved) = audit(&pool, &["--data-dir", folder, "--save", file]);
+    assert_eq!(code, Some(0), "{saved:#}");
+    // Nothing else is there any more.
+    std::fs::rename(pool.data().join("journal"), pool.data().join("gone")).unwrap();
+    let (code, report) = audit(&pool, &["--from", file]);
+    assert_eq!(
+        (code, &report["checked"], &report["nodes"]),
+        (Some(0), &saved["checked"], &saved["nodes"]),
+        "{report:#}"
+    );
+    let (code, _, error) = pool.command(&["ledger", "audit", "--data-dir", folder, "--save", file]);
+    assert_eq!(
+        (code, error.contains("FILE_UNUSABLE")),
+        (Some(1), true),
+        "an old file is not written over: {error}"
+    );
+
+    let text = std::fs::read_to_string(file).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let changed = |is: &dyn Fn(&Value) -> bool, change: &dyn Fn(&mut Value)| {
+        let at = lines.iter().position(|line| is(&serde_json::from_str(line).unwrap())).expect("such a line");
+        let mut line: Value = serde_json::from_str(lines[at]).unwrap();
+        change(&mut line);
+        let mut lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        lines[at] = line.to_string();
+        std::fs::write(file, lines.join("\n") + "\n").unwrap();
+        audit(&pool, &["--from", file])
+    };
+    let plus_one = |value: &mut Value| {
+        let amount: i128 = value.as_str().unwrap().parse().unwrap();
+        *value = json!((amount + 1).to_string());
+    };
+    let (code, report) = changed(&|line| !line["record"][1]["share"].is_null(), &|line| {
+        plus_one(&mut line["record"][1]["share"]["work"]);
+    });
+    assert_eq!(code, Some(1), "a share's work: {report:#}");
+    assert!(has(&report, "shares", "") || has(&report, "window", ""), "{report:#}");
+    let posted = |line: &Value| line["book"]["transaction"]["kind"] == "credit_posted";
+    let (code, report) = changed(&posted, &|line| plus_one(&mut line["book"]["transaction"]["lines"][0][2]));
+    assert_eq!((code, has(&report, "posting", "")), (Some(1), true), "an amount: {report:#}");
+    let balance = |line: &Value| !line["book"]["balance"].is_null();
+    let (code, report) = changed(&balance, &|line| plus_one(&mut line["book"]["balance"]["amount"]));
+    assert_eq!((code, has(&report, "balance", "")), (Some(1), true), "a balance: {report:#}");
+    // A file that lost its end is no file.
+    std::fs::write(file, lines[..lines.len() - 1].join("\n")).unwrap();
+    let (code, _, error) = pool.command(&["ledger", "audit", "--from", file]);
+    assert_eq!((code, error.contains("FILE_UNUSABLE")), (Some(1), true), "{error}");
+}

@@ -6,6 +6,7 @@ mod hours;
 mod migrations;
 mod payouts;
 mod postgres;
+mod replica;
 
 use pool_actors::{
     adapters::{StoreThread, sqlite::SqliteStore},
