@@ -1,31 +1,26 @@
 //! The ledger behind the journal: `cargo bench -p pool-actors --bench ledger`.
 //!
-//! "items/s" is shares per second for `follow_*`, blocks per second for `block_*`. Shares come from 1,000 workers in
-//! turn, as 1,000 connections send them; a commit is cut every 100,000 shares. Blocks pay 10,000 accounts.
+//! "items/s" is shares per second. Shares come from so many workers in turn, as connections send them; a commit is cut every
+//! 100,000 shares. Blocks, and PostgreSQL: `cargo bench -p pool-tests --bench money`.
 
-use std::{collections::BTreeMap, hint::black_box, sync::Arc};
+use std::{hint::black_box, sync::Arc};
 
 use divan::{Bencher, counter::ItemsCount};
 use pool_actors::{
     adapters::sqlite::SqliteStore,
     ledger::{
         book::Book,
-        feed::{
-            FeedBatch, FeedError, FeedNames, FoundBlock, LedgerFeed, LedgerRecord, RecordKind, ShareLine,
-        },
+        feed::{FeedBatch, FeedError, FeedNames, LedgerFeed, ShareLine},
         windows::RewardPolicy,
     },
     messages::share::WorkerIdentity,
-    ports::{
-        node::{BlockObservation, Color},
-        store::{LedgerCommit, LedgerState, StorePort},
-    },
+    ports::store::{LedgerCommit, LedgerState, StorePort},
     runtime::threads::Thread,
 };
 use pool_domain::{
-    ids::{Account, AlgorithmName, BlockHash, ShareSeq, WorkerName},
+    ids::{Account, AlgorithmName, ShareSeq, WorkerName},
     pplns::Scheme,
-    units::{Amount, BasisPoints, TimeMs, Work},
+    units::{BasisPoints, TimeMs, Work},
 };
 use tempfile::TempDir;
 
@@ -132,61 +127,4 @@ fn follow_into_sqlite(bencher: Bencher<'_, '_>, workers: usize) {
         });
         folder
     });
-}
-
-/// A block whose window holds 10,000 accounts: its split, then the credit of its reward, in SQLite.
-#[divan::bench(sample_count = 10, sample_size = 1)]
-fn block_of_10_000_accounts(bencher: Bencher<'_, '_>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let inputs = || {
-        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let (mut feed, store) = (Shares::of(10_000), store(&folder));
-        let mut book = empty_book(&mut feed);
-        let mut batch = FeedBatch::default();
-        feed.read(ShareSeq(0), 30_000, &mut batch).unwrap();
-        book.take(&batch, &mut feed).unwrap();
-        runtime.block_on(store.commit(Arc::new(book.cut().unwrap()))).unwrap();
-        batch.clear();
-        (feed, store, book, batch, folder)
-    };
-    bencher.counter(ItemsCount::new(1_u64)).with_inputs(inputs).bench_values(
-        |(mut feed, store, mut book, mut batch, folder)| {
-            let hash = BlockHash([7; 32]);
-            let found = FoundBlock {
-                candidate: 5,
-                hash,
-                algorithm: feed.names.algorithms[0].clone(),
-                network_work: Work((1 << 32) * 12_000),
-                height: None,
-                parents: vec![],
-                finder: Arc::clone(&feed.names.workers[0]),
-                at: TimeMs(30_000),
-            };
-            let record = |seq, what| LedgerRecord { seq: ShareSeq(seq), what };
-            batch.others = vec![
-                record(30_001, RecordKind::Winning { share: feed.share(30_001), candidate: 5 }),
-                record(30_002, RecordKind::Candidate(Box::new(found))),
-                record(30_003, RecordKind::Verdict { hash, at: TimeMs(30_001), refusal: None }),
-            ];
-            batch.through = ShareSeq(30_003);
-            book.take(&batch, &mut feed).unwrap();
-            let seen = BlockObservation {
-                hash,
-                known: true,
-                color: Color::Blue,
-                confirmations: 1,
-                mature: false,
-                reward: Some(Amount(50_000_000_000)),
-                red_merge_income: None,
-                merging_block: None,
-                height: None,
-                parents: vec![],
-            };
-            book.observe(&[seen], &BTreeMap::new(), TimeMs(30_002), &mut feed).unwrap();
-            let commit = book.cut().unwrap();
-            assert_eq!(commit.postings[0].transaction.entries().len(), 10_002);
-            runtime.block_on(store.commit(Arc::new(commit))).unwrap();
-            (book, folder)
-        },
-    );
 }

@@ -73,6 +73,8 @@ pub struct Setup {
     pub more: String,
     /// Further keys of `[chain]`.
     pub chain: String,
+    /// Further keys of `[[stratum.listener]]`.
+    pub listener: String,
     /// Variables of the process.
     pub environment: Vec<(&'static str, String)>,
 }
@@ -97,13 +99,24 @@ impl Setup {
             fixed: true,
             more: String::new(),
             chain: String::new(),
+            listener: String::new(),
             environment: Vec::new(),
         }
     }
 
     fn toml(&self, stratum: SocketAddr, http: SocketAddr, data: &Path) -> String {
         let Self {
-            profile, payout_address, algorithm, dialect, difficulty, fixed, more, chain, nodes, ..
+            profile,
+            payout_address,
+            algorithm,
+            dialect,
+            difficulty,
+            fixed,
+            more,
+            chain,
+            listener,
+            nodes,
+            ..
         } = self;
         format!(
             "[pool]\ndata_dir = {data:?}\n\
@@ -113,7 +126,7 @@ impl Setup {
              [auth]\nadmin_token = \"{ADMIN_TOKEN}\"\n\
              {more}\n\
              [[stratum.listener]]\naddress = \"{stratum}\"\ndialect = {dialect:?}\ndifficulty = {difficulty:?}\n\
-             fixed = {fixed}\n"
+             fixed = {fixed}\n{listener}\n"
         )
     }
 }

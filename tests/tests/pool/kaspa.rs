@@ -31,6 +31,7 @@ fn pool_on(kaspad: &Kaspad, maturity: u64, job_interval_ms: u64) -> PoolProcess 
         fixed: true,
         more: String::new(),
         environment: Vec::new(),
+        listener: String::new(),
         chain: format!(
             "network = \"simnet\"\nallow_unsynced = true\nmaturity = {maturity}\njob_interval_ms_min = {job_interval_ms}\nrpc_timeout_ms = 20000"
         ),
@@ -180,6 +181,7 @@ async fn the_node_is_killed_and_another_takes_over() {
         more: String::new(),
         environment: Vec::new(),
         chain: String::new(),
+        listener: String::new(),
     };
     "allow_unsynced = true\njob_interval_ms_min = 250\nrpc_timeout_ms = 20000".clone_into(&mut setup.chain);
     let pool = PoolProcess::start(setup);
