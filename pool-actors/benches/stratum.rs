@@ -124,6 +124,7 @@ fn job(number: u64) -> Job {
         network_target: Target::MIN,
         network_work: Work(u128::MAX),
         network_difficulty: Difficulty::MAX,
+        start_difficulty: None,
         issued_at: TimeMs(0),
         owner: CriticalOutbox::new(drain()),
         rendered: RenderCache::default(),
