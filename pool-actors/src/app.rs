@@ -38,7 +38,6 @@ use crate::{
         slot::Place,
     },
     api::{self, ServerHandle},
-    cache::keeper::CacheKeeper,
     config::{self, Change, Config},
     error::Failure,
     ledger::{journal::JournalShard, maturity_tracker::MaturityTracker, payout_ledger::PayoutLedger},
@@ -90,7 +89,7 @@ pub struct Pool {
     ledger: Supervised<PayoutLedger>,
     payouts: Option<payouts::Dispatcher>,
     algorithms: Algorithms,
-    keeper: Supervised<CacheKeeper>,
+    keepers: cache::Keepers,
     router: Supervised<TrafficRouter>,
     stats: Supervised<StatsAggregator>,
     events: Supervised<EventPublisher>,
@@ -142,12 +141,14 @@ impl Pool {
 
         let events_hub = Events::new();
         let events = start_events(runtime, &events_hub, &clock);
-        let snapshot = Arc::new(watched(PoolSnapshot::default()).0);
+        let node_name = identity::node_name(config.pool.node_id);
+        let history = crate::cache::figures::kept(&parts.cache, &node_name, clock.now()).await;
+        let snapshot =
+            Arc::new(watched(PoolSnapshot { history: history.into(), ..PoolSnapshot::default() }).0);
         let stats = start_stats(&books, &snapshot, &clock);
 
         identity::claim(&*parts.disk, &*parts.store, config.pool.node_id).await?;
         // Before anything else is written: a second process for the same node is refused here.
-        let node_name = identity::node_name(config.pool.node_id);
         let wait = Duration::from_secs(config.store.start_wait_s);
         let ledger_state = database::claim(&*parts.store, &node_name, wait).await?;
         let journal = journal::open(runtime, &config.journal, &parts.disk, &clock)?;
@@ -213,6 +214,8 @@ impl Pool {
         let since = clock.now();
         let cache_status = Arc::new(watched(CacheStatus { name: parts.cache.name(), error: None, since }).0);
         let keeper = cache::start_keeper(&books, &wiring, &parts.cache, &bans, &cache_status);
+        let shared = (&parts.cache, node_name.as_str());
+        let keepers = cache::start(&books, shared, keeper, &events_hub, &snapshot.watched());
         journal::keep_retention(runtime, &journal.reader, &wiring.summary, &clock, &config.journal);
         let http = api::serve(
             api::Context {
@@ -225,6 +228,8 @@ impl Pool {
                 node: wiring.node_state.watched(),
                 ledger: wiring.summary.watched(),
                 journal: journal::trouble(&journal.reader),
+                node_name,
+                shared_cache: parts.cache,
                 cache: cache_status.watched(),
                 bans,
                 events: events_hub,
@@ -261,7 +266,7 @@ impl Pool {
             ledger,
             payouts: dispatcher,
             algorithms,
-            keeper,
+            keepers,
             router,
             stats,
             events,
@@ -338,7 +343,7 @@ impl Pool {
         }
         self.tracker.stop().await;
         self.ledger.stop().await;
-        self.keeper.stop().await;
+        self.keepers.stop().await;
         self.http.stop().await;
         self.stats.stop().await;
         self.events.stop().await;

@@ -40,7 +40,7 @@ use super::{
 use crate::{
     messages::{
         block::BlockView,
-        event::PoolEvent,
+        event::{PoolEvent, Relayed},
         live::{Audience, Numbered, PoolSnapshot, Subscription},
     },
     metrics::WS_CLIENTS,
@@ -411,14 +411,46 @@ fn topic(event: &PoolEvent) -> &'static str {
         PoolEvent::SecurityEvent { .. } => "security_event",
         PoolEvent::Alert(_) => "alert",
         PoolEvent::Defect { .. } => "defect",
+        PoolEvent::Relayed(relayed) => {
+            RELAYED.iter().find(|kind| **kind == relayed.kind).unwrap_or(&"relayed")
+        }
         PoolEvent::Stats(_) => "stats",
     }
+}
+
+/// Types of events that pools tell each other: what a pool found, paid, or fears. What miners and roll-outs do is the
+/// business of the pool that they are at.
+const RELAYED: &[&str] = &["block", "payout", "alert", "security_event"];
+
+/// An event as other pools may have it; `None` for what stays here.
+#[must_use]
+pub fn relayed(event: &Numbered, from: &str) -> Option<Relayed> {
+    let (public, operator) = match &event.event {
+        // Of others' blocks each node tells its own pool.
+        PoolEvent::Block(view) if view.ours => (Some(views::block(view)), views::block(view)),
+        PoolEvent::Payout(view) => (Some(json!(view)), json!(view)),
+        PoolEvent::Alert(trouble) => (Some(views::alert(trouble, false)), views::alert(trouble, true)),
+        PoolEvent::SecurityEvent { code, message } => (None, json!({ "code": code, "message": message })),
+        _ => return None,
+    };
+    let kind = topic(&event.event).to_owned();
+    Some(Relayed { from: from.to_owned(), kind, at: event.at, public, operator })
+}
+
+/// As [`envelope`], with the pool that it happened in.
+fn envelope_from(relayed: &Relayed, kind: &str, seq: u64, operator: bool) -> Option<String> {
+    let data = if operator { &relayed.operator } else { relayed.public.as_ref()? };
+    let at = rfc3339(relayed.at);
+    Some(json!({ "type": kind, "seq": seq, "at": at, "from": relayed.from, "data": data }).to_string())
 }
 
 /// An event's text for an audience; `None` where it is not for that audience.
 fn render(api: &Api, event: &Numbered, audience: Audience) -> Option<String> {
     let operator = audience == Audience::Operator;
     let data = match &event.event {
+        PoolEvent::Relayed(relayed) => {
+            return envelope_from(relayed, topic(&event.event), event.seq, operator);
+        }
         PoolEvent::MinerConnected(seen) | PoolEvent::MinerDisconnected(seen) => views::peer(seen, operator),
         PoolEvent::Block(view) => views::block(view),
         PoolEvent::NodeState { ready, reason } => json!({ "ready": ready, "reason": reason }),

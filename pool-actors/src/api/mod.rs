@@ -11,6 +11,7 @@
 //! | `payouts` | `/api/payouts...`, `/api/miners/{account}/payouts`, `/api/admin/payouts...` |
 //! | `admin`, `adjustments` | `/api/admin/...` |
 //! | `health` | `/health/...`, `/metrics` |
+//! | `kept` | lists for the time when the database is away |
 //! | `limits` | how often one address may ask |
 //! | `live` | `/api/live`: a `DashboardFeed` actor per client |
 //! | `views` | shapes on the wire |
@@ -26,6 +27,7 @@ mod books;
 mod effort;
 mod errors;
 mod health;
+mod kept;
 pub(crate) mod limits;
 mod live;
 mod payouts;
@@ -69,8 +71,8 @@ use crate::{
         session::{SessionCommand, SessionView},
     },
     ports::{
-        books::SharedBooks, clock::SharedClock, deployments::SharedDeployments, packages::SharedShelf,
-        payouts::SharedPayouts, store::SharedStore,
+        books::SharedBooks, cache::Cache, clock::SharedClock, deployments::SharedDeployments,
+        packages::SharedShelf, payouts::SharedPayouts, store::SharedStore,
     },
     runtime::{observe::Registry, watch::Watched},
 };
@@ -79,6 +81,7 @@ pub use algorithms::{DeployDefaults, Import, RowView};
 pub use assets::{Asset, Assets};
 pub use books::{CREDIT_COLUMNS, credit_csv, credit_json, proof_document, statement_json};
 pub use health::MetricsHandle;
+pub use live::relayed;
 pub use server::ServerHandle;
 
 /// The money that rewards are paid in.
@@ -120,6 +123,10 @@ pub struct Context {
     pub ledger: Watched<LedgerSummary>,
     /// Why the share journal is in trouble, if it is.
     pub journal: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+    /// Name of this pool's node.
+    pub node_name: String,
+    /// Where lists are kept for the time when the database is away.
+    pub shared_cache: Cache,
     /// How the cache fares.
     pub cache: Watched<CacheStatus>,
     /// Who may not connect.
@@ -175,6 +182,7 @@ struct Api {
     feeds: Arc<AtomicUsize>,
     effort: effort::Effort,
     limits: Arc<RateLimits>,
+    kept: kept::Kept,
 }
 
 impl Api {
@@ -187,6 +195,7 @@ impl Api {
             feeds: Arc::new(AtomicUsize::new(0)),
             effort: effort::Effort::default(),
             limits,
+            kept: kept::Kept::default(),
         })
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{
     Api,
     errors::{ApiError, ErrorCode},
-    views,
+    kept, views,
 };
 use crate::{
     messages::{block::BlockView, live::MinerStats},
@@ -92,15 +92,22 @@ pub(super) async fn miners(
     let snapshot = api.snapshot.get();
     let find = |account: &Account| snapshot.miners.find(account);
     if query.active == Some(true) {
+        let list = kept::name("active-miners", limit).filter(|_| after.is_none());
         let live = snapshot.miners.mining_after(after.as_ref(), limit + 1);
-        let mut rows = Vec::with_capacity(live.len());
-        for miner in live {
-            rows.push(row_of(&api, miner.account.clone()).await?.unwrap_or_else(|| empty(&miner.account)));
-        }
-        return Ok(HttpResponse::Ok().json(accounts_page(rows, limit, find)));
+        let fresh = async {
+            let mut rows = Vec::with_capacity(live.len());
+            for miner in live {
+                let row = row_of(&api, miner.account.clone()).await?;
+                rows.push(row.unwrap_or_else(|| empty(&miner.account)));
+            }
+            Ok(accounts_page(rows, limit, find))
+        };
+        let fresh = fresh.await;
+        return kept::answer(&api, list, fresh).await;
     }
-    let rows = api.store.accounts(after, limit + 1).await?;
-    Ok(HttpResponse::Ok().json(accounts_page(rows, limit, find)))
+    let list = kept::name("miners", limit).filter(|_| after.is_none());
+    let rows = api.store.accounts(after, limit + 1).await;
+    kept::answer(&api, list, rows.map(|rows| accounts_page(rows, limit, find)).map_err(ApiError::from)).await
 }
 
 fn accounts_page(
@@ -172,6 +179,8 @@ pub(super) async fn blocks(
     let query = query.into_inner();
     let limit = page_size(query.limit)?;
     let account = query.account.as_deref().map(|text| account_named(text, "account")).transpose()?;
+    let is_plain = query.cursor.is_none() && query.status.is_none() && query.color.is_none();
+    let list = kept::name("blocks", limit).filter(|_| is_plain && account.is_none());
     let rows = api
         .store
         .blocks(BlockQuery {
@@ -182,9 +191,10 @@ pub(super) async fn blocks(
             account,
             limit: limit + 1,
         })
-        .await?;
+        .await;
     let line = |row: &BlockRow| views::block(&BlockView::from(row));
-    Ok(HttpResponse::Ok().json(page(rows, limit, |row| json!(row.number.to_string()), line)))
+    let fresh = rows.map(|rows| page(rows, limit, |row| json!(row.number.to_string()), line));
+    kept::answer(&api, list, fresh.map_err(ApiError::from)).await
 }
 
 pub(super) async fn block(api: web::Data<Api>, path: web::Path<String>) -> Result<HttpResponse, ApiError> {

@@ -30,7 +30,7 @@ use super::{
     server,
 };
 use crate::{
-    adapters::sqlite::SqliteStore,
+    adapters::{cache_memory::MemoryCache, sqlite::SqliteStore},
     config::Http,
     messages::{
         cache::{BanDesk, CacheStatus},
@@ -48,6 +48,7 @@ use crate::{
         stats::ShareCounts,
     },
     ports::{
+        cache::Cache,
         clock::Clock,
         deployments::{DeployPlan, Strategy},
         store::{
@@ -261,6 +262,8 @@ impl Rig {
             ledger: self.ledger.watched(),
             journal: Arc::new(move || trouble.clone()),
             cache: self.cache.watched(),
+            node_name: "node-0".to_owned(),
+            shared_cache: Cache::new(Arc::new(MemoryCache::default()), "test"),
             bans: Arc::<Bans>::clone(&self.bans),
             events: self.events.clone(),
             sessions: Arc::<Desk>::clone(&self.desk),

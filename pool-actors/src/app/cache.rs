@@ -14,18 +14,24 @@ use crate::{
         cache_memory::MemoryCache,
         cache_redis::{RedisCache, RedisSettings},
     },
-    cache::keeper::{self, CacheKeeper},
+    api,
+    cache::{
+        figures::FigureKeeper,
+        keeper::{self, CacheKeeper},
+        relay::{self, EventRelay},
+    },
     config::{Config, Secret},
     error::{Code, Failure},
     messages::{
         cache::{BanDesk, CacheStatus},
+        live::{Events, PoolSnapshot},
         trouble::ErrorDesk,
     },
     ports::{cache::Cache, clock::SharedClock},
     runtime::{
         Runtime,
         supervisor::{Supervised, supervise},
-        watch::Publisher,
+        watch::{Publisher, Watched},
     },
     stratum::gate::SharedGate,
 };
@@ -108,6 +114,52 @@ impl BanDesk for Bans {
     fn lift(&self, address: IpAddr) -> bool {
         self.gate.pardon(address, self.clock.now())
     }
+}
+
+/// Whatever works with the cache behind the miners' backs.
+pub(super) struct Keepers {
+    bans: Supervised<CacheKeeper>,
+    figures: Supervised<FigureKeeper>,
+    relay: Option<Supervised<EventRelay>>,
+}
+
+impl Keepers {
+    pub(super) async fn stop(self) {
+        if let Some(relay) = self.relay {
+            relay.stop().await;
+        }
+        self.figures.stop().await;
+        self.bans.stop().await;
+    }
+}
+
+/// What follows the pool's events and figures.
+pub(super) fn start(
+    runtime: &Runtime,
+    (cache, node): (&Cache, &str),
+    bans: Supervised<CacheKeeper>,
+    events: &Events,
+    snapshot: &Watched<PoolSnapshot>,
+) -> Keepers {
+    let (own, name, snapshot) = (cache.clone(), node.to_owned(), snapshot.clone());
+    let figures = supervise(runtime, restarting("figure-keeper", "FigureKeeper", 0), move |_| {
+        FigureKeeper::new(own.clone(), name.clone(), snapshot.clone())
+    })
+    .observable();
+    let parts = relay::Parts {
+        cache: cache.clone(),
+        events: events.clone(),
+        node: node.to_owned(),
+        render: api::relayed,
+    };
+    // In memory nobody else listens.
+    let relay = cache.is_shared().then(|| {
+        supervise(runtime, restarting("event-relay", "EventRelay", 0), move |_| {
+            EventRelay::new(parts.clone())
+        })
+        .observable()
+    });
+    Keepers { bans, figures, relay }
 }
 
 pub(super) fn start_keeper(

@@ -8,7 +8,8 @@ use pool_domain::{
     ids::SessionId,
     units::{Amount, TimeMs},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     block::BlockView, deployment::DeploymentView, live::PoolSnapshot, payout::PayoutView, trouble::Trouble,
@@ -81,9 +82,27 @@ pub enum PoolEvent {
         /// What happened.
         message: String,
     },
+    /// Something that happened in another pool that shares the cache.
+    #[serde(skip)]
+    Relayed(Arc<Relayed>),
     /// Once a second: the figures of [`PoolSnapshot`]. Not kept for those who come later: the next second brings newer.
     #[serde(skip)]
     Stats(Arc<PoolSnapshot>),
+}
+
+/// An event on its way from one pool to the others, as each audience may see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Relayed {
+    /// The pool's node, such as "node-0".
+    pub from: String,
+    /// Its `type` on the live feed.
+    pub kind: String,
+    /// When it happened there.
+    pub at: TimeMs,
+    /// For anybody; `None` where it is for operators only.
+    pub public: Option<Value>,
+    /// For operators.
+    pub operator: Value,
 }
 
 /// A miner's session, for events.

@@ -69,6 +69,8 @@ impl StatsAggregator {
     /// An aggregator that has heard nothing yet.
     #[must_use]
     pub fn new(snapshot: Arc<Publisher<PoolSnapshot>>, clock: SharedClock) -> Self {
+        // What was published last, by an earlier aggregator or an earlier process.
+        let history = snapshot.get().history.iter().copied().collect();
         Self {
             snapshot,
             clock,
@@ -78,7 +80,7 @@ impl StatsAggregator {
             connections: BTreeMap::new(),
             shares: ShareCounts::default(),
             accepted_totals: VecDeque::new(),
-            history: VecDeque::new(),
+            history,
             work: Work::ZERO,
         }
     }

@@ -216,3 +216,84 @@ async fn check_tries_the_cache() {
     }
     assert_eq!(checked(&pool, "rediss://:hush@cache")["code"], "CONFIG_INVALID");
 }
+
+/// Reads a live feed until a frame is as wanted.
+async fn heard(pool: &PoolProcess, wanted: impl Fn(&Value) -> bool) -> Value {
+    let url = format!("ws://{}/api/live", pool.http);
+    let (mut feed, _) = tokio_tungstenite::connect_async(url).await.expect("the feed opens");
+    let listening = async {
+        while let Some(Ok(frame)) = futures_util::StreamExt::next(&mut feed).await {
+            let frame: Value =
+                frame.to_text().ok().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+            if wanted(&frame) {
+                return frame;
+            }
+        }
+        panic!("the feed ended")
+    };
+    tokio::time::timeout(PATIENCE, listening).await.expect("it is told")
+}
+
+#[actix_rt::test]
+async fn what_one_pool_finds_is_told_by_the_other_until_its_own_end() {
+    let redis = Redis::start();
+    let node = mining::node("blake2s", 300, 1);
+    let mut first = PoolProcess::start(setup(&node, &redis.url()).await);
+    let mut other = setup(&node, &redis.url()).await;
+    other.environment.push(("DAGPOOL__POOL__NODE_ID", "1".to_owned()));
+    let second = PoolProcess::start(other);
+    let mut swarm = mining::miners(first.stratum, "blake2s", 3, None);
+    let found = heard(&second, |frame| frame["type"] == "block" && frame["from"] == "node-0").await;
+    assert!(found["data"]["ours"] == true && found["seq"].is_u64(), "{found:#}");
+    assert!(found["data"]["account"].as_str().unwrap().starts_with("miner"), "{found:#}");
+
+    // Killed, and there again with the figures of before.
+    let begun = Instant::now();
+    while redis.cli(&["STRLEN", "dagpool:1:kept:figures:node-0"]).parse::<u32>().unwrap_or(0) < 100 {
+        assert!(begun.elapsed() < PATIENCE, "no figures are kept");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    first.kill();
+    let killed_at = heard(&second, |frame| frame["type"] == "stats").await["at"].clone();
+    first.restart();
+    let snapshot = heard(&first, |frame| frame["type"] == "snapshot").await;
+    let oldest = &snapshot["data"]["history"][0]["at"];
+    assert!(oldest.as_str().unwrap() < killed_at.as_str().unwrap(), "{oldest} is of before {killed_at}");
+    swarm.end();
+}
+
+#[actix_rt::test]
+async fn lists_are_answered_while_the_database_is_away() {
+    let mut database = pool_tests::postgres::Postgres::start();
+    let redis = Redis::start();
+    let node = mining::node("blake2s", 300, 1);
+    let mut setup = setup(&node, &redis.url()).await;
+    setup.more.push_str(&format!(
+        "[store]\nurl = \"{}\"\nstatement_timeout_ms = 1000\nconnect_timeout_ms = 500\n",
+        database.url()
+    ));
+    let pool = PoolProcess::start(setup);
+    let mut swarm = mining::miners(pool.stratum, "blake2s", 3, None);
+    more(&swarm).await;
+    let some = |_: u16, list: &Value| list["items"].as_array().is_some_and(|items| !items.is_empty());
+    pool.until("/api/miners", some).await;
+    pool.until("/api/blocks", some).await;
+    let known = ["dagpool:1:kept:list:node-0:miners:50", "dagpool:1:kept:list:node-0:blocks:50"];
+    let is_kept = |key: &str| redis.cli(&["GET", key]).contains("\"account\"");
+    let begun = Instant::now();
+    while !known.iter().all(|key| is_kept(key)) {
+        // What is asked for often is kept every two seconds.
+        let _ = (pool.get("/api/miners").await, pool.get("/api/blocks").await);
+        assert!(begun.elapsed() < PATIENCE, "the lists are not kept");
+    }
+    database.kill();
+    for list in ["/api/miners", "/api/blocks"] {
+        let kept = pool.until(list, |status, list| status == 200 && list["stale"] == true).await;
+        assert!(some(200, &kept) && kept["stale_at"].is_string(), "{kept:#}");
+    }
+    assert_eq!(pool.get("/api/blocks?status=paid").await.0, 503, "what was never kept is not made up");
+    more(&swarm).await;
+    database.restart();
+    pool.until("/api/miners", |status, list| status == 200 && list["stale"].is_null()).await;
+    swarm.end();
+}
