@@ -13,7 +13,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::fingerprint::Fingerprint;
+use crate::{fingerprint::Fingerprint, prefetch::fetch_ahead};
 
 /// The part of a header that every job on the same parents has in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,20 +39,6 @@ pub enum Seen {
     Duplicate,
     /// The bound of this space is reached and the share is not among those remembered.
     Full,
-}
-
-/// Has the processor fetch a place into its cache, without waiting for it.
-#[inline]
-fn fetch(place: &u64) {
-    #[cfg(target_arch = "x86_64")]
-    #[allow(unsafe_code, reason = "there is no safe form of a hint to the processor")]
-    // SAFETY: a hint; nothing is read or written, and it could not fault whatever the address.
-    unsafe {
-        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(place).cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = place;
 }
 
 /// Open-addressing set of fingerprints; 0 marks an empty place.
@@ -129,6 +115,14 @@ struct Spaces {
 }
 
 impl SeenShares {
+    /// A share may come soon.
+    #[inline]
+    pub fn fetch_ahead(&self) {
+        if let Some(spaces) = &self.0 {
+            fetch_ahead(&**spaces);
+        }
+    }
+
     /// A share is about to be checked: what is known of its like is fetched from memory meanwhile. The sets of a busy
     /// server are far larger than its caches, and a share's header takes about as long to make as that takes.
     #[inline]
@@ -137,7 +131,7 @@ impl SeenShares {
             && spaces.newest.0 == space
             && let Some(home) = spaces.newest.1.home(fingerprint)
         {
-            fetch(&spaces.newest.1.places[home]);
+            fetch_ahead(&spaces.newest.1.places[home]);
         }
     }
 

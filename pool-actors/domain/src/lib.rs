@@ -15,6 +15,7 @@
 //! | hot-swap | [`isolation`], [`traffic_split`], [`functions`], [`rollout`], [`slot_health`] |
 //! | money | [`share_window`], [`pplns`], [`split`], [`proof`], [`statement`], [`accounting`], [`postings`], [`maturity`], [`payout`], [`payout_plan`], [`currency`] |
 //! | checks | [`invariants`], [`ghostdag`] |
+//! | the machine | [`prefetch`] |
 //! | errors | [`catalogue`] |
 #![no_std]
 extern crate alloc;
@@ -43,6 +44,7 @@ pub mod payout;
 pub mod payout_plan;
 pub mod postings;
 pub mod pplns;
+pub mod prefetch;
 pub mod proof;
 pub mod rollout;
 pub mod share;

@@ -25,6 +25,9 @@ use super::ticket::Verdicts;
 
 /// Who takes verdicts at a desk; called on the desk's own thread only.
 pub trait Receiver {
+    /// Verdicts will come soon.
+    fn fetch_ahead(&self) {}
+
     /// Takes verdicts and says so, or leaves them when this comes in the middle of the receiver's own turn: then they
     /// wait at the desk.
     fn receive(&self, verdicts: &mut Verdicts) -> bool;
@@ -135,6 +138,21 @@ struct Tray {
 }
 
 impl Desk {
+    /// Verdicts will be told soon: the receiver is fetched from memory if it sits on this thread.
+    #[inline]
+    pub(super) fn fetch_ahead(&self) {
+        let Address { counter: home, place, .. } = self.address;
+        // A hint: without the thread's desks there is nothing to fetch.
+        let _ = COUNTER.try_with(|counter| {
+            if counter.number == home
+                && let Some(place) = counter.places.borrow().places.get(place as usize)
+                && let Some(receiver) = &place.receiver
+            {
+                receiver.fetch_ahead();
+            }
+        });
+    }
+
     /// Tells the receiver now, or leaves it for him.
     pub(super) fn tell(&self, mut verdicts: Verdicts) {
         let Address { counter: home, place, life } = self.address;
@@ -197,7 +215,7 @@ mod tests {
     use pool_domain::share::{LostReason, Verdict};
 
     use super::*;
-    use crate::runtime::ticket::TicketOffice;
+    use crate::runtime::ticket::{TicketOffice, resolve_all};
 
     #[derive(Default)]
     struct Session {
@@ -225,7 +243,7 @@ mod tests {
     fn session() -> (Rc<Session>, OpenDesk, TicketOffice) {
         let (desk, session) = (OpenDesk::open(), Rc::new(Session::default()));
         desk.occupy(session.clone());
-        let office = TicketOffice::at(&desk, 8);
+        let office = TicketOffice::at(&desk, 64);
         (session, desk, office)
     }
 
@@ -237,6 +255,20 @@ mod tests {
         let lost = Verdict::Lost(LostReason::Dropped);
         assert_eq!(*session.told.borrow(), [(1, Verdict::Accepted), (2, lost)]);
         assert_eq!((office.outstanding(), office.left().is_none()), (0, true));
+    }
+
+    #[test]
+    fn many_verdicts_reach_each_session_once_and_in_order() {
+        for shares in [0_u32, 1, 7, 8, 9, 40] {
+            let sessions: Vec<_> = (0..5).map(|_| session()).collect();
+            let tickets: Vec<_> =
+                (0..shares).map(|n| sessions[(n * n % 5) as usize].2.issue(n).unwrap()).collect();
+            resolve_all(tickets.into_iter().map(|ticket| (ticket, Verdict::Accepted)));
+            for (at, (session, ..)) in sessions.iter().enumerate() {
+                let told: Vec<_> = session.told.borrow().iter().map(|known| known.0).collect();
+                assert_eq!(told, (0..shares).filter(|n| (n * n % 5) as usize == at).collect::<Vec<_>>());
+            }
+        }
     }
 
     #[test]

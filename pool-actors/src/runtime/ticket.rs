@@ -9,6 +9,7 @@
 
 use std::{
     cell::Cell,
+    collections::VecDeque,
     fmt,
     sync::{
         Arc,
@@ -18,7 +19,10 @@ use std::{
 };
 
 use actix::{Message, Recipient};
-use pool_domain::share::{LostReason, Verdict};
+use pool_domain::{
+    prefetch::fetch_ahead,
+    share::{LostReason, Verdict},
+};
 use smallvec::SmallVec;
 
 use super::desk::{Desk, OpenDesk};
@@ -112,6 +116,12 @@ impl TicketOffice {
         }
     }
 
+    /// Tickets will be issued or come back soon.
+    #[inline]
+    pub fn fetch_ahead(&self) {
+        fetch_ahead(&*self.office);
+    }
+
     /// A ticket, or `None` without credit: then stop reading until verdicts arrive.
     #[must_use]
     pub fn issue(&self, token: u32) -> Option<Ticket> {
@@ -159,6 +169,10 @@ impl Ticket {
         self.token
     }
 
+    fn is_of(&self, office: &Arc<Office>) -> bool {
+        self.office.as_ref().is_some_and(|own| Arc::ptr_eq(own, office))
+    }
+
     fn settle(&mut self, verdict: Verdict) {
         if let Some(office) = self.office.take() {
             let resolved = Resolved { token: self.token, verdict };
@@ -179,16 +193,42 @@ impl fmt::Debug for Ticket {
     }
 }
 
+/// Tickets that are looked at ahead of the one that is resolved.
+const AHEAD: usize = 8;
+
 /// Resolves many tickets, with one message per run of consecutive tickets of the same session.
+///
+/// Each session is far away in memory, behind a few pointers: it is fetched, a step at a time, while those before it are
+/// told.
 pub fn resolve_all(tickets: impl IntoIterator<Item = (Ticket, Verdict)>) {
     let mut run = Run { office: None, verdicts: SmallVec::new() };
-    for (mut ticket, verdict) in tickets {
-        let Some(office) = ticket.office.take() else { continue };
-        if !run.office.as_ref().is_some_and(|current| Arc::ptr_eq(current, &office)) {
-            run.flush();
-            run.office = Some(office);
+    let mut tickets = tickets.into_iter().fuse();
+    let mut ahead: VecDeque<(Ticket, Verdict)> = VecDeque::with_capacity(AHEAD);
+    loop {
+        let next = tickets.next();
+        if let Some((ticket, _)) = &next
+            && let Some(office) = &ticket.office
+            && !ahead.back().is_some_and(|(last, _)| last.is_of(office))
+        {
+            fetch_ahead(&**office);
         }
-        run.verdicts.push(Resolved { token: ticket.token, verdict });
+        if let (Some((before, _)), Some((ticket, _))) = (ahead.get(AHEAD / 2 - 1), ahead.get(AHEAD / 2))
+            && let Some(office) = &ticket.office
+            && !before.is_of(office)
+            && let Session::Desk(desk) = &office.session
+        {
+            desk.fetch_ahead();
+        }
+        let due = if next.is_none() || ahead.len() == AHEAD {
+            let Some(due) = ahead.pop_front() else { break };
+            Some(due)
+        } else {
+            None
+        };
+        ahead.extend(next);
+        if let Some((ticket, verdict)) = due {
+            run.add(ticket, verdict);
+        }
     }
     run.flush();
 }
@@ -200,6 +240,15 @@ struct Run {
 }
 
 impl Run {
+    fn add(&mut self, mut ticket: Ticket, verdict: Verdict) {
+        let Some(office) = ticket.office.take() else { return };
+        if !self.office.as_ref().is_some_and(|current| Arc::ptr_eq(current, &office)) {
+            self.flush();
+            self.office = Some(office);
+        }
+        self.verdicts.push(Resolved { token: ticket.token, verdict });
+    }
+
     fn flush(&mut self) {
         if let Some(office) = self.office.take() {
             office.deliver(Verdicts(std::mem::take(&mut self.verdicts)));

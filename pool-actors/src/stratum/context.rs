@@ -60,6 +60,7 @@ pub struct ArbiterContext {
     anonymous: Cell<ShareCounts>,
     broadcast: Cell<Broadcast>,
     bounds: RefCell<Vec<Rc<Bound>>>,
+    functions: RefCell<Vec<Rc<AlgorithmName>>>,
 }
 
 /// Times from a share's bytes to its verdict. Sampled, at most one a millisecond: a recorder keeps every value until it
@@ -94,6 +95,7 @@ impl ArbiterContext {
             anonymous: Cell::default(),
             broadcast: Cell::default(),
             bounds: RefCell::default(),
+            functions: RefCell::default(),
         })
     }
 
@@ -193,6 +195,16 @@ impl ArbiterContext {
         (sessions, self.anonymous.take())
     }
 
+    /// The name of a function, kept once for the sessions that work on it.
+    pub fn function(&self, name: &AlgorithmName) -> Rc<AlgorithmName> {
+        let mut functions = self.functions.borrow_mut();
+        functions.iter().find(|known| ***known == *name).map(Rc::clone).unwrap_or_else(|| {
+            functions.retain(|known| Rc::strong_count(known) > 1);
+            functions.push(Rc::new(name.clone()));
+            Rc::clone(&functions[functions.len() - 1])
+        })
+    }
+
     /// The bound of a difficulty, computed once for sessions that share it.
     pub fn bound(&self, difficulty: Difficulty, scale: DifficultyScale) -> Rc<Bound> {
         let mut bounds = self.bounds.borrow_mut();
@@ -239,7 +251,7 @@ pub struct Facts {
     /// Difficulty in force.
     pub bound: Option<Rc<Bound>>,
     /// The function that it works on; `None` before its first work.
-    pub function: Option<AlgorithmName>,
+    pub function: Option<Rc<AlgorithmName>>,
     /// What it said it can do (`mining.multi_version`).
     pub versions: Option<Box<Versions>>,
     /// Nothing that it can do is mined (any more).
@@ -290,6 +302,8 @@ pub struct SessionCard {
     pub due_at: Cell<TimeMs>,
     /// Nothing for those who never sent a share.
     tally: RefCell<Option<Box<Tally>>>,
+    /// The session panicked while somebody called on it: it must end.
+    pub(super) broken: Cell<bool>,
     job_waits: Cell<bool>,
     awaits_turn: Cell<bool>,
     commands: RefCell<Vec<SessionCommand>>,
@@ -315,6 +329,7 @@ impl SessionCard {
             facts: RefCell::default(),
             due_at: Cell::new(now),
             tally: RefCell::default(),
+            broken: Cell::new(false),
             job_waits: Cell::new(false),
             awaits_turn: Cell::new(false),
             commands: RefCell::default(),
@@ -432,7 +447,7 @@ impl SessionCard {
             work,
             last_share_at: if counts.accepted > 0 { tally.last_share_at } else { TimeMs(0) },
             difficulty: facts.bound.as_ref()?.difficulty,
-            function: facts.function.clone(),
+            function: facts.function.as_deref().cloned(),
         })
     }
 }

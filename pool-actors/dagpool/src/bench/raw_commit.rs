@@ -4,7 +4,10 @@ use std::{
     fs::{File, OpenOptions},
     os::unix::fs::FileExt as _,
     path::Path,
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
     time::{Duration, Instant},
 };
 
@@ -25,18 +28,43 @@ pub(super) struct Waiting {
     pub(super) id: u64,
 }
 
-/// Shares of one thread.
-pub(super) struct Group {
-    pub(super) waiting: Vec<Waiting>,
-    pub(super) records: Vec<u8>,
-    pub(super) done: tokio::sync::mpsc::UnboundedSender<Vec<Waiting>>,
+/// Shares of one thread that wait for the next commit. Open until it begins, as in the pool's journal.
+pub(super) struct Forming {
+    shares: Mutex<Shares>,
+    done: tokio::sync::mpsc::UnboundedSender<Vec<Waiting>>,
+}
+
+#[derive(Default)]
+struct Shares {
+    waiting: Vec<Waiting>,
+    records: Vec<u8>,
+}
+
+impl Forming {
+    pub(super) fn new(done: tokio::sync::mpsc::UnboundedSender<Vec<Waiting>>) -> Arc<Self> {
+        Arc::new(Self { shares: Mutex::default(), done })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shares> {
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what a turn of a connection brought; `true` when the commit thread must be told.
+    pub(super) fn put(&self, waiting: &mut Vec<Waiting>, records: &mut Vec<u8>) -> bool {
+        let mut shares = self.lock();
+        let before = shares.waiting.len();
+        shares.waiting.append(waiting);
+        shares.records.append(records);
+        let now = shares.waiting.len();
+        (before == 0 && now > 0) || (before < ENOUGH && now >= ENOUGH)
+    }
 }
 
 /// Starts the thread; it ends when all senders are gone.
 ///
 /// # Errors
 /// When the file can't be made, or the thread.
-pub(super) fn start(path: &Path, interval: Duration) -> std::io::Result<Sender<Group>> {
+pub(super) fn start(path: &Path, interval: Duration) -> std::io::Result<Sender<Arc<Forming>>> {
     let file = OpenOptions::new().create(true).truncate(true).write(true).open(path)?;
     fallocate(&file, FallocateFlags::empty(), 0, FILE_BYTES)?;
     file.sync_all()?;
@@ -50,15 +78,20 @@ pub(super) fn start(path: &Path, interval: Duration) -> std::io::Result<Sender<G
     Ok(sender)
 }
 
-fn run(file: &File, receiver: &Receiver<Group>, interval: Duration) -> std::io::Result<()> {
+fn run(file: &File, receiver: &Receiver<Arc<Forming>>, interval: Duration) -> std::io::Result<()> {
     let (mut offset, mut due) = (0, Instant::now());
     let mut frame = Vec::new();
     while let Ok(first) = receiver.recv() {
-        let groups = gather(first, receiver, due);
+        let gathered = gather(first, receiver, due);
         due = Instant::now() + interval;
         frame.clear();
         frame.extend_from_slice(&[0; 4]);
-        groups.iter().for_each(|group| frame.extend_from_slice(&group.records));
+        let mut groups = Vec::new();
+        for forming in gathered {
+            let shares = std::mem::take(&mut *forming.lock());
+            frame.extend_from_slice(&shares.records);
+            groups.push((shares.waiting, forming));
+        }
         let checksum = crc32c::crc32c(&frame[4..]);
         frame[..4].copy_from_slice(&checksum.to_le_bytes());
         if offset + frame.len() as u64 > FILE_BYTES {
@@ -67,21 +100,21 @@ fn run(file: &File, receiver: &Receiver<Group>, interval: Duration) -> std::io::
         file.write_all_at(&frame, offset)?;
         file.sync_data()?;
         offset += frame.len() as u64;
-        for group in groups {
+        for (waiting, forming) in groups {
             // A thread that has ended needs no answer.
-            let _ = group.done.send(group.waiting);
+            let _ = forming.done.send(waiting);
         }
     }
     Ok(())
 }
 
-fn gather(first: Group, receiver: &Receiver<Group>, due: Instant) -> Vec<Group> {
-    let mut groups = vec![first];
-    while groups.iter().map(|group| group.waiting.len()).sum::<usize>() < ENOUGH {
+fn gather(first: Arc<Forming>, receiver: &Receiver<Arc<Forming>>, due: Instant) -> Vec<Arc<Forming>> {
+    let mut gathered = vec![first];
+    while gathered.iter().map(|forming| forming.lock().waiting.len()).sum::<usize>() < ENOUGH {
         match receiver.recv_timeout(due.saturating_duration_since(Instant::now())) {
-            Ok(group) => groups.push(group),
+            Ok(forming) => gathered.push(forming),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
         }
     }
-    groups
+    gathered
 }

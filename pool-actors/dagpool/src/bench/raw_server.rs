@@ -41,7 +41,7 @@ use tokio::{
 
 use super::{
     process,
-    raw_commit::{self, Group, RECORD_BYTES, Waiting},
+    raw_commit::{self, Forming, RECORD_BYTES, Waiting},
     raw_job::{PREFIX, RawJob},
     wire,
 };
@@ -96,26 +96,19 @@ struct Worker {
 
 /// Shares on their way to the disk.
 struct Durable {
-    commit: Sender<Group>,
-    done: UnboundedSender<Vec<Waiting>>,
-    forming: Vec<Waiting>,
+    commit: Sender<Arc<Forming>>,
+    forming: Arc<Forming>,
+    /// What this turn brought.
+    waiting: Vec<Waiting>,
     records: Vec<u8>,
-    in_flight: bool,
 }
 
 impl Durable {
-    fn start(&mut self) {
-        if self.in_flight || self.forming.is_empty() {
-            return;
+    fn hand_in(&mut self) {
+        if !self.waiting.is_empty() && self.forming.put(&mut self.waiting, &mut self.records) {
+            // The commit thread ends with an error only, which it prints.
+            let _ = self.commit.send(Arc::clone(&self.forming));
         }
-        self.in_flight = true;
-        let group = Group {
-            waiting: std::mem::take(&mut self.forming),
-            records: std::mem::take(&mut self.records),
-            done: self.done.clone(),
-        };
-        // The commit thread ends with an error only, which it prints.
-        let _ = self.commit.send(group);
     }
 }
 
@@ -225,12 +218,17 @@ async fn accept(
 async fn serve(
     number: u32,
     shared: Arc<Shared>,
-    commit: Option<Sender<Group>>,
+    commit: Option<Sender<Arc<Forming>>>,
     mut orders: UnboundedReceiver<Order>,
 ) {
     let (done, mut committed) = unbounded_channel();
     let durable = commit.map(|commit| {
-        RefCell::new(Durable { commit, done, forming: Vec::new(), records: Vec::new(), in_flight: false })
+        RefCell::new(Durable {
+            commit,
+            forming: Forming::new(done),
+            waiting: Vec::new(),
+            records: Vec::new(),
+        })
     });
     let worker = Rc::new(Worker {
         shared,
@@ -281,11 +279,6 @@ impl Worker {
 
     /// Answers what is on the disk now.
     fn committed(&self, group: &[Waiting]) {
-        if let Some(durable) = &self.durable {
-            let mut durable = durable.borrow_mut();
-            durable.in_flight = false;
-            durable.start();
-        }
         let sessions = self.sessions.borrow();
         let mut out = self.write_buffer.borrow_mut();
         for run in group.chunk_by(|a, b| a.connection == b.connection) {
@@ -366,7 +359,7 @@ impl Worker {
 
 impl Durable {
     fn take(&mut self, connection: usize, id: u64, tag: [u8; 8]) {
-        self.forming.push(Waiting { connection, id });
+        self.waiting.push(Waiting { connection, id });
         let mut record = [0; RECORD_BYTES];
         record[..8].copy_from_slice(&tag);
         record[8..16].copy_from_slice(&(connection as u64).to_le_bytes());
@@ -402,7 +395,7 @@ impl Session {
         out.clear();
         let understood = self.lines(worker, read.filled(), &mut out);
         if let Some(durable) = &worker.durable {
-            durable.borrow_mut().start();
+            durable.borrow_mut().hand_in();
         }
         self.send(&out);
         Poll::Ready(Ok(understood))

@@ -9,11 +9,14 @@ use simulations::node::{AlgorithmConfig, NodeConfig, NodeHandle, SimNode};
 use super::{
     children::Server,
     stratum::{self, Report},
+    swarm::{Load, Swarm},
     table::{Comparison, Table},
 };
 
 /// Connections and shares outstanding on each.
 const SHAPES: [(usize, usize); 3] = [(100, 16), (1_000, 4), (10_000, 1)];
+/// Idle connections that are there before memory is measured.
+pub(super) const FIRST: usize = 2_000;
 /// What one process must hold (the hard limit of files is 20,000 on many systems).
 const CONNECTIONS_MOST: usize = 19_500;
 /// Shares a second at which latency is told.
@@ -205,7 +208,15 @@ async fn measure(options: &Options, site: &Site) -> Result<Table, Failure> {
     let mut table = Table::new(&options.durability);
     // Memory first, while the process has not served anything.
     if options.wants("idle") {
+        // What the pool lays out once, whoever comes, is not what a connection costs.
+        let first = Swarm::start(Load {
+            submit: false,
+            account: "first".to_owned(),
+            ..Load::plain(site.pool_address, FIRST, 1, 0)
+        })?;
+        first.ready(Duration::from_secs(30)).await?;
         let report = stratum::run(&stratum::Options { idle: true, seconds: 2, ..pool(10_000, 1) }).await?;
+        first.stop().await;
         table.idle = Some(told("10,000 idle", report));
     }
     if options.wants("broadcast") {

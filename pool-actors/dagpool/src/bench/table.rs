@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::stratum::{Report, thousandths};
+use super::{
+    run::FIRST,
+    stratum::{Report, thousandths},
+};
 
 /// The same load on both servers, one after the other.
 pub(super) struct Comparison {
@@ -114,7 +117,7 @@ impl fmt::Display for Table {
             let bytes = report.bytes_per_connection().unwrap_or_default();
             writeln!(
                 f,
-                "| anonymous memory per idle authorised connection, {} of them | {bytes} bytes | {} |",
+                "| anonymous memory per idle authorised connection, {} of them after the first {FIRST} | {bytes} bytes | {} |",
                 report.connections,
                 trouble(report)
             )?;

@@ -6,7 +6,7 @@
 use std::{
     io,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError},
     },
     time::{Duration, Instant},
@@ -35,10 +35,68 @@ const SHARES_ENOUGH: usize = 4_096;
 /// Bytes of a block's submission beyond which it is refused; the largest blocks in use have some 4 MB, doubled in hex.
 const CANDIDATE_BYTES_MAX: usize = 32 << 20;
 
-/// A shard's shares, on their way through a commit and back.
-pub struct Group {
-    pub(super) shares: Vec<PendingShare>,
-    pub(super) reply: Outbox<GroupDone>,
+/// A shard's shares that wait for the next commit. It stays open until the commit begins: whatever the shard has put in
+/// by then is in, so that a share waits for one commit and never for a second.
+pub(super) struct Forming {
+    shares: Mutex<Vec<PendingShare>>,
+    reply: Outbox<GroupDone>,
+}
+
+impl Forming {
+    pub(super) fn new(reply: Outbox<GroupDone>) -> Arc<Self> {
+        Arc::new(Self { shares: Mutex::default(), reply })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<PendingShare>> {
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Puts shares in, into `spare` if there is no room yet. `true` when the commit thread must be told: these are the
+    /// first, or there are enough now to begin early.
+    pub(super) fn put(&self, shares: Vec<PendingShare>, spare: &mut Vec<PendingShare>) -> bool {
+        let mut forming = self.lock();
+        let before = forming.len();
+        if before == 0 && forming.capacity() < spare.capacity() {
+            std::mem::swap(&mut *forming, spare);
+        }
+        forming.extend(shares);
+        (before == 0 && !forming.is_empty()) || (before < SHARES_ENOUGH && forming.len() >= SHARES_ENOUGH)
+    }
+}
+
+/// A shard's word that shares wait. If it is dropped on the way, because there is no commit thread any more, the shares
+/// are lost, and their tickets say so.
+pub struct Group(Option<Arc<Forming>>);
+
+impl Group {
+    pub(super) fn of(forming: &Arc<Forming>) -> Self {
+        Self(Some(Arc::clone(forming)))
+    }
+
+    fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |forming| forming.len())
+    }
+
+    /// Everything that waits; nothing if an earlier word has taken it.
+    fn close(mut self) -> Option<(Vec<PendingShare>, Outbox<GroupDone>)> {
+        let forming = self.0.take()?;
+        let shares = std::mem::take(&mut *forming.lock());
+        (!shares.is_empty()).then(|| (shares, forming.reply.clone()))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(forming) = self.0.take() {
+            let lost = std::mem::take(&mut *forming.lock());
+            // Tickets resolve when nothing is locked.
+            drop(lost);
+        }
+    }
 }
 
 /// The fate of a shard's group: all its shares are durable, or none was taken.
@@ -101,7 +159,7 @@ impl CommitCore {
         let (mut groups, mut criticals) = (Vec::new(), Vec::new());
         for work in work {
             match work {
-                Work::Group(group) => groups.push(group),
+                Work::Group(group) => groups.extend(group.close()),
                 Work::Critical(critical, reply) if critical.too_long() => {
                     let sentence =
                         format!("block {} is longer than {CANDIDATE_BYTES_MAX} bytes", critical.hash());
@@ -130,7 +188,7 @@ impl CommitCore {
                     }
                 };
             }
-            for share in groups.iter().flat_map(|group| &group.shares) {
+            for share in groups.iter().flat_map(|(shares, _)| shares) {
                 frame.share(&new_share(share));
             }
         });
@@ -146,8 +204,12 @@ impl CommitCore {
         }
     }
 
-    fn answer_groups(&self, groups: Vec<Group>, outcome: Result<ShareSeq, &JournalFault>) {
-        for Group { shares, reply } in groups {
+    fn answer_groups(
+        &self,
+        groups: Vec<(Vec<PendingShare>, Outbox<GroupDone>)>,
+        outcome: Result<ShareSeq, &JournalFault>,
+    ) {
+        for (shares, reply) in groups {
             let outcome = outcome.map_err(JournalError::from);
             // If the shard is dead, the shares come back here and their tickets say that they are lost, although they
             // are in the journal: a miner may be paid for a share that it was told was lost, never the other way round.
@@ -214,7 +276,7 @@ impl CommitHandle {
     /// Hands work in. If the journal is dead, the work is dropped: tickets in it resolve as lost.
     pub(super) fn submit(&self, work: Work) {
         match self {
-            // The queue is bounded: each shard has one group under way, and candidates are few.
+            // The queue is bounded: a shard says that shares wait once or twice per commit, and candidates are few.
             Self::Thread(tx) => drop(tx.send(work)),
             Self::Inline(core) => core.lock().unwrap_or_else(PoisonError::into_inner).commit(vec![work]),
         }
@@ -252,7 +314,7 @@ fn gather(first: Work, rx: &Receiver<Work>, due: Instant) -> Vec<Work> {
 
 fn weight(work: &Work) -> usize {
     match work {
-        Work::Group(group) => group.shares.len(),
+        Work::Group(group) => group.len(),
         Work::Critical(..) => SHARES_ENOUGH,
     }
 }

@@ -5,6 +5,10 @@
 //! * sends: groups to the commit thread, verdicts to sessions (one message per session and run of its shares);
 //! * supervised by: `Policy::StopProcess`. A panic here stops the process;
 //! * on overload: one group is under way while the next forms; its size is bounded by the sessions' credit.
+//!
+//! A group is open until its commit begins: see [`Forming`].
+
+use std::sync::Arc;
 
 use actix::{Actor, AsyncContext as _, Context, Handler, ResponseFuture};
 use pool_domain::{
@@ -13,7 +17,7 @@ use pool_domain::{
 };
 use tokio::sync::oneshot;
 
-use super::committer::{CommitHandle, Critical, Group, GroupDone, Work};
+use super::committer::{CommitHandle, Critical, Forming, Group, GroupDone, Work};
 use crate::{
     messages::journal::{AppendCandidate, AppendShares, AppendVerdict, JournalError, PendingShare},
     runtime::{
@@ -26,9 +30,10 @@ use crate::{
 /// The journal's shard of one arbiter.
 pub struct JournalShard {
     commit: CommitHandle,
-    forming: Vec<PendingShare>,
-    reply: Option<Outbox<GroupDone>>,
-    in_flight: bool,
+    /// There is none before the shard has an address.
+    forming: Option<Arc<Forming>>,
+    /// Room of a group that is done with, for the next.
+    spare: Vec<PendingShare>,
     counts: Counts,
 }
 
@@ -38,26 +43,13 @@ struct Counts {
     accepted: u64,
     lost: u64,
     forming: usize,
-    in_flight: bool,
 }
 
 impl JournalShard {
     /// A shard that commits through `commit`.
     #[must_use]
     pub fn new(commit: CommitHandle) -> Self {
-        Self { commit, forming: Vec::new(), reply: None, in_flight: false, counts: Counts::default() }
-    }
-
-    fn start_group(&mut self) {
-        if self.in_flight || self.forming.is_empty() {
-            return;
-        }
-        let Some(reply) = self.reply.clone() else { return };
-        self.in_flight = true;
-        self.counts.groups += 1;
-        let room = self.forming.len();
-        let shares = std::mem::replace(&mut self.forming, Vec::with_capacity(room));
-        self.commit.submit(Work::Group(Group { shares, reply }));
+        Self { commit, forming: None, spare: Vec::new(), counts: Counts::default() }
     }
 
     fn critical(&self, record: Critical) -> ResponseFuture<Result<ShareSeq, JournalError>> {
@@ -73,7 +65,7 @@ impl Actor for JournalShard {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Context<Self>) {
-        self.reply = Some(Outbox::new("JournalShard", context.address().recipient()));
+        self.forming = Some(Forming::new(Outbox::new("JournalShard", context.address().recipient())));
     }
 }
 
@@ -81,22 +73,18 @@ impl Handler<AppendShares> for JournalShard {
     type Result = ();
 
     fn handle(&mut self, AppendShares(shares): AppendShares, _: &mut Context<Self>) {
-        if self.forming.is_empty() {
-            self.forming = shares;
-        } else {
-            self.forming.extend(shares);
+        let Some(forming) = &self.forming else { return };
+        if forming.put(shares, &mut self.spare) {
+            self.commit.submit(Work::Group(Group::of(forming)));
         }
-        self.start_group();
     }
 }
 
 impl Handler<GroupDone> for JournalShard {
     type Result = ();
 
-    fn handle(&mut self, done: GroupDone, _: &mut Context<Self>) {
-        self.in_flight = false;
-        // The next group is under way while the sessions are told of this one.
-        self.start_group();
+    fn handle(&mut self, mut done: GroupDone, _: &mut Context<Self>) {
+        self.counts.groups += 1;
         let count = done.shares.len() as u64;
         let verdict = match done.outcome {
             Ok(_) => {
@@ -108,7 +96,8 @@ impl Handler<GroupDone> for JournalShard {
                 Verdict::Lost(LostReason::JournalUnavailable)
             }
         };
-        resolve_all(done.shares.into_iter().map(|share| (share.ticket, verdict)));
+        resolve_all(done.shares.drain(..).map(|share| (share.ticket, verdict)));
+        self.spare = done.shares;
     }
 }
 
@@ -132,6 +121,7 @@ impl Handler<Observe> for JournalShard {
     type Result = Observation;
 
     fn handle(&mut self, _: Observe, _: &mut Context<Self>) -> Observation {
-        Observation::of(&Counts { forming: self.forming.len(), in_flight: self.in_flight, ..self.counts })
+        let forming = self.forming.as_ref().map_or(0, |forming| forming.len());
+        Observation::of(&Counts { forming, ..self.counts })
     }
 }

@@ -165,3 +165,69 @@ async fn when_the_disk_fails_shares_are_lost_and_the_process_is_told_once() {
     drop((outbox, candidates, commit));
     drop(thread);
 }
+
+/// A shard whose words to the commit thread arrive here instead.
+fn shard_alone(runtime: &Runtime) -> (Outbox<AppendShares>, mpsc::Receiver<committer::Work>) {
+    let (tx, words) = mpsc::channel();
+    let shard = runtime.arbiters.start_actor(0, 4, move |_| JournalShard::new(CommitHandle::Thread(tx)));
+    (Outbox::new("JournalShard", shard.recipient::<AppendShares>()), words)
+}
+
+#[actix_rt::test]
+async fn a_share_that_comes_before_the_commit_begins_does_not_wait_for_a_second_one() {
+    let disk = MemoryDisk::new();
+    let runtime = Runtime::start(0).unwrap();
+    let (outbox, words) = shard_alone(&runtime);
+    let (office, mut hears) = session();
+    for token in 0..3 {
+        outbox.ask(AppendShares(vec![pending(office.issue(token).unwrap())])).await.unwrap();
+    }
+    let word = words.try_recv().unwrap();
+    assert!(words.try_recv().is_err(), "one word for all three");
+    let (journal, _) = open(&disk);
+    let reader = journal.reader();
+    let mut core = CommitCore::new(journal, Box::new(|sentence| panic!("{sentence}")));
+    core.commit(vec![word]);
+    assert_eq!(tags(&reader), [0, 1, 2]);
+    for token in 0..3 {
+        assert_eq!(hears.recv().await.unwrap(), (token, Verdict::Accepted));
+    }
+    outbox.ask(AppendShares(vec![pending(office.issue(3).unwrap())])).await.unwrap();
+    core.commit(vec![words.try_recv().unwrap()]);
+    assert_eq!(hears.recv().await.unwrap(), (3, Verdict::Accepted));
+}
+
+#[actix_rt::test]
+async fn enough_shares_are_a_second_word_which_finds_nothing_if_the_first_took_all() {
+    let disk = MemoryDisk::new();
+    let runtime = Runtime::start(0).unwrap();
+    let (outbox, words) = shard_alone(&runtime);
+    let (office, mut hears) = session();
+    for round in 0..5_u32 {
+        let shares = (0..1_000).map(|n| pending(office.issue(1_000 * round + n).unwrap())).collect();
+        outbox.ask(AppendShares(shares)).await.unwrap();
+    }
+    let words: Vec<_> = words.try_iter().collect();
+    assert_eq!(words.len(), 2);
+    let (journal, _) = open(&disk);
+    let reader = journal.reader();
+    CommitCore::new(journal, Box::new(|sentence| panic!("{sentence}"))).commit(words);
+    assert_eq!(tags(&reader).len(), 5_000);
+    for token in 0..5_000 {
+        assert_eq!(hears.recv().await.unwrap(), (token, Verdict::Accepted));
+    }
+}
+
+#[actix_rt::test]
+async fn shares_that_no_commit_thread_takes_are_lost_and_told_so() {
+    let runtime = Runtime::start(0).unwrap();
+    let (outbox, words) = shard_alone(&runtime);
+    let (office, mut hears) = session();
+    let lost = Verdict::Lost(LostReason::Dropped);
+    outbox.ask(AppendShares(vec![pending(office.issue(0).unwrap())])).await.unwrap();
+    drop(words.try_recv().unwrap());
+    assert_eq!(hears.recv().await.unwrap(), (0, lost));
+    drop(words);
+    outbox.ask(AppendShares(vec![pending(office.issue(1).unwrap())])).await.unwrap();
+    assert_eq!(hears.recv().await.unwrap(), (1, lost));
+}

@@ -41,7 +41,7 @@ impl Session {
         let Some(functions) = jobs.functions() else { return Offer::Nothing };
         let facts = self.card.facts.borrow();
         let able = facts.versions.as_ref().map(|versions| &versions.able[..]);
-        let on = facts.function.as_ref();
+        let on = facts.function.as_deref();
         let Some(assigned) = functions.assigned(self.card.id, able, on) else { return Offer::Never };
         // Numbers on the wire rise: an older job of the function it is to move to is not sent, the next one is.
         let last = self.last_sent.map(|last| wire_id::split(last).0);
@@ -71,9 +71,9 @@ impl Session {
         let function = &job.algorithm;
         let mut facts = self.card.facts.borrow_mut();
         facts.stranded = false;
-        let other = facts.function.as_ref().is_some_and(|on| on != function);
-        if facts.function.as_ref() != Some(function) {
-            facts.function = Some(function.clone());
+        let other = facts.function.as_deref().is_some_and(|on| on != function);
+        if facts.function.as_deref() != Some(function) {
+            facts.function = Some(self.hub.function(function));
         }
         let mut named = false;
         if let Some(versions) = &mut facts.versions

@@ -27,7 +27,7 @@ use std::{
 };
 
 use actix::{Actor, ActorContext as _, AsyncContext as _, Context, fut::ActorFuture};
-use pool_domain::units::TimeMs;
+use pool_domain::{prefetch::fetch_ahead, units::TimeMs};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     task::unconstrained,
@@ -75,7 +75,6 @@ pub struct MinerSession<S> {
 struct Place<S> {
     connection: RefCell<Connection<S>>,
     card: Rc<SessionCard>,
-    broken: Cell<bool>,
 }
 
 /// A session and its socket.
@@ -85,8 +84,6 @@ struct Connection<S> {
     inbound: Vec<u8>,
     /// What the socket did not take yet.
     outbound: Vec<u8>,
-    stalled: bool,
-    ended: bool,
     session: Session,
 }
 
@@ -103,19 +100,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> MinerSession<S> {
         let desk = OpenDesk::open();
         let office = TicketOffice::at(&desk, hub.shared.settings.shares_outstanding_max);
         let session = Session::new(Rc::clone(hub), Rc::clone(&card), permit, office);
-        let connection = Connection {
-            stream,
-            inbound: Vec::new(),
-            outbound: Vec::new(),
-            stalled: false,
-            ended: false,
-            session,
-        };
-        let place = Rc::new(Place {
-            connection: RefCell::new(connection),
-            card: Rc::clone(&card),
-            broken: Cell::new(false),
-        });
+        let connection = Connection { stream, inbound: Vec::new(), outbound: Vec::new(), session };
+        let place = Rc::new(Place { connection: RefCell::new(connection), card: Rc::clone(&card) });
         desk.occupy(place.clone());
         let attendant: Rc<dyn Attend> = place.clone();
         card.attended_by(Rc::downgrade(&attendant));
@@ -128,9 +114,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Place<S> {
     /// One turn: what the hub wants, what the socket has, what it takes.
     fn pump(&self, task: &mut TaskContext<'_>) -> Poll<()> {
         let mut connection = self.connection.borrow_mut();
-        if connection.ended || self.broken.get() {
+        if connection.session.ended || self.card.broken.get() {
             return Poll::Ready(());
         }
+        fetch_ahead(&*connection);
         if self.card.set_waker(task.waker()) {
             connection.session.wake_by(task.waker());
         }
@@ -147,9 +134,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Place<S> {
     /// Lets the session say something outside of its own turn; `false` if it is in the middle of one.
     fn speak(&self, say: impl FnOnce(&mut Connection<S>, TimeMs, &mut Vec<u8>) -> Option<End>) -> bool {
         let Ok(mut connection) = self.connection.try_borrow_mut() else { return false };
-        if connection.ended || self.broken.get() {
+        if connection.session.ended || self.card.broken.get() {
             return true;
         }
+        connection.session.fetch_ahead();
         let mut out = REPLY.take();
         out.clear();
         let now = connection.session.now();
@@ -164,7 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Place<S> {
             _ => None,
         };
         let end = failed.or(end);
-        let turn_due = end.is_some() || connection.stalled || !connection.outbound.is_empty();
+        let turn_due = end.is_some() || connection.session.stalled || !connection.outbound.is_empty();
         if let Some(end) = end {
             connection.end(end);
         }
@@ -176,6 +164,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Place<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Receiver for Place<S> {
+    fn fetch_ahead(&self) {
+        fetch_ahead(self);
+    }
+
     fn receive(&self, verdicts: &mut Verdicts) -> bool {
         self.speak(|connection, now, out| {
             let caught_up = connection.outbound.is_empty();
@@ -184,7 +176,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Receiver for Place<S> {
     }
 
     fn broken(&self) {
-        self.broken.set(true);
+        self.card.broken.set(true);
         self.card.wake();
     }
 }
@@ -220,14 +212,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         {
             end = self.session.verdicts(&mut verdicts, now, self.outbound.is_empty(), out);
         }
-        if end.is_none() && self.stalled {
+        if end.is_none() && self.session.stalled {
             let waiting = std::mem::take(&mut self.inbound);
-            self.stalled = false;
+            self.session.stalled = false;
             end = self.consume(&waiting, now, out);
         }
+        // The kernel takes longer to hand over the bytes than memory takes for what they need.
+        self.session.fetch_ahead();
         let mut idle = false;
         for _ in 0..READS_PER_TURN {
-            if end.is_some() || self.stalled || !self.outbound.is_empty() {
+            if end.is_some() || self.session.stalled || !self.outbound.is_empty() {
                 idle = true;
                 break;
             }
@@ -305,7 +299,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn stall(&mut self, waiting: Vec<u8>) {
         self.inbound = waiting;
-        self.stalled = true;
+        self.session.stalled = true;
     }
 
     /// Sends what waits.
@@ -340,7 +334,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn end(&mut self, end: End) {
-        self.ended = true;
+        self.session.ended = true;
         self.session.note_end(end);
     }
 }
@@ -387,5 +381,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ActorFuture<MinerSession<S>> f
             context.stop();
         }
         turn
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Allocators serve 512 and 256 bytes exactly; a byte more costs 128 and 64. A counted reference adds two words.
+    #[test]
+    fn a_session_and_its_card_fill_their_allocations() {
+        assert!(size_of::<Place<tokio::net::TcpStream>>() <= 512 - 16);
+        assert!(size_of::<SessionCard>() <= 256 - 16);
     }
 }

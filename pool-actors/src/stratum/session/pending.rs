@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use pool_domain::{ids::JobId, share::Solution, units::TimeMs};
+use pool_domain::{ids::JobId, prefetch::fetch_ahead, share::Solution, units::TimeMs};
 use smallvec::SmallVec;
 
 use crate::stratum::{context::Bound, wire::ReplyId};
@@ -55,6 +55,14 @@ enum Place {
 }
 
 impl PendingTable {
+    /// Something is about to be kept or taken.
+    #[inline]
+    pub fn fetch_ahead(&self) {
+        if let Some(places) = &self.0 {
+            fetch_ahead(&**places);
+        }
+    }
+
     /// Keeps a share; the token finds it again.
     pub fn insert(&mut self, pending: Pending) -> u32 {
         let Places { places, free } = &mut **self.0.get_or_insert_default();

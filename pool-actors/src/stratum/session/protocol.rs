@@ -2,7 +2,10 @@
 
 use std::{rc::Rc, sync::Arc, task::Waker};
 
-use pool_domain::{ban_list::BanReason, dedup::SeenShares, extranonce::ExtranoncePrefix, units::TimeMs};
+use pool_domain::{
+    ban_list::BanReason, dedup::SeenShares, extranonce::ExtranoncePrefix, prefetch::fetch_ahead,
+    units::TimeMs,
+};
 
 use smallvec::SmallVec;
 
@@ -140,10 +143,17 @@ pub struct Session {
     malformed: u32,
     pub(super) failed_logins: u8,
     allowance: Allowance,
-    first_line_at: Option<TimeMs>,
+    /// It has said something.
+    spoke: bool,
+    /// Or, until it has, the time of its connection.
+    first_line_at: TimeMs,
     pub(super) last_line_at: TimeMs,
     pub(super) last_sent_at: TimeMs,
     throttled: bool,
+    /// It has no credit for the line that comes next.
+    pub(super) stalled: bool,
+    /// It is over; only its end is left to do.
+    pub(super) ended: bool,
 }
 
 impl Session {
@@ -181,12 +191,30 @@ impl Session {
                     * Allowance::BURST_S,
                 refilled_at: now,
             },
-            first_line_at: None,
+            spoke: false,
+            first_line_at: now,
             last_line_at: now,
             last_sent_at: now,
             throttled: false,
+            stalled: false,
+            ended: false,
             hub,
             card,
+        }
+    }
+
+    /// It is about to be busy: what it looks at is fetched from memory at once, instead of piece by piece.
+    #[inline]
+    pub fn fetch_ahead(&self) {
+        fetch_ahead(&*self.card);
+        self.office.fetch_ahead();
+        self.pending.fetch_ahead();
+        self.seen.fetch_ahead();
+        if let Some(worker) = self.workers.first() {
+            fetch_ahead(&*worker.identity);
+        }
+        if let Some(terms) = self.terms.last() {
+            fetch_ahead(&*terms.bound);
         }
     }
 
@@ -242,7 +270,9 @@ impl Session {
             self.throttled = true;
             return Flow::Stall;
         }
-        self.first_line_at.get_or_insert(now);
+        if !std::mem::replace(&mut self.spoke, true) {
+            self.first_line_at = now;
+        }
         self.last_line_at = now;
         match parse_line(line, self.hub.shared.settings.json_depth_max) {
             Ok(Line::Share { id, params }) => self.submit(id, &params, now, out),
@@ -332,29 +362,30 @@ impl Session {
     /// The clock: what is overdue.
     pub(super) fn overdue(&self, now: TimeMs) -> Option<End> {
         let settings = &self.hub.shared.settings;
-        match self.first_line_at {
-            None => (now.since(self.card.connected_at) >= settings.first_request_timeout_ms)
-                .then_some(End::Silent),
-            Some(first) if !self.authorised() => {
-                (now.since(first) >= settings.handshake_timeout_ms).then_some(End::Handshake)
-            }
+        let since = now.since(self.first_line_at);
+        if !self.spoke {
+            (since >= settings.first_request_timeout_ms).then_some(End::Silent)
+        } else if !self.authorised() {
+            (since >= settings.handshake_timeout_ms).then_some(End::Handshake)
+        } else if self.card.facts.borrow().stranded {
             // Who has no work has nothing to say.
-            Some(_) if self.card.facts.borrow().stranded => None,
-            Some(_) => (now.since(self.last_line_at) >= settings.idle_timeout_ms).then_some(End::Idle),
+            None
+        } else {
+            (now.since(self.last_line_at) >= settings.idle_timeout_ms).then_some(End::Idle)
         }
     }
 
     /// Tells the hub when the session next needs its clock.
     pub fn schedule(&mut self, now: TimeMs) {
         let settings = &self.hub.shared.settings;
-        let due = match self.first_line_at {
-            None => self.card.connected_at.plus_ms(settings.first_request_timeout_ms),
-            Some(first) if !self.authorised() => first.plus_ms(settings.handshake_timeout_ms),
-            Some(_) => {
-                let stranded = self.card.facts.borrow().stranded;
-                let idle = if stranded { now } else { self.last_line_at }.plus_ms(settings.idle_timeout_ms);
-                idle.min(self.keepalive_at()).min(now.plus_ms(self.pace_tick_ms(now)))
-            }
+        let due = if !self.spoke {
+            self.first_line_at.plus_ms(settings.first_request_timeout_ms)
+        } else if !self.authorised() {
+            self.first_line_at.plus_ms(settings.handshake_timeout_ms)
+        } else {
+            let stranded = self.card.facts.borrow().stranded;
+            let idle = if stranded { now } else { self.last_line_at }.plus_ms(settings.idle_timeout_ms);
+            idle.min(self.keepalive_at()).min(now.plus_ms(self.pace_tick_ms(now)))
         };
         // A throttled session may go on as soon as its bucket has something again.
         self.card.due_at.set(if std::mem::take(&mut self.throttled) { now } else { due });
