@@ -10,7 +10,7 @@ use pool_engine::{
     package::{Package, PackageLimits, SIGNATURE, WASM},
     signature::SecretKey,
     staging::{
-        Check, Clock, HostProfile, StageContext, StageError, StageLimits, Staged, load_wasm_of, stage,
+        Check, Clock, HostProfile, How, StageContext, StageError, StageLimits, Staged, load_wasm_of, stage,
     },
     trust::{KnownVersions, Permission, TrustStore, TrustedKey},
 };
@@ -59,7 +59,7 @@ fn stage_bytes(bytes: &[u8]) -> Result<Staged, Box<StageError>> {
             engine_version: &ENGINE_VERSION,
             limits: &StageLimits { benchmark_time_max, ..StageLimits::default() },
             permission: Permission::Wasm,
-            clock: Clock::Thread,
+            how: How { clock: Clock::Thread, gently: true },
             load: &load_wasm_of,
             progress: &|_| {},
         },

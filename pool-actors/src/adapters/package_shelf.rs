@@ -15,7 +15,7 @@ use pool_engine::{
     codes::{self, Code},
     manifest::Manifest,
     package::{Package as PackageFile, PackageLimits},
-    staging::{Check, Clock, HostProfile, Report, StageContext, StageLimits, Staged, load_at, stage},
+    staging::{Check, Clock, HostProfile, How, Report, StageContext, StageLimits, Staged, load_at, stage},
     trust::{KnownVersions, Permission, TrustStore},
 };
 
@@ -67,7 +67,7 @@ impl FolderShelf {
             engine_version: &ENGINE_VERSION,
             limits: &StageLimits::default(),
             permission: if isolation.is_native() { Permission::Native } else { Permission::Wasm },
-            clock: Clock::of(isolation),
+            how: How { clock: Clock::of(isolation), gently: true },
             load: &|package, memory| load_at(isolation, &self.folder.join("native"), package, memory),
             progress: &|check: Check| progress(check.as_str()),
         };

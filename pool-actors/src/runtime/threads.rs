@@ -4,10 +4,6 @@ use std::{io, thread};
 
 use tokio::sync::oneshot;
 
-/// Niceness of work that nobody waits for in milliseconds: beside a thread of normal priority it gets a tenth of a core.
-#[cfg(target_os = "linux")]
-const BACKGROUND_NICE: i32 = 10;
-
 /// A named thread that must end by itself; `join` waits for it and hands its panic on.
 pub struct Thread {
     handle: Option<thread::JoinHandle<()>>,
@@ -50,9 +46,7 @@ impl Thread {
 
 /// Lowers the calling thread's priority.
 fn step_back() {
-    // Elsewhere the call is about the whole process.
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, BACKGROUND_NICE) {
+    if let Err(error) = pool_engine::isolation::step_back() {
         tracing::warn!(%error, "the system refused to lower a thread's priority: miners may notice its work");
     }
 }
@@ -75,16 +69,14 @@ pub async fn in_background<T: Send + 'static>(
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use rustix::process::getpriority_process;
+    use pool_engine::isolation::is_in_background;
 
     use super::*;
 
     #[actix_rt::test]
     async fn background_work_steps_back_and_nobody_else_does() {
-        let before = getpriority_process(None).unwrap();
-        let inside = in_background("test", || getpriority_process(None).unwrap()).await.unwrap();
-        assert!(inside > before, "{inside} {before}");
-        assert_eq!(getpriority_process(None).unwrap(), before);
+        assert!(in_background("test", is_in_background).await.unwrap());
+        assert!(!is_in_background());
         assert!(in_background("test", || panic!("as told")).await.is_err());
     }
 }

@@ -7,7 +7,7 @@ use pool_engine::{
     HEADER_SIZE, Header,
     codes::{Code, PackageError},
     package::Package,
-    staging::{Clock, measure},
+    staging::{Clock, How, measure},
 };
 use serde_json::{Value, json};
 
@@ -44,12 +44,12 @@ pub(super) fn bench(args: &Bench) -> Done {
         format!("{} at level {}, expected {expected} hashes per second\n", manifest.id(), args.level);
     let mut rows: Vec<Value> = Vec::new();
     let time = Duration::from_secs_f64(args.seconds);
+    let how = How { clock: Clock::of(args.level.into()), gently: false };
     for batch in [1, 16, 64] {
         let measured =
-            measure(&*algorithm, &inputs[..batch], (16, u32::MAX), time, Clock::of(args.level.into()))
-                .map_err(|error| {
-                    PackageError::new(Code::BenchmarkFailed, format!("batches of {batch}: {error}"))
-                })?;
+            measure(&*algorithm, &inputs[..batch], (16, u32::MAX), time, how).map_err(|error| {
+                PackageError::new(Code::BenchmarkFailed, format!("batches of {batch}: {error}"))
+            })?;
         let (hashrate, score) = (measured.hashrate(), measured.score_permille(expected));
         let ns = measured.elapsed_ns / measured.hashes.max(1);
         let (whole, part) = (score / 1000, score % 1000);

@@ -6,7 +6,7 @@ use clap::Args;
 use pool_engine::{
     ENGINE_VERSION,
     codes::PackageError,
-    staging::{Clock, HostProfile, Report, StageContext, StageLimits, stage},
+    staging::{Clock, HostProfile, How, Report, StageContext, StageLimits, stage},
     trust::{KnownVersions, Permission, TrustStore, TrustedKey},
 };
 use serde_json::json;
@@ -56,7 +56,7 @@ pub(super) fn verify(args: &Verify) -> Done {
         engine_version: &ENGINE_VERSION,
         limits: &StageLimits::default(),
         permission: args.level.permission(),
-        clock: Clock::of(args.level.into()),
+        how: How { clock: Clock::of(args.level.into()), gently: false },
         load: &loader,
         progress: &|_| {},
     };

@@ -7,6 +7,7 @@
 //! What a broken algorithm does arrives as [`AlgorithmError::Broken`](plugin_sdk::AlgorithmError::Broken) with one of
 //! [`failure`]'s codes, and the algorithm can be called again: a wasm instance is made anew, a child is started again.
 
+mod background;
 mod error;
 pub mod failure;
 mod in_process;
@@ -17,6 +18,7 @@ mod remote;
 mod slots;
 mod wasm;
 
+pub use background::{is_in_background, step_back};
 pub use error::LoadError;
 pub use in_process::{load_in_process, native_generations};
 pub use pool_domain::isolation::Level;

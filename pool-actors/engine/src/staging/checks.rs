@@ -254,7 +254,7 @@ pub(super) fn benchmark(
             (standard.as_slice(), 4, u32::MAX)
         }
     };
-    measure(algorithm, inputs, (warmup, iterations), context.limits.benchmark_time_max, context.clock)
+    measure(algorithm, inputs, (warmup, iterations), context.limits.benchmark_time_max, context.how)
         .map_err(|e| error(Code::BenchmarkFailed, format!("the benchmark failed: {e}")))
 }
 

@@ -57,6 +57,16 @@ impl Clock {
     }
 }
 
+/// How a benchmark counts, and whom it considers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct How {
+    /// What counts as time.
+    pub clock: Clock,
+    /// After each millisecond it rests for four: for a pool that serves, where even a core of its own makes the others'
+    /// slower.
+    pub gently: bool,
+}
+
 /// Hashes `inputs` as one batch, `warmup` times unmeasured and `iterations` times measured, but no longer than
 /// `time_max` (a quarter of it for the warm-up); at least once each. A batch under way is not interrupted.
 ///
@@ -67,7 +77,7 @@ pub fn measure(
     inputs: &[Header],
     (warmup, iterations): (u32, u32),
     time_max: Duration,
-    clock: Clock,
+    how: How,
 ) -> Result<Measured, AlgorithmError> {
     if inputs.is_empty() {
         return Err(AlgorithmError::NothingMeasured);
@@ -78,8 +88,8 @@ pub fn measure(
         std::hint::black_box(&out);
         Ok::<_, AlgorithmError>(())
     };
-    repeat(&mut batch, warmup.max(1), time_max / 4, clock)?;
-    let (batches, elapsed, slowest) = repeat(&mut batch, iterations, time_max, clock)?;
+    repeat(&mut batch, warmup.max(1), time_max / 4, how)?;
+    let (batches, elapsed, slowest) = repeat(&mut batch, iterations, time_max, how)?;
     let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let count = inputs.len() as u64;
     Ok(Measured {
@@ -89,6 +99,10 @@ pub fn measure(
     })
 }
 
+/// A gentle benchmark rests after so much of its time, if a batch does not take longer...
+const PART: Duration = Duration::from_millis(1);
+/// ...for so many times what it took.
+const REST: u32 = 4;
 /// Batches are timed together up to this: asking for the thread's time takes as long as a hash or two.
 const TOGETHER: Duration = Duration::from_micros(100);
 /// Code that does not use its thread's time (it sleeps) is given so many times the limit on the wall.
@@ -99,10 +113,11 @@ fn repeat(
     batch: &mut impl FnMut() -> Result<(), AlgorithmError>,
     times: u32,
     time_max: Duration,
-    clock: Clock,
+    How { clock, gently }: How,
 ) -> Result<(u64, Duration, Duration), AlgorithmError> {
     let (mut done, mut elapsed, mut slowest) = (0, Duration::ZERO, Duration::ZERO);
     let (times, began, mut together) = (u64::from(times), Instant::now(), 1);
+    let mut unrested = Duration::ZERO;
     while done == 0 || (done < times && elapsed < time_max && began.elapsed() < time_max * WALL_FACTOR) {
         let count = together.min(times.saturating_sub(done)).max(1);
         let start = clock.now();
@@ -116,6 +131,17 @@ fn repeat(
         if time < TOGETHER {
             together = count * 2;
         }
+        unrested += time;
+        if gently && unrested >= PART {
+            rest(unrested * REST);
+            unrested = Duration::ZERO;
+        }
     }
     Ok((done, elapsed, slowest))
+}
+
+/// On the thread of its own that staging has: nobody waits for it.
+#[allow(clippy::disallowed_methods)]
+fn rest(time: Duration) {
+    std::thread::sleep(time);
 }

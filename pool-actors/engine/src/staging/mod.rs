@@ -25,7 +25,7 @@ use crate::trust::{KnownVersions, Permission, TrustStore};
 
 pub use host::HostProfile;
 pub use load::{load_at, load_in_process_of, load_process_of, load_wasm_of, sandbox_limits};
-pub use measure::{Clock, Measured, measure};
+pub use measure::{Clock, How, Measured, measure};
 pub use report::{BenchmarkReport, Check, Report, Row, Status};
 
 /// Loads the code of a package into a fresh instance, with no more memory than the limits say. Called more than once:
@@ -49,8 +49,8 @@ pub struct StageContext<'a> {
     pub limits: &'a StageLimits,
     /// Whether the code that `load` runs is sandboxed or native; the key must be permitted to sign it.
     pub permission: Permission,
-    /// What time means to the benchmark of the code that `load` runs.
-    pub clock: Clock,
+    /// How the code that `load` runs is measured.
+    pub how: How,
     /// Loads the code.
     pub load: Load<'a>,
     /// Told as each check begins.

@@ -155,7 +155,7 @@ impl Bench {
                 engine_version: &crate::ENGINE_VERSION,
                 limits: &limits,
                 permission: self.permission,
-                clock: Clock::Wall,
+                how: How { clock: Clock::Wall, gently: true },
                 load: &load,
                 progress: &|check| self.begun.borrow_mut().push(check),
             },
