@@ -43,7 +43,7 @@ pub struct Book {
     /// Winning shares whose candidate was not read yet.
     anchors: BTreeMap<u64, ShareSeq>,
     /// Blocks whose winning share was not read yet, by candidate.
-    waiting: BTreeMap<u64, BlockHash>,
+    pub(super) waiting: BTreeMap<u64, BlockHash>,
 }
 
 /// A block whose life goes on.

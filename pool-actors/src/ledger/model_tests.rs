@@ -132,6 +132,26 @@ proptest! {
 }
 
 #[test]
+fn a_block_that_is_void_while_the_database_is_away_gets_no_split_when_its_share_comes() {
+    let policy = RewardPolicy { scheme: Scheme::Pplns { factor: BasisPoints(20_000) }, fee: BasisPoints(0) };
+    let mut world = World::new(policy);
+    let order = Order::CandidateFirst;
+    world.run(&Op::Win { who: 0, algorithm: 1, work: 1, network_work: 1, order });
+    world.run(&Op::Share { who: 1, algorithm: 1, work: 1 });
+    world.run(&Op::Away { arrives: false });
+    world.run(&Op::Reorganise { depth: 1, color: Color::Unknown, reward: None });
+    world.run(&Op::Verdict { which: 0, accepted: true });
+    world.run(&Op::Observe { which: 0, color: Color::Red, reward: None, income: None, mature: true });
+    world.run(&Op::Deliver);
+    world.back();
+    world.take();
+    world.cut();
+    let statuses: Vec<_> = world.store.blocks.values().map(|row| row.life.stage()).collect();
+    assert_eq!(statuses, [BlockStatus::Void]);
+    assert!(world.store.splits.is_empty());
+}
+
+#[test]
 fn what_no_block_will_reach_keeps_nothing_of_the_journal() {
     let policy = RewardPolicy { scheme: Scheme::Pplns { factor: BasisPoints(20_000) }, fee: BasisPoints(0) };
     let mut world = World::new(policy);

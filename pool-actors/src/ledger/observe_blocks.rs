@@ -113,7 +113,14 @@ impl Book {
                 Ok(None) => {}
                 // Its winning share is still to come; the next observation finds it.
                 Ok(Some(plan)) if split.is_none() && !plan.moves.is_empty() => {}
-                Ok(Some(plan)) => follow(&mut block.row, seen, plan, split.as_ref(), now, &mut draft)?,
+                Ok(Some(plan)) => {
+                    follow(&mut block.row, seen, plan, split.as_ref(), now, &mut draft)?;
+                    if block.row.life.stage().is_final() {
+                        // Now, not at the next cut, which may be far away while the database is: a block that is void
+                        // needs no split, whenever its share comes.
+                        self.waiting.remove(&block.row.candidate);
+                    }
+                }
                 Err(error) => tracing::warn!(block = %seen.hash, "observation ignored: {error}"),
             }
         }
