@@ -301,7 +301,10 @@ pub(super) async fn deploy(api: web::Data<Api>, body: web::Bytes) -> Result<Http
 async fn heavy<T: Send + 'static>(level: Level, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     if level == Level::Process {
         // The child goes on to serve, and would stay in the background.
-        return web::block(work).await.ok();
+        return web::block(work)
+            .await
+            .inspect_err(|error| tracing::error!(%error, "code could not be tried out"))
+            .ok();
     }
     in_background("staging", work)
         .await

@@ -93,7 +93,9 @@ async fn relay(parts: Parts) {
                     // The cache's keeper says that it is away.
                     let _ = parts.cache.publish(&Told { sender, event }).await;
                 }
-                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Lagged(events)) => {
+                    tracing::warn!(events, "the cache is too slow: other pools do not hear of these events");
+                }
                 Err(RecvError::Closed) => return,
             },
             Some(told) = theirs.next() => {

@@ -273,7 +273,9 @@ impl WalletPort for Bip22Wallet {
             // An address that the chain refuses was paid nothing.
             let lock = resolved.map(|resolved| resolved.script).ok();
             let of_it = parsed.outputs.iter().filter(|output| lock == Some(hex::encode(&output.script)));
-            amounts.push(Amount::checked_sum(of_it.map(|output| output.amount)).unwrap_or_default());
+            let paid = Amount::checked_sum(of_it.map(|output| output.amount));
+            // Not nothing: a sum that can't be is no answer.
+            amounts.push(paid.ok_or_else(|| unavailable("getTransaction: amounts beyond all coins"))?);
         }
         Ok(Some(Paid { depth, amounts }))
     }
