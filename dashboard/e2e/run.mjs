@@ -14,6 +14,7 @@ import { createInterface } from "node:readline";
 import { manageAlgorithms, trustTestKey } from "./algorithms-demo.mjs";
 import { withBrowser } from "./browser.mjs";
 import { accessible, connected, dagDraws, keyboardWorks, numbersChange, offline, openPage, shots } from "./checks.mjs";
+import { steerPayouts } from "./payouts-demo.mjs";
 
 const folder = process.env.SHOTS ?? new URL("./shots/", import.meta.url).pathname;
 
@@ -36,6 +37,10 @@ async function check(url, kill, token) {
     if (token) {
       await manageAlgorithms(context, url, token, folder);
       console.log("ok  a package is uploaded, deployed under load, and another deployment is rolled back");
+    }
+    if (token) {
+      await steerPayouts(context, url, token, folder);
+      console.log("ok  payouts are seen, held, released and made; a miner finds its own, and checks a proof");
     }
     if (kill) {
       await kill();

@@ -10,6 +10,7 @@ import { Toasts } from "./ui/Toasts";
 // Pages that an operator opens now and then are no part of the first load.
 const AlgorithmsPage = lazy(() => import("./algorithms/AlgorithmsPage"));
 const BenchPage = lazy(() => import("./bench/BenchPage"));
+const PayoutsPage = lazy(() => import("./payouts/PayoutsPage"));
 const MinerPage = lazy(() => import("./miner/MinerPage"));
 
 /** The account that a path like `/miners/ADDRESS` names. */
@@ -46,6 +47,8 @@ export function App({ session, algorithms }: AppProps) {
           <AlgorithmsPage session={session} store={algorithms} nav={nav} />
         ) : path === "/algorithms/bench" ? (
           <BenchPage session={session} nav={nav} />
+        ) : path === "/payouts" ? (
+          <PayoutsPage session={session} keeper={algorithms.keeper} nav={nav} />
         ) : account !== null ? (
           <MinerPage key={account} account={account} session={session} nav={nav} />
         ) : (

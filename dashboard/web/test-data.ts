@@ -3,7 +3,14 @@ import type { Block, Miner, Stats } from "./feed/schema";
 export const at = "2026-11-22T12:00:00Z";
 export const atMs = Date.parse(at);
 
-export function makeStats(change: { pool?: object; network?: object; blocks?: object; ledger?: object } = {}): Stats {
+interface StatsChange extends Partial<Pick<Stats, "stale" | "degraded">> {
+  pool?: object;
+  network?: object;
+  blocks?: object;
+  ledger?: object;
+}
+
+export function makeStats(change: StatsChange = {}): Stats {
   return {
     pool: {
       hashrate: 1.25e12,
@@ -43,6 +50,8 @@ export function makeStats(change: { pool?: object; network?: object; blocks?: ob
       findings: [],
       ...change.ledger,
     },
+    stale: change.stale ?? false,
+    degraded: change.degraded ?? [],
   };
 }
 

@@ -7,11 +7,28 @@ interface AccessProps {
   access: Access;
   onUnlock: (token: string) => Promise<Failure | null>;
   onLock: () => void;
+  /** What the token is for, on this page. */
+  purpose?: Purpose;
 }
 
+export interface Purpose {
+  /** What is missing without a token. */
+  locked: string;
+  /** What a wrong one does not allow. */
+  wrong: string;
+  /** What needs the operator role. */
+  role: string;
+}
+
+const algorithms: Purpose = {
+  locked: "You see what is public. Enter the operator token to see reports and history, to stage and to deploy.",
+  wrong: "Enter a valid one to stage and deploy.",
+  role: "Staging and deploying need the operator role.",
+};
+
 /** Who is here, and where a token is entered. */
-export function AccessBar({ access, onUnlock, onLock }: AccessProps) {
-  if (access.may === "look") return <TokenForm why={access.why} onUnlock={onUnlock} />;
+export function AccessBar({ access, onUnlock, onLock, purpose = algorithms }: AccessProps) {
+  if (access.may === "look") return <TokenForm why={access.why} onUnlock={onUnlock} purpose={purpose} />;
   const who = [access.user, access.role].filter(Boolean).join(", ") || "operator token";
   return (
     <div className="access">
@@ -21,7 +38,7 @@ export function AccessBar({ access, onUnlock, onLock }: AccessProps) {
       <span className="access-text">
         {access.may === "change"
           ? `Signed in (${who}). What you do here is in the audit trail.`
-          : `Signed in (${who}). Staging and deploying need the operator role.`}
+          : `Signed in (${who}). ${purpose.role}`}
       </span>
       <button type="button" className="button button-small button-blue" onClick={onLock}>
         FORGET TOKEN
@@ -30,7 +47,11 @@ export function AccessBar({ access, onUnlock, onLock }: AccessProps) {
   );
 }
 
-function TokenForm({ why, onUnlock }: { why: "no-token" | "wrong-token"; onUnlock: AccessProps["onUnlock"] }) {
+interface FormProps extends Required<Pick<AccessProps, "onUnlock" | "purpose">> {
+  why: "no-token" | "wrong-token";
+}
+
+function TokenForm({ why, onUnlock, purpose }: FormProps) {
   const id = useId();
   const [token, setToken] = useState("");
   const [busy, setBusy] = useState(false);
@@ -47,9 +68,7 @@ function TokenForm({ why, onUnlock }: { why: "no-token" | "wrong-token"; onUnloc
       <form className="access-form" onSubmit={submit}>
         <span className="tag tag-warning">READ_ONLY</span>
         <label className="access-text" htmlFor={id}>
-          {why === "wrong-token"
-            ? "The pool does not take this token (any more). Enter a valid one to stage and deploy."
-            : "You see what is public. Enter the operator token to see reports and history, to stage and to deploy."}
+          {why === "wrong-token" ? `The pool does not take this token (any more). ${purpose.wrong}` : purpose.locked}
         </label>
         <input
           id={id}

@@ -2,7 +2,9 @@ import "./algorithms.css";
 import "./deploy.css";
 import "./rollout.css";
 import { type ReactNode, useEffect, useRef, useSyncExternalStore } from "react";
+import { Alerts } from "../panels/Alerts";
 import { Header } from "../panels/Header";
+import { degradedAlerts } from "../state/alerts";
 import type { Session } from "../state/session";
 import { useNow } from "../ui/clock";
 import { Empty, type Freshness, Loading, Panel } from "../ui/Panel";
@@ -65,6 +67,7 @@ export default function AlgorithmsPage({ session, store, nav }: PageProps) {
         algorithm={pool.stats?.network.algorithm ?? null}
         nav={nav}
       />
+      <Alerts alerts={degradedAlerts(pool, now)} onRetry={session.retry} />
       <main id="algorithms" tabIndex={-1}>
         <Body state={state} store={store} now={now} poolNow={now + pool.skewMs} />
       </main>

@@ -1,9 +1,8 @@
-import type { z } from "zod";
-import { decodeList } from "../feed/decode";
-import { cancelled, type Failure, noAnswer, refusal, unreadable } from "./failure";
+import { Client, type Fetch, type Outcome, parse, read } from "../feed/client";
+import { cancelled, type Failure, noAnswer, refusal } from "./failure";
 import * as shape from "./schema";
 
-export type Outcome<T> = { ok: true; value: T } | { ok: false; failure: Failure };
+export type { Fetch, Outcome };
 
 export type Strategy = "immediate" | "gradual" | "scheduled";
 
@@ -33,31 +32,18 @@ export type DeploymentAction = "pause" | "resume" | "advance" | "rollback";
 /** How an upload goes: bytes on their way, then the pool's checks, which take seconds. */
 export type UploadProgress = { phase: "sending"; sent: number; total: number } | { phase: "checking" };
 
-export type Fetch = (path: string, init: RequestInit) => Promise<Response>;
-
-const timeoutMs = 10_000;
-const defaultFetch: Fetch = (path, init) => fetch(path, init);
-
 /** The routes for algorithms and deployments. No method throws: what went wrong is in the outcome. */
-export class AlgorithmsApi {
-  readonly #fetch: Fetch;
-  readonly #token: () => string | null;
-
-  constructor(token: () => string | null, fetcher: Fetch = defaultFetch) {
-    this.#token = token;
-    this.#fetch = fetcher;
-  }
-
-  status = () => this.#ask("/api/algorithms/status", shape.status);
+export class AlgorithmsApi extends Client {
+  status = () => this.ask("/api/algorithms/status", shape.status);
   /** What only an override hinders is no obstacle here: the plan says `needs_override`, and the dialog asks for it. */
-  plan = () => this.#ask("/api/algorithms/plan?override_migration_from=true", shape.plan);
-  me = () => this.#ask("/api/auth/me", shape.me);
-  deployment = (id: string) => this.#ask(`/api/deployments/${encodeURIComponent(id)}`, shape.deployment);
-  overview = () => this.#ask("/api/algorithms", shape.overview);
-  deployments = () => this.#list("/api/deployments?limit=50", shape.deployment);
-  deploy = (config: DeployConfig) => this.#ask("/api/algorithms/deploy", shape.deployed, { config });
+  plan = () => this.ask("/api/algorithms/plan?override_migration_from=true", shape.plan);
+  me = () => this.ask("/api/auth/me", shape.me);
+  deployment = (id: string) => this.ask(`/api/deployments/${encodeURIComponent(id)}`, shape.deployment);
+  overview = () => this.ask("/api/algorithms", shape.overview);
+  deployments = () => this.list("/api/deployments?limit=50", shape.deployment);
+  deploy = (config: DeployConfig) => this.ask("/api/algorithms/deploy", shape.deployed, { config });
   act = (id: string, action: DeploymentAction): Promise<Outcome<unknown>> =>
-    this.#send(`/api/deployments/${encodeURIComponent(id)}/${action}`, {});
+    this.send(`/api/deployments/${encodeURIComponent(id)}/${action}`, {});
 
   /** Sends a package. `XMLHttpRequest`, as `fetch` does not tell how much of a body is on its way. */
   stage(
@@ -70,7 +56,7 @@ export class AlgorithmsApi {
       const request = new XMLHttpRequest();
       const fail = (failure: Failure) => done({ ok: false, failure });
       request.open("POST", path);
-      const token = this.#token();
+      const token = this.token();
       if (token !== null) request.setRequestHeader("authorization", `Bearer ${token}`);
       request.upload.onprogress = ({ loaded, total }) =>
         onProgress({ phase: "sending", sent: Math.min(loaded, file.size), total: Math.min(total, file.size) });
@@ -88,49 +74,4 @@ export class AlgorithmsApi {
       request.send(form);
     });
   }
-
-  async #ask<T>(path: string, schema: z.ZodType<T>, body?: unknown): Promise<Outcome<T>> {
-    const answer = await this.#send(path, body);
-    return answer.ok ? read(path, schema, answer.value) : answer;
-  }
-
-  async #list<T>(path: string, schema: z.ZodType<T>): Promise<Outcome<T[]>> {
-    const answer = await this.#send(path);
-    return answer.ok ? { ok: true, value: decodeList(schema, answer.value) } : answer;
-  }
-
-  async #send(path: string, body?: unknown): Promise<Outcome<unknown>> {
-    const headers: Record<string, string> = {};
-    const token = this.#token();
-    if (token !== null) headers.authorization = `Bearer ${token}`;
-    const init: RequestInit = { headers, signal: AbortSignal.timeout(timeoutMs) };
-    if (body !== undefined) {
-      headers["content-type"] = "application/json";
-      init.method = "POST";
-      init.body = JSON.stringify(body);
-    }
-    try {
-      const response = await this.#fetch(path, init);
-      const value = parse(await response.text());
-      if (!response.ok) return { ok: false, failure: refusal(response.status, value, path) };
-      return { ok: true, value };
-    } catch {
-      return { ok: false, failure: noAnswer() };
-    }
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-function read<T>(path: string, schema: z.ZodType<T>, body: unknown): Outcome<T> {
-  const result = schema.safeParse(body);
-  if (result.success) return { ok: true, value: result.data };
-  const issue = result.error.issues[0];
-  return { ok: false, failure: unreadable(path, issue?.path.join(".") || (issue?.message ?? "whole")) };
 }

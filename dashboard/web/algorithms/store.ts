@@ -55,7 +55,8 @@ interface StoreOptions {
 /** What the page knows of algorithms and deployments, asked for again and again while somebody looks. */
 export class AlgorithmsStore {
   #state = initialAlgorithms;
-  readonly #keeper: TokenKeeper;
+  /** The tab's token; pages share it. */
+  readonly keeper: TokenKeeper;
   readonly api: AlgorithmsApi;
   readonly #now: () => number;
   readonly #listeners = new Set<() => void>();
@@ -65,8 +66,8 @@ export class AlgorithmsStore {
   #again = false;
 
   constructor({ keeper, api, now }: StoreOptions = {}) {
-    this.#keeper = keeper ?? new TokenKeeper();
-    this.api = (api ?? ((token) => new AlgorithmsApi(token)))(this.#keeper.token);
+    this.keeper = keeper ?? new TokenKeeper();
+    this.api = (api ?? ((token) => new AlgorithmsApi(token)))(this.keeper.token);
     this.#now = now ?? Date.now;
   }
 
@@ -118,19 +119,19 @@ export class AlgorithmsStore {
 
   /** Tries a token; it is kept only if the pool takes it. */
   async unlock(token: string): Promise<Failure | null> {
-    const before = this.#keeper.token();
-    this.#keeper.keep(token);
+    const before = this.keeper.token();
+    this.keeper.keep(token);
     const access = await this.#readAccess();
     if (access.ok) {
       await this.refresh();
       return null;
     }
-    this.#keeper.keep(before);
+    this.keeper.keep(before);
     return access.failure;
   }
 
   lock(): void {
-    this.#keeper.keep(null);
+    this.keeper.keep(null);
     const locked: Access = { may: "look", why: "no-token" };
     this.#set({ access: locked, overview: nothing, deployments: nothing, plan: nothing, report: null });
   }
@@ -175,8 +176,10 @@ export class AlgorithmsStore {
   async #load(): Promise<void> {
     const outcome = await this.api.status();
     this.#takeStatus(outcome);
+    // The token was forgotten on another page.
+    if (this.keeper.token() === null && this.#state.access.may !== "look") this.lock();
     // One answer that is missing is said once; what is known stays.
-    if (!outcome.ok || this.#keeper.token() === null) return;
+    if (!outcome.ok || this.keeper.token() === null) return;
     if (this.#state.access.may === "look") {
       const access = await this.#readAccess();
       if (!access.ok) return;
@@ -244,6 +247,6 @@ export class AlgorithmsStore {
   }
 }
 
-function merge<T>(before: Remote<T>, outcome: Outcome<T>): Remote<T> {
+export function merge<T>(before: Remote<T>, outcome: Outcome<T>): Remote<T> {
   return outcome.ok ? { value: outcome.value, failure: null } : { value: before.value, failure: outcome.failure };
 }

@@ -42,6 +42,20 @@ const shares = z.object({
 });
 export type Shares = z.infer<typeof shares>;
 
+/** A part of the pool that is away, which it goes on without. */
+export const absence = z.object({
+  /** store, cache or journal. */
+  component: z.string(),
+  code: z.string(),
+  message: z.string(),
+  since: time,
+  /** Of when the figures are that need it. */
+  figures_at: time,
+  /** Accepted and durable, not credited yet. */
+  waiting_shares: number,
+});
+export type Absence = z.infer<typeof absence>;
+
 export const stats = z.object({
   pool: z.object({
     hashrate: z.number(),
@@ -80,6 +94,10 @@ export const stats = z.object({
     /** Audits of the database that found something. */
     findings: z.array(z.object({ check: z.string(), rows: z.number() })).default([]),
   }),
+  /** Blocks and ledger are those of before: the database is away. */
+  stale: z.boolean().catch(false).default(false),
+  /** Worst first. */
+  degraded: z.array(absence).catch([]).default([]),
 });
 export type Stats = z.infer<typeof stats>;
 

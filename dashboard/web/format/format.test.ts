@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { money, unitOf } from "./money";
+import { money, parseMoney, unitOf } from "./money";
 import { compact, hashrate, hashrateText, percent, plural, shorten, whole } from "./number";
 import { ago, localTime, localTimeOfDay, parseTime, span, utcTime } from "./time";
 
@@ -63,6 +63,15 @@ describe("money", () => {
     expect(money("-150000000", coin)).toBe("−1.50");
     expect(money("1234567", { symbol: "Y", decimals: 0 })).toBe("1,234,567");
     expect(money("15", { symbol: "Y", decimals: 1 })).toBe("1.5");
+  });
+
+  it("reads what somebody typed, exactly or not at all", () => {
+    expect(parseMoney(" 0.01 ", coin)).toBe("1000000");
+    expect(parseMoney("90071992547409930.00000001", coin)).toBe("9007199254740993000000001");
+    expect(parseMoney("1.500000000", coin)).toBe("150000000");
+    expect(parseMoney("7", null)).toBe("7");
+    for (const odd of ["", "0", "0.00", "-1", "1e3", "1,5", ".5", "0.000000001", "a", "1.2.3"])
+      expect(parseMoney(odd, coin)).toBeNull();
   });
 
   it("shows smallest units while the currency is not known", () => {

@@ -19,6 +19,15 @@ export function money(amount: string | null | undefined, currency: Currency | nu
   return `${sign}${integer}${fraction && `.${fraction}`}`;
 }
 
+/** What somebody typed, in the smallest unit; null when it is no positive amount of this currency. */
+export function parseMoney(text: string, currency: Currency | null): string | null {
+  const decimals = currency?.decimals ?? 0;
+  const [, whole = "", fraction = ""] = text.trim().match(/^(\d{1,30})(?:\.(\d+))?$/) ?? [];
+  if (whole === "" || fraction.replace(/0+$/, "").length > decimals) return null;
+  const value = BigInt(whole + fraction.slice(0, decimals).padEnd(decimals, "0"));
+  return value > 0n ? value.toString() : null;
+}
+
 /** The unit to write beside `money`. */
 export function unitOf(currency: Currency | null): string {
   return currency === null ? "smallest units" : currency.symbol;

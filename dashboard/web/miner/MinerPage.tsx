@@ -5,7 +5,9 @@ import type { Currency, MinerDetails } from "../feed/schema";
 import { money, unitOf } from "../format/money";
 import { compact, hashrateText, whole } from "../format/number";
 import { parseTime } from "../format/time";
+import { Alerts } from "../panels/Alerts";
 import { Header } from "../panels/Header";
+import { degradedAlerts } from "../state/alerts";
 import type { Session } from "../state/session";
 import { Copy } from "../ui/Copy";
 import { useNow } from "../ui/clock";
@@ -37,6 +39,7 @@ export default function MinerPage({ account, session, nav }: PageProps) {
   return (
     <div className="dashboard" data-live={pool.link.phase === "live"}>
       <Header title="MINER" link={pool.link} now={now} skewMs={pool.skewMs} algorithm={null} nav={nav} />
+      <Alerts alerts={degradedAlerts(pool, now)} onRetry={session.retry} />
       <main>
         <p className="miner-name">
           <code className="hash">{account}</code> <Copy text={account} what="the account" />

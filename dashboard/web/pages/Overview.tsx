@@ -34,6 +34,8 @@ export function Overview({ session, nav }: { session: Session; nav: ReactNode })
 
   const poolNow = now + state.skewMs;
   const figures = freshnessOf(state.statsAt, now);
+  // What only the database knows stands still while it is away; the rest goes on.
+  const books = figures === "fresh" && state.stats?.stale ? "stale" : figures;
   const node = freshnessOf(state.nodeAt, now);
   // Samples only come by the feed, like the node's state.
   const history: Freshness = state.samples.length === 0 && node === "waiting" ? "waiting" : node;
@@ -98,13 +100,13 @@ export function Overview({ session, nav }: { session: Session; nav: ReactNode })
             </Panel>
           </div>
           <div className="stack">
-            <Panel title="PAID_CONVERSION" freshness={figures}>
+            <Panel title="PAID_CONVERSION" freshness={books}>
               {stats ? <Funnel blocks={stats.blocks} /> : <Loading what="block counts" lines={5} />}
             </Panel>
             <Panel title="SHARES" freshness={figures}>
               {stats ? <ShareResults shares={stats.pool.shares} /> : <Loading what="share results" />}
             </Panel>
-            <Panel title="LEDGER" freshness={figures}>
+            <Panel title="LEDGER" freshness={books}>
               {stats ? <Ledger ledger={stats.ledger} currency={state.currency} /> : <Loading what="ledger" />}
             </Panel>
           </div>

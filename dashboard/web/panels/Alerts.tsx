@@ -1,4 +1,5 @@
 import type { Alert } from "../state/alerts";
+import { Copy } from "../ui/Copy";
 
 const marks = { critical: "✕", warning: "!", info: "i" } as const;
 
@@ -14,6 +15,21 @@ export function Alerts({ alerts, onRetry }: { alerts: readonly Alert[]; onRetry:
           <div className="alert-body">
             <strong className="alert-title">{alert.title}</strong>
             <span className="alert-text">{alert.text}</span>
+            {(alert.command || alert.link) && (
+              <span className="alert-more">
+                {alert.command && (
+                  <span className="command">
+                    <code>{alert.command}</code>
+                    <Copy text={alert.command} what="the command" />
+                  </span>
+                )}
+                {alert.link && (
+                  <a href={alert.link} target="_blank" rel="noreferrer">
+                    what it means
+                  </a>
+                )}
+              </span>
+            )}
           </div>
           {alert.retry && (
             <button className="button" type="button" onClick={onRetry}>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { makeStats } from "../test-data";
-import { alertsOf } from "./alerts";
+import { alertsOf, degradedAlerts } from "./alerts";
 import { initialState, type PoolState } from "./model";
 
 const now = 1_000_000;
@@ -58,6 +58,47 @@ describe("alertsOf", () => {
     const [alert] = alertsOf({ ...healthy, stats, node }, now);
     expect(alert).toMatchObject({ id: "audit", severity: "critical", title: "LEDGER_AUDIT" });
     expect(alert?.text).toContain("balances match entries (2)");
+  });
+
+  it("says in plain words what the pool goes on without, since when, and of when the figures are", () => {
+    const poolNow = now + 5_000;
+    const ago = (ms: number) => new Date(poolNow - ms).toISOString();
+    const away = (change: object) => ({
+      component: "store",
+      code: "STORE_UNAVAILABLE",
+      message: "gone",
+      since: ago(125_000),
+      figures_at: ago(126_000),
+      waiting_shares: 1234,
+      ...change,
+    });
+    const cache = away({ component: "cache", code: "CACHE_UNAVAILABLE", since: ago(3_000), waiting_shares: null });
+    const journal = away({ component: "journal", code: "JOURNAL_TROUBLE", message: "80% full" });
+    const other = away({ component: "moon", code: "MOON_AWAY", message: "it set" });
+    const stats = makeStats({ stale: true, degraded: [away({}), cache, journal, other] });
+    const state: PoolState = { ...healthy, skewMs: 5_000, stats, node };
+    const alerts = alertsOf(state, now);
+    expect(alerts.map(({ id }) => id)).toEqual(["node", "store", "cache", "journal", "moon"]);
+    expect(alerts[1]).toMatchObject({
+      severity: "critical",
+      title: "DATABASE_AWAY",
+      command: "dagpool check --config pool.toml",
+      link: "/docs/errors/STORE_UNAVAILABLE",
+    });
+    expect(alerts[1]?.text).toContain("for 2 m 5 s");
+    expect(alerts[1]?.text).toContain("1,234 shares wait to be credited");
+    expect(alerts[1]?.text).toMatch(/those of \d\d:\d\d:\d\d/);
+    expect(alerts[2]).toMatchObject({ severity: "warning", title: "CACHE_AWAY" });
+    expect(alerts[2]?.text).toContain("for 3 s");
+    expect(alerts[3]).toMatchObject({ severity: "critical", text: "80% full" });
+    expect(alerts[4]).toMatchObject({ severity: "warning", title: "MOON_AWAY", text: "it set" });
+    const bare = away({ since: null, figures_at: null, waiting_shares: 1 });
+    const text = (absence: object) =>
+      degradedAlerts({ ...state, stats: makeStats({ degraded: [{ ...bare, ...absence }] }) }, now)[0]?.text;
+    expect(text({})).toContain("1 share waits to be credited");
+    expect(text({})).toContain("not known yet");
+    expect(text({ waiting_shares: null })).toContain("none is lost");
+    expect(degradedAlerts(initialState, now)).toEqual([]);
   });
 
   it("counts what it could not read", () => {

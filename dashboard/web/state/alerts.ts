@@ -1,6 +1,7 @@
+import type { Absence } from "../feed/schema";
 import { money, unitOf } from "../format/money";
-import { shorten } from "../format/number";
-import { span } from "../format/time";
+import { plural, shorten } from "../format/number";
+import { localTimeOfDay, parseTime, span } from "../format/time";
 import { type PoolState, readiness } from "./model";
 
 export interface Alert {
@@ -10,6 +11,10 @@ export interface Alert {
   text: string;
   /** Offers to reconnect at once. */
   retry?: boolean;
+  /** What to type in a shell. */
+  command?: string;
+  /** Where it is explained. */
+  link?: string;
 }
 
 /** Figures older than this are marked as stale. */
@@ -19,7 +24,49 @@ const problemNewsMs = 60_000;
 
 /** What an operator must know before looking at any figure, worst first. `now` is the viewer's clock. */
 export function alertsOf(state: PoolState, now: number): Alert[] {
-  return [...imbalance(state), ...audits(state), ...offline(state, now), ...notReady(state), ...unreadable(state, now)];
+  return [
+    ...imbalance(state),
+    ...audits(state),
+    ...offline(state, now),
+    ...notReady(state),
+    ...degradedAlerts(state, now),
+    ...unreadable(state, now),
+  ];
+}
+
+/** What the pool goes on without, in plain words: for every page. */
+export function degradedAlerts(state: PoolState, now: number): Alert[] {
+  return (state.stats?.degraded ?? []).map((absence) => {
+    const link = `/docs/errors/${absence.code}`;
+    const command = "dagpool check --config pool.toml";
+    switch (absence.component) {
+      case "store":
+        return { id: "store", severity: "critical", ...databaseAway(absence, now + state.skewMs), command, link };
+      case "cache": {
+        const text = `No answer from the cache (Redis)${lasting(absence, now + state.skewMs)}. Miners notice nothing, and no money is touched. Bans, request limits and events are not shared with other pools until it is back; the pool reconnects by itself.`;
+        return { id: "cache", severity: "warning", title: "CACHE_AWAY", text, command, link };
+      }
+      case "journal":
+        return { id: "journal", severity: "critical", title: "JOURNAL_IN_TROUBLE", text: absence.message };
+      default:
+        return { id: absence.component, severity: "warning", title: absence.code, text: absence.message };
+    }
+  });
+}
+
+function lasting({ since }: Absence, poolNow: number): string {
+  const at = parseTime(since);
+  return at === null ? "" : ` for ${span(poolNow - at)}`;
+}
+
+function databaseAway(absence: Absence, poolNow: number): Pick<Alert, "title" | "text"> {
+  const figures = parseTime(absence.figures_at);
+  const of = figures === null ? "not known yet" : `those of ${localTimeOfDay(figures)}`;
+  const waiting = absence.waiting_shares ?? 0;
+  const safe =
+    waiting > 0 ? `${plural(waiting, "share")} wait${waiting === 1 ? "s" : ""} to be credited` : "none is lost";
+  const text = `No answer from the database${lasting(absence, poolNow)}. Miners notice nothing: shares are accepted and kept in the journal (${safe}), blocks are submitted. Balances and blocks are ${of} and stand still, and nothing is paid out. The pool catches up by itself when the database is back.`;
+  return { title: "DATABASE_AWAY", text };
 }
 
 function imbalance(state: PoolState): Alert[] {

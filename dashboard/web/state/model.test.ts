@@ -98,6 +98,27 @@ describe("stats", () => {
     expect(state).toMatchObject({ node: "none", job: "none" });
   });
 
+  it("tells what came back, and after how long", () => {
+    const absence = (component: string, since: string | null) => ({
+      component,
+      code: "X",
+      message: "away",
+      since,
+      figures_at: null,
+      waiting_shares: null,
+    });
+    const degraded = [absence("store", "2026-11-22T11:59:30Z"), absence("moon", null)];
+    const away = play(
+      hear(frame("snapshot", 1, makeSnapshot())),
+      tick(2, at, { stats: makeStats({ degraded }) }),
+      tick(3, at, { stats: makeStats({ degraded: degraded.slice(0, 1) }) }),
+    );
+    expect(away.events.map(({ text }) => text)).toEqual(["moon is back"]);
+    const back = [tick(4, "2026-11-22T12:00:02Z"), tick(5, "2026-11-22T12:00:03Z")].reduce(reduce, away);
+    expect(back.events.map(({ text }) => text)).toContain("The database is back, after 32 s");
+    expect(back.events).toHaveLength(2);
+  });
+
   it("keeps what the message does not mention", () => {
     const state = play(hear(frame("snapshot", 1, makeSnapshot())), hear(frame("stats", 2, { stats: "odd" })));
     expect(state).toMatchObject({ job: { id: "5a1" }, node: { name: "node-1" } });

@@ -4,6 +4,7 @@ import type { Decoded, Message, Snapshot, StatsTick } from "../feed/decode";
 import type { Link } from "../feed/live";
 import type { RestAnswer } from "../feed/rest";
 import type { Block, Currency, Job, Miner, NodeHealth, Point, Stats } from "../feed/schema";
+import { parseTime, span } from "../format/time";
 import { describeBlockChange, type PoolEvent, withEvent } from "./events";
 
 /** Bounds on what a page that stays open for weeks may keep. */
@@ -166,8 +167,22 @@ function applyStats(state: PoolState, message: StatsTick, now: number): PoolStat
     next.node = message.node ?? "none";
     next.nodeAt = now;
   }
-  return noteReadiness(state, next, message.at);
+  return noteReturns(state, noteReadiness(state, next, message.at), message.at);
 }
+
+/** When something went away is an alert of the pool's own; that it is back, only the figures tell. */
+function noteReturns(before: PoolState, after: PoolState, at: number): PoolState {
+  const away = new Set(after.stats?.degraded.map(({ component }) => component));
+  const back = (before.stats?.degraded ?? []).filter(({ component }) => !away.has(component));
+  return back.reduce((noted, { component, since }) => {
+    const began = parseTime(since);
+    const lasted = began === null ? "" : `, after ${span(at - began)}`;
+    const text = `${partNames[component] ?? component} is back${lasted}`;
+    return withEvent(noted, { at, kind: "notice", tone: "good", text });
+  }, after);
+}
+
+const partNames: Record<string, string> = { store: "The database", cache: "The cache", journal: "The journal" };
 
 function noteReadiness(before: PoolState, after: PoolState, at: number): PoolState {
   const was = readiness(before);

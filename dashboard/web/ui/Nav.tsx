@@ -8,6 +8,7 @@ export function Nav({ algorithms }: { algorithms: boolean }) {
     <nav className="nav" aria-label="Pages">
       <Link to="/">DASHBOARD</Link>
       {algorithms && <Link to="/algorithms">ALGORITHMS</Link>}
+      {algorithms && <Link to="/payouts">PAYOUTS</Link>}
       {algorithms && <Link to="/algorithms/bench">PACKAGE_BENCH</Link>}
     </nav>
   );

@@ -131,7 +131,7 @@ pub(super) async fn guard(
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
     };
     let refused = role(request.method(), &path) == Role::Admin && !is_admin(&api, request.headers());
-    let mut response = if let Err(error) = within_rate(&request, &path, &api) {
+    let mut response = if let Err(error) = within_rate(&request, &path, &api).await {
         request.into_response(error.error_response())
     } else if refused {
         let reason = if bearer(request.headers()).is_some() { "wrong_token" } else { "no_token" };
@@ -162,12 +162,12 @@ pub(super) async fn guard(
 }
 
 /// Whether the address may ask by now. Looked at before the token, so that tokens can't be guessed at any speed.
-fn within_rate(request: &ServiceRequest, path: &str, api: &Api) -> Result<(), ApiError> {
+async fn within_rate(request: &ServiceRequest, path: &str, api: &Api) -> Result<(), ApiError> {
     if path != "/api" && !path.starts_with("/api/") {
         return Ok(());
     }
     let Some(client) = api.limits.client(request) else { return Ok(()) };
-    api.limits.take(client, api.clock.now()).map_err(|wait| {
+    api.limits.take_shared(&api.shared_cache, client, api.clock.now()).await.map_err(|wait| {
         metrics::counter!(HTTP_LIMITED_TOTAL).increment(1);
         let known = [("client", &*client.to_string()), ("retry_after_s", &wait.to_string())];
         ApiError::of(ErrorCode::RateLimited, &known).with(serde_json::json!({ "retry_after_s": wait }))

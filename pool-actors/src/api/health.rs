@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
 
 use super::{
-    Api,
+    Api, degraded,
     wire::{rfc3339, time_or_null},
 };
 
@@ -62,52 +62,33 @@ pub(super) async fn live() -> HttpResponse {
 /// 200 while miners can be given work and shares can be taken and credited, else 503 with the reasons.
 pub(super) async fn ready(api: web::Data<Api>) -> HttpResponse {
     let mut reasons: Vec<Value> = Vec::new();
-    let mut add = |component: &str, code: &str, message: &str| {
-        reasons.push(json!({ "component": component, "code": code, "message": message }));
-    };
+    let reason = |component: &str, code: &str, message: &str| json!({ "component": component, "code": code, "message": message });
     let node = api.node.load();
     if !node.ready {
         let message = if node.reason.is_empty() { "the node gave no work yet" } else { &node.reason };
-        add("node", "NODE_NOT_READY", message);
+        reasons.push(reason("node", "NODE_NOT_READY", message));
     } else if node.job.is_none() {
-        add("node", "NO_JOB", "no template was received yet");
+        reasons.push(reason("node", "NO_JOB", "no template was received yet"));
     }
     let ledger = api.ledger.load();
-    if let Some(error) = &ledger.store_error {
-        // Which database and why is for the log; the sentence says what it means.
-        tracing::debug!(%error, "not ready");
-        add(
-            "store",
-            "STORE_UNAVAILABLE",
-            "the database does not answer; shares are kept in the journal meanwhile",
-        );
+    if let Some(away) = degraded::database(&api) {
+        reasons.push(away);
     } else if !ledger.ready {
-        add("ledger", "LEDGER_STARTING", "the ledger is reading its state");
+        reasons.push(reason("ledger", "LEDGER_STARTING", "the ledger is reading its state"));
     }
     if !ledger.totals.imbalance().is_zero() {
-        add("ledger", "LEDGER_IMBALANCE", "the sum of all ledger entries is not zero");
+        reasons.push(reason("ledger", "LEDGER_IMBALANCE", "the sum of all ledger entries is not zero"));
     }
     if !ledger.findings.is_empty() {
         let checks: Vec<&str> = ledger.findings.iter().map(|finding| finding.check).collect();
         let message = format!("audits of the database found something: {}", checks.join(", "));
-        add("ledger", "LEDGER_AUDIT", &message);
+        reasons.push(reason("ledger", "LEDGER_AUDIT", &message));
     }
     if let Some(trouble) = (api.journal)() {
-        add("journal", "JOURNAL_TROUBLE", &trouble);
+        reasons.push(reason("journal", "JOURNAL_TROUBLE", &trouble));
     }
     // Without it the pool does its work: it says so, and stays ready.
-    let cache = api.cache.load();
-    let degraded: Vec<Value> = cache
-        .error
-        .iter()
-        .map(|error| {
-            tracing::debug!(%error, "degraded");
-            let message =
-                "the cache does not answer; bans and events are not shared with other pools meanwhile";
-            let since = rfc3339(cache.since);
-            json!({ "component": "cache", "code": "CACHE_UNAVAILABLE", "message": message, "since": since })
-        })
-        .collect();
+    let degraded: Vec<Value> = degraded::cache(&api).into_iter().collect();
     let status = if reasons.is_empty() { "ready" } else { "not_ready" };
     let mut response =
         if reasons.is_empty() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };

@@ -1,5 +1,9 @@
 //! How often one address may ask: a bucket of requests for each, which fills at a steady rate. Plain rules that are told
 //! the time.
+//!
+//! Pools that share a cache share the limit: what passed the bucket is counted there, in windows that are as long as a
+//! bucket takes to fill, with as many requests as it holds. While the cache is away, or slow, each pool goes by its own
+//! buckets alone, and asks again after a second.
 
 use std::{
     collections::HashMap,
@@ -8,22 +12,31 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use actix_web::{dev::ServiceRequest, http::header::HeaderName};
 use pool_domain::units::TimeMs;
 
-use crate::config::Http;
+use crate::{config::Http, ports::cache::Cache};
 
 /// Addresses that are remembered at once; past it all are forgotten, and begin with full buckets.
 const ADDRESSES_MAX: usize = 65_536;
 /// A request in the buckets' unit, so that a rate per second times milliseconds is exact.
 const REQUEST: u64 = 1_000;
+/// A request waits no longer than this for the shared count.
+const SHARED_WAIT: Duration = Duration::from_millis(250);
+/// After the cache did not answer, requests do not ask it for so long.
+const SHARED_PAUSE_MS: u64 = 1_000;
+/// Longest window of the shared count.
+const WINDOW_MAX: Duration = Duration::from_secs(3_600);
 
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     left: u64,
     filled_at: TimeMs,
+    /// All pools together have taken what there is, until then.
+    shut_until: TimeMs,
 }
 
 /// See the module's documentation. The figures may change while the server runs.
@@ -36,6 +49,8 @@ pub(crate) struct RateLimits {
     exempt_loopback: AtomicBool,
     behind_proxy: AtomicBool,
     buckets: Mutex<HashMap<IpAddr, Bucket>>,
+    /// The cache is not asked before.
+    shared_from: AtomicU64,
 }
 
 impl RateLimits {
@@ -46,6 +61,7 @@ impl RateLimits {
             exempt_loopback: AtomicBool::new(false),
             behind_proxy: AtomicBool::new(false),
             buckets: Mutex::default(),
+            shared_from: AtomicU64::new(0),
         };
         limits.set(http);
         limits
@@ -72,11 +88,43 @@ impl RateLimits {
         (!exempt).then_some(client)
     }
 
-    /// Takes a request of this address.
+    /// Takes a request of this address, here and at all pools that share the cache.
     ///
     /// # Errors
     /// The seconds after which the next one will pass.
-    pub(super) fn take(&self, ip: IpAddr, now: TimeMs) -> Result<(), u64> {
+    pub(super) async fn take_shared(&self, cache: &Cache, ip: IpAddr, now: TimeMs) -> Result<(), u64> {
+        self.take(ip, now)?;
+        let (rate, burst) = (self.rate.load(Ordering::Relaxed), self.burst.load(Ordering::Relaxed));
+        // Bounded, in case the clock steps back.
+        let pause = self.shared_from.load(Ordering::Relaxed).saturating_sub(now.0);
+        if rate == 0 || !cache.is_shared() || (1..=SHARED_PAUSE_MS).contains(&pause) {
+            return Ok(());
+        }
+        let window = Duration::from_secs(burst.div_ceil(rate).max(1)).min(WINDOW_MAX);
+        // Other figures are another count: a limit that was raised is in force at once.
+        let what = format!("http:{rate}:{burst}:{ip}");
+        let counted = tokio::time::timeout(SHARED_WAIT, cache.count(&what, window)).await;
+        let Ok(Ok(counted)) = counted else {
+            // The cache's keeper says that it is away.
+            self.shared_from.store(now.0.saturating_add(SHARED_PAUSE_MS), Ordering::Relaxed);
+            return Ok(());
+        };
+        if counted.count <= rate.saturating_mul(window.as_secs()).max(burst) {
+            return Ok(());
+        }
+        let wait_ms = u64::try_from(counted.ends_in.as_millis()).unwrap_or(u64::MAX).max(1);
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = buckets.get_mut(&ip) {
+            bucket.shut_until = TimeMs(now.0.saturating_add(wait_ms));
+        }
+        Err(wait_ms.div_ceil(1_000))
+    }
+
+    /// Takes a request of this address from this pool's own bucket.
+    ///
+    /// # Errors
+    /// The seconds after which the next one will pass.
+    fn take(&self, ip: IpAddr, now: TimeMs) -> Result<(), u64> {
         let rate = self.rate.load(Ordering::Relaxed);
         if rate == 0 {
             return Ok(());
@@ -92,7 +140,12 @@ impl RateLimits {
                 buckets.clear();
             }
         }
-        let bucket = buckets.entry(ip).or_insert(Bucket { left: full, filled_at: now });
+        let bucket =
+            buckets.entry(ip).or_insert(Bucket { left: full, filled_at: now, shut_until: TimeMs(0) });
+        let shut_ms = bucket.shut_until.since(now);
+        if shut_ms > 0 && u128::from(shut_ms) <= WINDOW_MAX.as_millis() {
+            return Err(shut_ms.div_ceil(1_000));
+        }
         let refill = rate.saturating_mul(now.since(bucket.filled_at));
         bucket.left = bucket.left.saturating_add(refill).min(full);
         bucket.filled_at = now;

@@ -10,6 +10,7 @@
 //! | `algorithms` | `/api/algorithms...`, `/api/deployments...` |
 //! | `payouts` | `/api/payouts...`, `/api/miners/{account}/payouts`, `/api/admin/payouts...` |
 //! | `admin`, `adjustments` | `/api/admin/...` |
+//! | `degraded` | what the pool goes on without, and since when |
 //! | `health` | `/health/...`, `/metrics` |
 //! | `kept` | lists for the time when the database is away |
 //! | `limits` | how often one address may ask |
@@ -24,6 +25,7 @@ mod admin;
 mod algorithms;
 mod assets;
 mod books;
+mod degraded;
 mod effort;
 mod errors;
 mod health;
@@ -183,6 +185,7 @@ struct Api {
     effort: effort::Effort,
     limits: Arc<RateLimits>,
     kept: kept::Kept,
+    degraded: degraded::Degraded,
 }
 
 impl Api {
@@ -196,6 +199,7 @@ impl Api {
             effort: effort::Effort::default(),
             limits,
             kept: kept::Kept::default(),
+            degraded: degraded::Degraded::default(),
         })
     }
 }

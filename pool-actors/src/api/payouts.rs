@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use pool_domain::{
     ids::{Account, PayoutId},
     payout::PayoutState,
-    units::Amount,
+    units::{Amount, TimeMs},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     messages::payout::{Outlook, RunPayouts},
-    ports::payouts::{AccountTerms, PayoutQuery, PayoutRow, Scope},
+    ports::{
+        payouts::{AccountTerms, PayoutQuery, PayoutRow, Scope},
+        store::HOUR_MS,
+    },
 };
 
 /// Whose name is in the trail: until users exist, everybody with the token is the same.
@@ -148,6 +151,9 @@ pub(super) async fn one(api: web::Data<Api>, path: web::Path<u64>) -> Result<Htt
 pub(super) async fn status(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     let held = api.payouts.held().await?;
     let terms = api.payouts.all_terms().await?;
+    let now = api.clock.now();
+    let since = |hours: u64| TimeMs(now.0.saturating_sub(hours * HOUR_MS));
+    let spent = api.payouts.spent(since(1), since(24)).await?;
     let status = api.payout_status.get();
     let terms: Vec<_> = terms
         .iter()
@@ -168,6 +174,8 @@ pub(super) async fn status(api: web::Data<Api>) -> Result<HttpResponse, ApiError
         "planned_at": time_or_null(status.planned_at),
         "waiting": waiting.collect::<Vec<_>>(),
         "terms": terms,
+        "rules": api.payout_doors.as_ref().map(|doors| doors.rules),
+        "spent": spent,
     })))
 }
 

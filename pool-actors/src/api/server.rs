@@ -13,8 +13,8 @@ use actix_web::{
 };
 
 use super::{
-    Api, access, adjustments, admin, algorithms, assets, books, errors, health, limits::RateLimits, live,
-    payouts, pool,
+    Api, access, adjustments, admin, algorithms, assets, books, degraded, errors, health, limits::RateLimits,
+    live, payouts, pool,
 };
 use crate::{
     config::Http,
@@ -112,6 +112,7 @@ pub(super) fn serve(api: web::Data<Api>, address: SocketAddr) -> Result<ServerHa
 async fn publish_figures(api: web::Data<Api>) {
     let mut snapshots = api.snapshot.clone();
     while let Ok(pool) = snapshots.changed().await {
+        degraded::look(&api);
         let node = api.node.get();
         // Also while nobody looks: this is what notices when a round ends.
         let _ = api.effort.now(pool.work, &api.ledger.load(), node.job.as_ref().map(|job| job.network_work));

@@ -669,6 +669,11 @@ async fn ready_says_everything_that_is_missing() {
     assert_eq!(rig.get("/health/live").await["status"], "live");
     let stats = rig.get("/api/stats").await;
     assert_eq!((&stats["network"]["reason"], &stats["stale"]), (&json!("syncing"), &json!(true)));
+    let away = &stats["degraded"][0];
+    let expected = ("STORE_UNAVAILABLE", "2023-11-14T22:13:20.000Z", 0);
+    let told = (&away["code"], &away["since"], &away["waiting_shares"]);
+    assert_eq!(told, (&json!(expected.0), &json!(expected.1), &json!(expected.2)), "{away:#}");
+    assert_eq!(stats["degraded"][1]["message"], "the disk is full");
     assert!(
         stats["stale_reason"].as_str().unwrap().contains("journal") && !stats.to_string().contains("locked")
     );
@@ -686,6 +691,8 @@ async fn without_the_cache_the_pool_is_ready_and_says_what_it_lacks() {
         (&json!("ready"), &json!("CACHE_UNAVAILABLE"))
     );
     assert!(!ready.to_string().contains("secret-host"));
+    let stats = rig.get("/api/stats").await;
+    assert_eq!((&stats["degraded"], &stats["stale"]), (&ready["degraded"], &json!(false)));
 }
 
 #[actix_rt::test]

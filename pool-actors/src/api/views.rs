@@ -9,7 +9,7 @@ use pool_domain::{
 use serde_json::{Value, json};
 
 use super::{
-    Api,
+    Api, degraded,
     wire::{number, per_second, rfc3339, time_or_null},
 };
 use crate::{
@@ -61,6 +61,7 @@ pub(super) fn stats(api: &Api, pool: &PoolSnapshot) -> Value {
         "ledger": money(&ledger),
         "stale": ledger.store_error.is_some(),
         "stale_reason": ledger.store_error.as_ref().map(|_| STALE),
+        "degraded": degraded::list(api),
         "at": rfc3339(pool.at),
     })
 }

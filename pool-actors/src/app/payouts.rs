@@ -12,7 +12,7 @@ use crate::{
         payout_dispatcher::{self, PayoutDispatcher},
         payout_rounds::{self, Parts as RoundParts},
     },
-    messages::payout::{PayoutDoors, PayoutStatus, RunPayouts},
+    messages::payout::{PayoutDoors, PayoutRules, PayoutStatus, RunPayouts},
     ports::{
         payouts::SharedPayouts,
         wallet::{SharedSigner, SharedWallet},
@@ -70,6 +70,14 @@ pub(super) fn start(
         };
         Box::pin(looking) as futures_util::future::BoxFuture<'static, _>
     });
-    let doors = PayoutDoors { run: dispatcher.outbox::<RunPayouts>(), look };
+    let rules = PayoutRules {
+        threshold,
+        limit_per_hour: per_hour,
+        limit_per_day: per_day,
+        recipients_max: rules.recipients_max.min(rules.chain.recipients_max).max(1),
+        interval_s: payout.interval_s,
+        confirmations: depth,
+    };
+    let doors = PayoutDoors { run: dispatcher.outbox::<RunPayouts>(), look, rules };
     Ok(Some((dispatcher, doors)))
 }

@@ -82,6 +82,23 @@ pub struct RunPayouts;
 /// Says what would be paid now, or why that can't be said. Changes nothing.
 pub type LookAhead = Arc<dyn Fn() -> BoxFuture<'static, Result<Outlook, String>> + Send + Sync>;
 
+/// What a dispatcher goes by, as it is configured: amounts in the smallest unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PayoutRules {
+    /// Balance from which an account is paid, unless it has its own.
+    pub threshold: Amount,
+    /// Most in any 60 minutes.
+    pub limit_per_hour: Option<Amount>,
+    /// Most in any 24 hours.
+    pub limit_per_day: Option<Amount>,
+    /// Most recipients of one transaction.
+    pub recipients_max: usize,
+    /// Seconds between two plans.
+    pub interval_s: u64,
+    /// Depth at which a payout is settled.
+    pub confirmations: u64,
+}
+
 /// How the dispatcher is reached.
 #[derive(Clone)]
 pub struct PayoutDoors {
@@ -89,6 +106,8 @@ pub struct PayoutDoors {
     pub run: Outbox<RunPayouts>,
     /// A dry run.
     pub look: LookAhead,
+    /// What it goes by.
+    pub rules: PayoutRules,
 }
 
 impl fmt::Debug for PayoutDoors {

@@ -84,6 +84,14 @@ pub fn alert(id: &str, code: Code, message: &str, context: &Value) -> Option<Poo
     })
 }
 
+/// Logs and counts an error, and makes an alert of it whatever its severity: for what lasts, and is said once.
+#[must_use]
+pub fn raised(code: Code, message: &str, context: Value) -> PoolEvent {
+    let id = fresh_id();
+    note(&id, code, message, &context);
+    PoolEvent::Alert(Trouble { id, code, message: message.to_owned(), context })
+}
+
 /// Where the pool's own parts report what went wrong.
 #[derive(Clone)]
 pub struct ErrorDesk {
@@ -100,10 +108,8 @@ impl ErrorDesk {
 
     /// As [`Self::report`], with an alert whatever its severity: for what lasts, and is said once.
     pub fn raise(&self, code: Code, message: &str, context: &Value) {
-        let id = fresh_id();
-        note(&id, code, message, context);
-        let trouble = Trouble { id, code, message: message.to_owned(), context: context.clone() };
-        self.events.offer(Publish { at: self.clock.now(), event: PoolEvent::Alert(trouble) });
+        let event = raised(code, message, context.clone());
+        self.events.offer(Publish { at: self.clock.now(), event });
     }
 
     /// Logs and counts an error, and raises an alert if it is critical; returns its id.

@@ -180,6 +180,68 @@ async fn a_redis_that_is_never_there_is_said_and_not_waited_for() {
     assert!(pool.log().contains("the cache is away") && !pool.log().contains("hush"), "{}", pool.log());
 }
 
+/// Asks so often; how many were answered, and the longest that an answer took. A refused one says when to come back.
+async fn ask(pool: &PoolProcess, times: u32) -> (u32, Duration) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let (mut answered, mut slowest) = (0, Duration::ZERO);
+    for _ in 0..times {
+        let begun = Instant::now();
+        let answer = client.get(format!("http://{}/api/stats", pool.http)).send().await.unwrap();
+        slowest = slowest.max(begun.elapsed());
+        match answer.status().as_u16() {
+            200 => answered += 1,
+            429 => {
+                let wait: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+                assert!((1..=WINDOW_S).contains(&wait), "{wait}");
+                let body: Value = answer.json().await.unwrap();
+                assert_eq!(body["error"]["code"], "RATE_LIMITED", "{body}");
+                assert_eq!(body["error"]["details"]["retry_after_s"], wait, "{body}");
+            }
+            other => panic!("{other}\n{}", pool.log()),
+        }
+    }
+    (answered, slowest)
+}
+
+/// Requests at once, and a rate that gives none back within the test: a window of ten minutes.
+const BURST: u32 = 600;
+const WINDOW_S: u64 = 600;
+
+#[actix_rt::test]
+async fn the_limit_of_requests_is_shared_and_each_pool_goes_on_alone_without_redis() {
+    let mut redis = Redis::start();
+    let node = mining::node("blake2s", 300, 1);
+    let limited = async |url: &str| {
+        let mut setup = setup(&node, url).await;
+        setup.environment.push(("DAGPOOL__HTTP__RATE_LIMIT_PER_SECOND", "1".to_owned()));
+        setup.environment.push(("DAGPOOL__HTTP__RATE_LIMIT_BURST", BURST.to_string()));
+        PoolProcess::start(setup)
+    };
+    let (first, second) = (limited(&redis.url()).await, limited(&redis.url()).await);
+    let (here, _) = ask(&first, 350).await;
+    assert_eq!(here, 350);
+    let (there, _) = ask(&second, 350).await;
+    let passed = here + there;
+    println!("{passed} of 700 requests passed two pools whose limit is {BURST} in {WINDOW_S} s");
+    assert!((BURST - 5..=BURST).contains(&passed), "{passed}: one limit for both, not one for each");
+    assert_eq!(ask(&first, 5).await.0, 0, "nor is anything left at the other");
+    assert_eq!(first.get("/health/ready").await.0, 200, "health is free of it");
+    let keys = redis.cli(&["KEYS", "dagpool:1:count:http:*"]);
+    assert_eq!(keys, format!("dagpool:1:count:http:1:{BURST}:127.0.0.1"));
+    // Another limit of another pool begins where it was started without a Redis: its own bucket holds.
+    let mut third = limited(&redis.url()).await;
+    redis.pause();
+    let (passed, slowest) = ask(&third, 40).await;
+    println!("with Redis paused {passed} of 40 passed, the slowest after {} ms", slowest.as_millis());
+    assert_eq!(passed, 40, "a cache that hangs refuses nobody");
+    assert!(slowest < Duration::from_millis(1_500), "{slowest:?}");
+    redis.resume();
+    redis.kill();
+    let (passed, _) = ask(&third, BURST).await;
+    assert!((BURST - 80..BURST).contains(&passed), "{passed}: its own bucket holds");
+    assert_eq!(third.terminate(), Some(0), "{}", third.log());
+}
+
 /// What `dagpool check` says of the cache.
 fn checked(pool: &PoolProcess, url: &str) -> Value {
     let config = pool.write_config();

@@ -7,6 +7,7 @@ mod migrations;
 mod payouts;
 mod postgres;
 mod replica;
+mod users;
 
 use pool_actors::{
     adapters::{StoreThread, sqlite::SqliteStore},

@@ -153,6 +153,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "adjustments", text!("migrations", "0005_adjustments")),
     (6, "payouts", text!("migrations", "0006_payouts")),
     (7, "history_by_both_clocks", text!("migrations", "0007_history_by_both_clocks")),
+    (9, "users", text!("migrations", "0009_users")),
 ];
 
 /// Audits that return no rows when all is well.

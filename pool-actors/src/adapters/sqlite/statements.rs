@@ -136,6 +136,11 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
         "payouts",
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/sqlite/migrations/0006_payouts.sql")),
     ),
+    (
+        8,
+        "users",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/sqlite/migrations/0008_users.sql")),
+    ),
 ];
 
 macro_rules! checks {

@@ -1,0 +1,66 @@
+import type { z } from "zod";
+import { type Failure, noAnswer, refusal, unreadable } from "../algorithms/failure";
+import { decodeList } from "./decode";
+
+export type Outcome<T> = { ok: true; value: T } | { ok: false; failure: Failure };
+
+export type Fetch = (path: string, init: RequestInit) => Promise<Response>;
+
+const timeoutMs = 10_000;
+const defaultFetch: Fetch = (path, init) => fetch(path, init);
+
+/** Asks the pool's routes with the viewer's token. No method throws: what went wrong is in the outcome. */
+export class Client {
+  readonly #fetch: Fetch;
+  protected readonly token: () => string | null;
+
+  constructor(token: () => string | null, fetcher: Fetch = defaultFetch) {
+    this.token = token;
+    this.#fetch = fetcher;
+  }
+
+  protected async ask<T>(path: string, schema: z.ZodType<T>, body?: unknown): Promise<Outcome<T>> {
+    const answer = await this.send(path, body);
+    return answer.ok ? read(path, schema, answer.value) : answer;
+  }
+
+  protected async list<T>(path: string, schema: z.ZodType<T>): Promise<Outcome<T[]>> {
+    const answer = await this.send(path);
+    return answer.ok ? { ok: true, value: decodeList(schema, answer.value) } : answer;
+  }
+
+  protected async send(path: string, body?: unknown): Promise<Outcome<unknown>> {
+    const headers: Record<string, string> = {};
+    const token = this.token();
+    if (token !== null) headers.authorization = `Bearer ${token}`;
+    const init: RequestInit = { headers, signal: AbortSignal.timeout(timeoutMs) };
+    if (body !== undefined) {
+      headers["content-type"] = "application/json";
+      init.method = "POST";
+      init.body = JSON.stringify(body);
+    }
+    try {
+      const response = await this.#fetch(path, init);
+      const value = parse(await response.text());
+      if (!response.ok) return { ok: false, failure: refusal(response.status, value, path) };
+      return { ok: true, value };
+    } catch {
+      return { ok: false, failure: noAnswer() };
+    }
+  }
+}
+
+export function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+export function read<T>(path: string, schema: z.ZodType<T>, body: unknown): Outcome<T> {
+  const result = schema.safeParse(body);
+  if (result.success) return { ok: true, value: result.data };
+  const issue = result.error.issues[0];
+  return { ok: false, failure: unreadable(path, issue?.path.join(".") || (issue?.message ?? "whole")) };
+}

@@ -1,0 +1,185 @@
+import "../algorithms/algorithms.css";
+import "../algorithms/deploy.css";
+import "./payouts.css";
+import { type ReactNode, useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { AccessBar, type Purpose } from "../algorithms/AccessBar";
+import type { TokenKeeper } from "../algorithms/access";
+import { FailureCard } from "../algorithms/FailureCard";
+import type { Failure } from "../algorithms/failure";
+import type { Remote } from "../algorithms/store";
+import type { Currency } from "../feed/schema";
+import { Alerts } from "../panels/Alerts";
+import { Header } from "../panels/Header";
+import { degradedAlerts } from "../state/alerts";
+import type { Session } from "../state/session";
+import { useNow } from "../ui/clock";
+import { Empty, type Freshness, Loading, Panel } from "../ui/Panel";
+import { useNotify } from "../ui/Toasts";
+import { AuditTrail } from "./AuditTrail";
+import { type Filter, PayoutsApi } from "./api";
+import { Cards } from "./Cards";
+import { type Ask, AskDialog } from "./dialogs";
+import { Limits } from "./Limits";
+import { PayoutList } from "./PayoutList";
+import { Plan } from "./Plan";
+import { PayoutsStore } from "./store";
+import { Terms } from "./Terms";
+
+const purpose: Purpose = {
+  locked: "Payouts of everybody are for operators: enter the operator token. Each miner finds its own on its page.",
+  wrong: "Enter a valid one to see and steer payouts.",
+  role: "Holding, releasing and paying need the operator role.",
+};
+
+interface PageProps {
+  session: Session;
+  keeper: TokenKeeper;
+  nav: ReactNode;
+  /** For tests. */
+  api?: PayoutsApi;
+}
+
+/** `[PAYOUTS]`: what is paid, what would be, who waits and why; hold, release, pay now. */
+export default function PayoutsPage({ session, keeper, nav, api }: PageProps) {
+  const pool = useSyncExternalStore(session.store.subscribe, session.store.shown);
+  const store = useMemo(() => new PayoutsStore(keeper, api ?? new PayoutsApi(keeper.token)), [keeper, api]);
+  const state = useSyncExternalStore(store.subscribe, store.shown);
+  const now = useNow();
+  useEffect(() => {
+    store.start();
+    return () => store.stop();
+  }, [store]);
+  useEffect(() => {
+    document.title = "Payouts · DAG Pool";
+  }, []);
+  const live = pool.link.phase === "live";
+  return (
+    <div className="dashboard" data-live={live}>
+      <a className="skip" href="#payouts">
+        Skip to the payouts
+      </a>
+      <Header title="PAYOUTS" link={pool.link} now={now} skewMs={pool.skewMs} algorithm={null} nav={nav} />
+      <Alerts alerts={degradedAlerts(pool, now)} onRetry={session.retry} />
+      <main id="payouts" tabIndex={-1}>
+        <Body store={store} currency={pool.currency} poolNow={now + pool.skewMs} state={state} />
+      </main>
+      <footer className="footer">
+        <span>Times are in your zone, UTC on hover.</span>
+        <nav aria-label="More">
+          <a href="/docs/errors">error codes</a>
+          <a href="/metrics">metrics</a>
+        </nav>
+      </footer>
+    </div>
+  );
+}
+
+interface BodyProps {
+  store: PayoutsStore;
+  state: ReturnType<PayoutsStore["shown"]>;
+  currency: Currency | null;
+  poolNow: number;
+}
+
+function Body({ store, state, currency, poolNow }: BodyProps) {
+  const notify = useNotify();
+  const [ask, setAsk] = useState<Ask | null>(null);
+  const bar = (
+    <AccessBar
+      access={state.access}
+      onUnlock={(token) => store.unlock(token)}
+      onLock={() => store.lock()}
+      purpose={purpose}
+    />
+  );
+  if (state.asking) return <Loading what="payouts" lines={6} />;
+  if (state.access.may === "look") return bar;
+  const { status } = state;
+  const shown = status.value;
+  const freshness: Freshness = status.failure === null ? "fresh" : "stale";
+  const finish = async (doing: () => Promise<Failure | null>, said: string): Promise<Failure | null> => {
+    const failure = await doing();
+    if (failure === null) {
+      setAsk(null);
+      notify("success", said, "payouts");
+    }
+    return failure;
+  };
+  return (
+    <>
+      {shown && <Cards status={shown} currency={currency} freshness={freshness} />}
+      {status.failure && <FailureCard failure={status.failure} />}
+      {bar}
+      {shown === null && status.failure === null && <Loading what="payouts" lines={6} />}
+      {shown && (
+        <div className="grid">
+          {shown.trouble && (
+            <div className="panel-whole failure failure-warning" role="alert" data-testid="payout-trouble">
+              <span className="alert-mark" aria-hidden="true">
+                !
+              </span>
+              <div className="failure-body">
+                <strong className="alert-title">DISPATCHER_IN_TROUBLE</strong>
+                <p className="alert-text">
+                  {shown.trouble}. It tries again by itself; nothing is paid twice, whatever happens.
+                </p>
+              </div>
+            </div>
+          )}
+          <Panel title="NEXT_PAYOUTS" className="panel-half" freshness={freshness}>
+            <Plan status={shown} store={store} currency={currency} poolNow={poolNow} onAsk={setAsk} />
+          </Panel>
+          <Panel title="HOLD_AND_LIMITS" className="panel-half" freshness={freshness}>
+            <Limits status={shown} currency={currency} onAsk={setAsk} />
+          </Panel>
+          <Panel title="PAYOUTS" className="panel-whole" freshness={state.payouts.failure ? "stale" : "fresh"}>
+            <Shown remote={state.payouts} what="payouts">
+              {(payouts) => (
+                <PayoutList
+                  payouts={payouts}
+                  filter={state.filter}
+                  enabled={shown.enabled}
+                  currency={currency}
+                  load={store.api.one}
+                  onFilter={(filter: Filter) => void store.choose(filter)}
+                  onOlder={() => void store.older()}
+                  onAsk={setAsk}
+                />
+              )}
+            </Shown>
+          </Panel>
+          <Panel title="ACCOUNTS" className="panel-half" freshness={freshness}>
+            <Terms status={shown} currency={currency} onAsk={setAsk} />
+          </Panel>
+          <Panel title="WHO_DID_WHAT" className="panel-half">
+            <Shown remote={state.audit} what="the trail">
+              {(audit) => <AuditTrail audit={audit} />}
+            </Shown>
+          </Panel>
+        </div>
+      )}
+      {ask && <AskDialog ask={ask} store={store} currency={currency} onClose={() => setAsk(null)} finish={finish} />}
+      {shown && !shown.enabled && (
+        <Empty title="PAYOUTS_ARE_OFF">
+          This pool process pays nothing out: set <code>payout.enabled = true</code> where the chain has a wallet.
+        </Empty>
+      )}
+    </>
+  );
+}
+
+interface ShownProps<T> {
+  remote: Remote<T>;
+  what: string;
+  children: (value: T) => ReactNode;
+}
+
+/** A part by itself: what is known stays shown when the next answer fails. */
+function Shown<T>({ remote, what, children }: ShownProps<T>) {
+  return (
+    <>
+      {remote.failure && <FailureCard failure={remote.failure} />}
+      {remote.value !== null ? children(remote.value) : remote.failure === null && <Loading what={what} />}
+    </>
+  );
+}

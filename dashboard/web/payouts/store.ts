@@ -1,0 +1,151 @@
+import type { Access, TokenKeeper } from "../algorithms/access";
+import type { Failure } from "../algorithms/failure";
+import { merge, type Remote } from "../algorithms/store";
+import type { Outcome } from "../feed/client";
+import type { Filter, PayoutsApi } from "./api";
+import type { Audit, Payout, Payouts, Status } from "./schema";
+
+export interface PayoutsState {
+  /** The pool decides who may; until there are users, who has the token may do everything. */
+  access: Access;
+  /** Asking for the first time with a token. */
+  asking: boolean;
+  status: Remote<Status>;
+  payouts: Remote<Payouts>;
+  audit: Remote<Audit>;
+  filter: Filter;
+}
+
+const nothing = { value: null, failure: null };
+const locked = (why: "no-token" | "wrong-token"): Access => ({ may: "look", why });
+/** How often it is asked while somebody looks. */
+const everyMs = 3_000;
+
+/** What the page knows of payouts, asked for again and again while it is open. */
+export class PayoutsStore {
+  #state: PayoutsState;
+  readonly #keeper: TokenKeeper;
+  readonly api: PayoutsApi;
+  readonly #listeners = new Set<() => void>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #round = 0;
+
+  constructor(keeper: TokenKeeper, api: PayoutsApi) {
+    this.#keeper = keeper;
+    this.api = api;
+    this.#state = {
+      access: locked("no-token"),
+      asking: keeper.token() !== null,
+      status: nothing,
+      payouts: nothing,
+      audit: nothing,
+      filter: "all",
+    };
+  }
+
+  readonly shown = (): PayoutsState => this.#state;
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  start(): void {
+    void this.refresh();
+    this.#timer = setInterval(() => {
+      if (document.visibilityState === "visible") void this.refresh();
+    }, everyMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Tries a token; it is kept only if the pool takes it. */
+  async unlock(token: string): Promise<Failure | null> {
+    const before = this.#keeper.token();
+    this.#keeper.keep(token);
+    const status = await this.api.status();
+    if (status.ok) {
+      await this.refresh();
+      return null;
+    }
+    this.#keeper.keep(before);
+    return status.failure;
+  }
+
+  lock(): void {
+    this.#keeper.keep(null);
+    this.#round += 1;
+    this.#set({ access: locked("no-token"), status: nothing, payouts: nothing, audit: nothing });
+  }
+
+  async choose(filter: Filter): Promise<void> {
+    this.#set({ filter, payouts: nothing });
+    await this.refresh();
+  }
+
+  /** The page of payouts after those that are shown; they stay until the filter changes or the page is left. */
+  async older(): Promise<void> {
+    const { payouts, filter } = this.#state;
+    const cursor = payouts.value?.next ?? null;
+    if (cursor === null) return;
+    const page = await this.api.page(filter, cursor);
+    const known = this.#state.payouts.value;
+    if (filter !== this.#state.filter || known?.next !== cursor) return;
+    const grown = page.ok ? { ok: true as const, value: joined(known.items, page.value) } : page;
+    this.#set({ payouts: merge(this.#state.payouts, grown) });
+  }
+
+  /** Does something, and asks for everything that may be another thing now. */
+  async act(doing: Promise<Outcome<unknown>>): Promise<Failure | null> {
+    const outcome = await doing;
+    await this.refresh();
+    return outcome.ok ? null : outcome.failure;
+  }
+
+  async refresh(): Promise<void> {
+    if (this.#keeper.token() === null) return;
+    this.#round += 1;
+    const round = this.#round;
+    const { filter } = this.#state;
+    const [status, newest, audit] = await Promise.all([
+      this.api.status(),
+      this.api.page(filter, null),
+      this.api.audit(),
+    ]);
+    // Asked again, locked or filtered meanwhile: a later answer is the one.
+    if (round !== this.#round) return;
+    if (!status.ok && status.failure.kind === "locked") {
+      this.#set({ access: locked("wrong-token"), asking: false, status: nothing, payouts: nothing, audit: nothing });
+      return;
+    }
+    const known = this.#state.payouts.value;
+    const list = newest.ok ? { ok: true as const, value: known ? fresh(known, newest.value) : newest.value } : newest;
+    this.#set({
+      access: { may: "change", user: null, role: null },
+      asking: false,
+      status: merge(this.#state.status, status),
+      payouts: merge(this.#state.payouts, list),
+      audit: merge(this.#state.audit, audit),
+    });
+  }
+
+  #set(change: Partial<PayoutsState>): void {
+    this.#state = { ...this.#state, ...change };
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+function joined(known: readonly Payout[], page: Payouts): Payouts {
+  const ids = new Set(page.items.map(({ id }) => id));
+  return { items: [...known.filter(({ id }) => !ids.has(id)), ...page.items], next: page.next };
+}
+
+/** The newest page in front of what was shown; pages that were asked for stay. */
+function fresh(known: Payouts, newest: Payouts): Payouts {
+  const ids = new Set(newest.items.map(({ id }) => id));
+  const oldest = newest.items.at(-1);
+  const kept = oldest ? known.items.filter(({ id }) => !ids.has(id) && BigInt(id) < BigInt(oldest.id)) : [];
+  return { items: [...newest.items, ...kept], next: kept.length > 0 ? known.next : newest.next };
+}
