@@ -117,7 +117,11 @@ export async function outage(binary) {
   try {
     const node = await start(["sim", "node", "--rpc", "127.0.0.1:0", "--block-time", "1"], { rpc: /^rpc\s+(\S+)/ });
     const request = { jsonrpc: "2.0", id: 1, method: "getNewAddress", params: ["pool"] };
-    const answer = await fetch(node.rpc, { method: "POST", body: JSON.stringify(request) });
+    const answer = await fetch(node.rpc, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(request),
+    });
     const config = join(data, "pool.toml");
     const lines = [
       `[pool]\nname = "Pool under test"\ndata_dir = "${join(data, "data")}"`,

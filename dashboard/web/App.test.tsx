@@ -167,6 +167,33 @@ describe("App", () => {
     expect(screen.queryByText("FEED_OFFLINE")).toBeNull();
   });
 
+  it("goes on while the database is away: what stands still is marked, what moves is not", () => {
+    const { say, container } = open();
+    say(frame("snapshot", 1, makeSnapshot()));
+    const degraded = [
+      {
+        component: "store",
+        code: "STORE_UNAVAILABLE",
+        message: "gone",
+        since: "2026-11-22T11:59:50Z",
+        figures_at: "2026-11-22T11:59:49Z",
+        waiting_shares: 12,
+      },
+    ];
+    say(frame("stats", 2, { stats: makeStats({ stale: true, degraded }) }));
+    const alert = within(screen.getByTestId("alert-store"));
+    expect(alert.getByText(/for 10 s.*12 shares wait/)).toBeTruthy();
+    expect(alert.getByText("what it means").getAttribute("href")).toBe("/docs/errors/STORE_UNAVAILABLE");
+    expect(document.title).toContain("DATABASE_AWAY");
+    const titles = [...container.querySelectorAll('.panel[data-freshness="stale"] .panel-title')];
+    expect(titles.map((title) => title.textContent)).toEqual(["PAID_CONVERSION", "LEDGER"]);
+    expect(container.querySelectorAll('.card[data-freshness="stale"]')).toHaveLength(2);
+    say(frame("stats", 3, { stats: makeStats() }));
+    expect(screen.queryByTestId("alert-store")).toBeNull();
+    expect(screen.getByText(/The database is back/)).toBeTruthy();
+    expect(container.querySelectorAll('[data-freshness="stale"]')).toHaveLength(0);
+  });
+
   it("says that work is paused, and goes on by itself", () => {
     const { say } = open();
     say(frame("snapshot", 1, makeSnapshot({ node: { name: "n", ready: false, reason: "syncing" }, job: null })));

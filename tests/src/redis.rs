@@ -4,6 +4,7 @@
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -21,8 +22,13 @@ pub struct Redis {
     folder: TempDir,
     address: SocketAddr,
     options: Vec<String>,
+    /// Answers over TLS only.
+    tls: bool,
     child: Option<Child>,
 }
+
+/// Slots of a cluster.
+const SLOTS: u16 = 16_384;
 
 impl Redis {
     /// Starts a server and returns when it answers.
@@ -69,6 +75,99 @@ impl Redis {
         node
     }
 
+    /// A cluster of three masters, each with a third of the slots.
+    ///
+    /// # Panics
+    /// When they do not start or find each other.
+    #[must_use]
+    pub fn cluster_of_three() -> [Self; 3] {
+        // Else the others would look for it at the address that its connections come from.
+        let own = own_loopback().to_string();
+        let options =
+            ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-announce-ip", &own];
+        let node = || Self::with(&options);
+        let nodes = [node(), node(), node()];
+        for (number, node) in (0u16..).zip(&nodes) {
+            let (first, last) =
+                (SLOTS / 3 * number, if number == 2 { SLOTS - 1 } else { SLOTS / 3 * (number + 1) - 1 });
+            let range = [first.to_string(), last.to_string()];
+            assert_eq!(node.cli(&["CLUSTER", "ADDSLOTSRANGE", &range[0], &range[1]]), "OK");
+            // Else two of them would begin with the same, and neither give way.
+            let epoch = (number + 1).to_string();
+            assert_eq!(node.cli(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]), "OK");
+        }
+        for other in &nodes[1..] {
+            let (host, port) = (other.address.ip().to_string(), other.address.port().to_string());
+            assert_eq!(nodes[0].cli(&["CLUSTER", "MEET", &host, &port]), "OK");
+        }
+        for node in &nodes {
+            node.until("it knows the others and all slots", |node| {
+                let said = node.cli(&["CLUSTER", "INFO"]);
+                said.contains("cluster_state:ok") && said.contains("cluster_known_nodes:3")
+            });
+        }
+        nodes
+    }
+
+    /// Which of three masters has a key.
+    ///
+    /// # Panics
+    /// When the node does not answer.
+    #[must_use]
+    pub fn third_of(&self, key: &str) -> usize {
+        let slot: u16 = self.cli(&["CLUSTER", "KEYSLOT", key]).parse().expect("a slot");
+        usize::from(slot / (SLOTS / 3)).min(2)
+    }
+
+    /// A server that answers over TLS only, with a certificate that nobody but [`Self::authority`] has signed.
+    ///
+    /// # Panics
+    /// When it does not start, or there is no openssl.
+    #[must_use]
+    pub fn with_tls() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = |file: &str| folder.path().join(file).to_str().expect("a path of text").to_owned();
+        let openssl = |arguments: &[&str]| {
+            let made = Command::new("openssl").args(arguments).stdin(Stdio::null()).output();
+            let made = made.expect("openssl is installed: tests/tools/packages.sh does it");
+            assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        };
+        let (key, certificate, request) = (path("key.pem"), path("server.pem"), path("server.csr"));
+        let (authority, its_key, extensions) =
+            (path("authority.pem"), path("authority.key"), path("extensions"));
+        let names = format!("subjectAltName=IP:{}\nbasicConstraints=CA:FALSE\n", own_loopback());
+        fs::write(&extensions, names).expect("written");
+        let fresh = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+        let own = ["-x509", "-days", "2", "-subj", "/CN=authority", "-keyout", &its_key, "-out", &authority];
+        openssl(&[&["req"][..], &fresh, &own].concat());
+        let asked = ["-subj", "/CN=cache", "-keyout", &key, "-out", &request];
+        openssl(&[&["req"][..], &fresh, &asked].concat());
+        let signing =
+            ["x509", "-req", "-in", &request, "-CA", &authority, "-CAkey", &its_key, "-CAcreateserial"];
+        openssl(&[&signing[..], &["-days", "2", "-extfile", &extensions, "-out", &certificate]].concat());
+        let options = [
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--tls-cert-file",
+            &certificate,
+            "--tls-key-file",
+            &key,
+            "--tls-ca-cert-file",
+            &authority,
+            "--tls-auth-clients",
+            "no",
+        ];
+        Self::started(folder, &options, true)
+    }
+
+    /// Who signed the certificate of a server with TLS.
+    #[must_use]
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join("authority.pem")
+    }
+
     /// A Sentinel that watches this server as `main`, and puts a replica in its place when it is gone for half a second.
     ///
     /// # Panics
@@ -98,10 +197,19 @@ impl Redis {
     }
 
     fn on(folder: TempDir, options: &[&str]) -> Self {
-        let address = TcpListener::bind((own_loopback(), 0)).and_then(|held| held.local_addr());
-        let address = address.expect("a port");
+        Self::started(folder, options, false)
+    }
+
+    fn started(folder: TempDir, options: &[&str], tls: bool) -> Self {
+        // A node of a cluster also listens 10,000 ports higher.
+        let address = std::iter::repeat_with(|| {
+            let held = TcpListener::bind((own_loopback(), 0)).and_then(|held| held.local_addr());
+            held.expect("a port")
+        })
+        .find(|address| address.port() < u16::MAX - 10_000)
+        .expect("there is always another one");
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let mut server = Self { folder, address, options, child: None };
+        let mut server = Self { folder, address, options, tls, child: None };
         server.restart();
         server
     }
@@ -114,7 +222,12 @@ impl Redis {
         self.kill();
         let log = self.folder.path().join("log");
         let mut server = Command::new("redis-server");
-        server.args(&self.options).args(["--port", &self.address.port().to_string()]);
+        let port = self.address.port().to_string();
+        server.args(&self.options).args(if self.tls {
+            ["--port", "0", "--tls-port", &port].to_vec()
+        } else {
+            vec!["--port", &port]
+        });
         server.args(["--bind", &self.address.ip().to_string(), "--protected-mode", "no"]);
         server.arg("--dir").arg(self.folder.path()).arg("--logfile").arg(&log);
         server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -146,7 +259,7 @@ impl Redis {
     /// Its address as the pool is given it.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://{}", self.address)
+        format!("{}://{}", if self.tls { "rediss" } else { "redis" }, self.address)
     }
 
     /// What the server answers to a command.
@@ -157,7 +270,11 @@ impl Redis {
     pub fn cli(&self, command: &[&str]) -> String {
         let (host, port) = (self.address.ip().to_string(), self.address.port().to_string());
         let mut cli = Command::new("redis-cli");
-        let done = cli.args(["-h", &host, "-p", &port]).args(command).stdin(Stdio::null()).output();
+        cli.args(["-h", &host, "-p", &port]);
+        if self.tls {
+            cli.arg("--tls").arg("--cacert").arg(self.authority());
+        }
+        let done = cli.args(command).stdin(Stdio::null()).output();
         String::from_utf8_lossy(&done.expect("redis-cli runs").stdout).trim_end().to_owned()
     }
 

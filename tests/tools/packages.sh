@@ -9,6 +9,7 @@ need npm npm
 need cc build-essential
 need redis-server redis-server
 need redis-cli redis-tools
+need openssl openssl
 # The server's own programs are not on the path.
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || missing+=(postgresql)
 if [ "${#missing[@]}" -gt 0 ]; then

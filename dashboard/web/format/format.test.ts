@@ -70,7 +70,7 @@ describe("money", () => {
     expect(parseMoney("90071992547409930.00000001", coin)).toBe("9007199254740993000000001");
     expect(parseMoney("1.500000000", coin)).toBe("150000000");
     expect(parseMoney("7", null)).toBe("7");
-    for (const odd of ["", "0", "0.00", "-1", "1e3", "1,5", ".5", "0.000000001", "a", "1.2.3"])
+    for (const odd of ["", "0", "0.00", "-1", "1e3", "1,5", ".5", "0.000000001", "1.000000001", "a", "1.2.3"])
       expect(parseMoney(odd, coin)).toBeNull();
   });
 

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useId, useState } from "react";
+import { useCallback, useEffect, useId, useRef, useState } from "react";
 import type { Currency } from "../feed/schema";
 import { money, unitOf } from "../format/money";
 import { shorten, whole } from "../format/number";
@@ -15,13 +15,18 @@ interface EarningsProps {
   currency: Currency | null;
 }
 
+interface ListProps extends EarningsProps {
+  /** The database is away; asked again by itself when it is back. */
+  away: boolean;
+}
+
 interface Listed {
   items: Earning[];
   next: string | null;
 }
 
 /** Every credit of the account, newest first; one opens to its block's statement and proof. */
-export function Earnings({ account, currency }: EarningsProps) {
+export function Earnings({ account, currency, away }: ListProps) {
   const [listed, setListed] = useState<Listed | "loading" | "failed" | "unserved">("loading");
   const [open, setOpen] = useState<string | null>(null);
   const more = useCallback(
@@ -38,12 +43,19 @@ export function Earnings({ account, currency }: EarningsProps) {
   useEffect(() => {
     void more(null);
   }, [more]);
+  const wasAway = useRef(away);
+  useEffect(() => {
+    if (wasAway.current && !away) void more(null);
+    wasAway.current = away;
+  }, [away, more]);
   if (listed === "loading") return <Loading what="earnings" lines={5} />;
   if (listed === "unserved") return <Empty title="NOT_SERVED">This pool serves no earnings of accounts.</Empty>;
   if (listed === "failed") {
     return (
-      <Empty title="NO_ANSWER">
-        The pool did not tell the earnings.{" "}
+      <Empty title={away ? "DATABASE_AWAY" : "NO_ANSWER"}>
+        {away
+          ? "The earnings can't be told while the database is away. Nothing of them is lost. "
+          : "The pool did not tell the earnings. "}
         <button type="button" className="button button-small" onClick={() => void more(null)}>
           ASK AGAIN
         </button>

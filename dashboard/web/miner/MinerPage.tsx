@@ -36,6 +36,7 @@ export default function MinerPage({ account, session, nav }: PageProps) {
     document.title = `${account.slice(0, 18)} · DAG Pool`;
   }, [account]);
   const poolNow = now + pool.skewMs;
+  const away = pool.stats?.stale ?? false;
   return (
     <div className="dashboard" data-live={pool.link.phase === "live"}>
       <Header title="MINER" link={pool.link} now={now} skewMs={pool.skewMs} algorithm={null} nav={nav} />
@@ -46,17 +47,17 @@ export default function MinerPage({ account, session, nav }: PageProps) {
         </p>
         <div className="grid">
           <Panel title="BALANCE" className="panel-half">
-            <Shown answer={details} what="balance">
+            <Shown answer={details} what="balance" away={away}>
               {(found) => <Balance balance={found.balance} currency={pool.currency} />}
             </Shown>
           </Panel>
           <Panel title="WORKERS" className="panel-half">
-            <Shown answer={details} what="workers">
+            <Shown answer={details} what="workers" away={away}>
               {(found) => <Workers workers={found.workers} now={poolNow} />}
             </Shown>
           </Panel>
           <Panel title="EARNINGS" className="panel-whole" aside={<Exports account={account} />}>
-            <Earnings account={account} currency={pool.currency} />
+            <Earnings account={account} currency={pool.currency} away={away} />
           </Panel>
           {payouts.state === "shown" && payouts.found !== null && (
             <Panel title="PAYOUTS" className="panel-whole">
@@ -100,11 +101,19 @@ function useRepeated<T>(load: () => Promise<T>): Answer<T> {
 interface ShownProps<T> {
   answer: Answer<T>;
   what: string;
+  /** The database is away: that is why. */
+  away: boolean;
   children: (found: T) => ReactNode;
 }
 
-function Shown<T>({ answer, what, children }: ShownProps<T>) {
+function Shown<T>({ answer, what, away, children }: ShownProps<T>) {
   if (answer.state === "loading") return <Loading what={what} />;
+  if (answer.state === "failed" && away)
+    return (
+      <Empty title="DATABASE_AWAY">
+        The {what} can't be told while the database is away. Nothing of it is lost; asking again every 5 s.
+      </Empty>
+    );
   if (answer.state === "failed")
     return (
       <Empty title="NO_ANSWER">
@@ -174,6 +183,8 @@ function Exports({ account }: { account: string }) {
   );
 }
 
+const payoutTones: Record<string, string> = { settled: "tag tag-good", returned: "tag tag-red" };
+
 function Payouts({ payouts, currency }: { payouts: readonly Payout[]; currency: Currency | null }) {
   if (payouts.length === 0)
     return <Empty title="NO_PAYOUTS">Payouts are listed here once the confirmed balance reached the threshold.</Empty>;
@@ -185,7 +196,9 @@ function Payouts({ payouts, currency }: { payouts: readonly Payout[]; currency: 
             <span className="credit-amount">
               {money(one.amount, currency)} <span className="unit">{unitOf(currency)}</span>
             </span>
-            <span className="tag">{one.state.replaceAll("_", " ").toUpperCase()}</span>
+            <span className={payoutTones[one.state] ?? "tag tag-blue"}>
+              {one.state.replaceAll("_", " ").toUpperCase()}
+            </span>
             <span className="credit-when">
               <Instant at={parseTime(one.confirmed_at ?? one.created_at)} />
             </span>

@@ -1,10 +1,12 @@
 // @vitest-environment jsdom
-import { fireEvent, render, screen, waitFor } from "@testing-library/react";
+import { act, fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { App } from "../App";
 import { AlgorithmsStore } from "../algorithms/store";
+import { decode } from "../feed/decode";
 import { Session } from "../state/session";
 import { Store } from "../state/store";
+import { atMs, frame, makeStats } from "../test-data";
 import MinerPage from "./MinerPage";
 import { earning, proof, statement } from "./schema";
 
@@ -151,6 +153,29 @@ describe("MINER", () => {
     expect(await screen.findAllByText("NO_ANSWER")).toHaveLength(2);
     expect(screen.getByText("NOT_SERVED")).toBeTruthy();
     expect(screen.getByText("NO_PAYOUTS")).toBeTruthy();
+  });
+
+  it("says that the database is away instead of blaming the account, and asks again when it is back", async () => {
+    let status = 503;
+    serve({
+      "/api/miners/alice": () => ({ status, body: miner }),
+      "/api/miners/alice/earnings": () => ({ status, body: { items: [credit("9")], next: null } }),
+    });
+    const session = new Session({ url: "ws://x", store: new Store((flush) => flush()) });
+    const hear = (seq: number, change: object) =>
+      act(() => {
+        const decoded = decode(frame("stats", seq, { stats: makeStats(change) }));
+        session.store.dispatch({ type: "frame", decoded, now: atMs });
+      });
+    const absence = { component: "store", code: "STORE_UNAVAILABLE", message: "", since: null, figures_at: null };
+    hear(1, { stale: true, degraded: [{ ...absence, waiting_shares: 3 }] });
+    render(<MinerPage account="alice" session={session} nav={null} />);
+    // The banner, and the three panels that need it.
+    await waitFor(() => expect(screen.getAllByText("DATABASE_AWAY")).toHaveLength(4));
+    status = 200;
+    hear(2, {});
+    expect(await screen.findByText("PENDING")).toBeTruthy();
+    expect(screen.queryByTestId("alert-store")).toBeNull();
   });
 
   it("asks again when earnings failed, and says when there are none", async () => {

@@ -58,7 +58,7 @@ export function Overview({ session, nav }: { session: Session; nav: ReactNode })
       />
       <Alerts alerts={alerts} onRetry={session.retry} />
       <main>
-        <StatusCards stats={stats} freshness={figures} />
+        <StatusCards stats={stats} freshness={figures} books={books} />
         <div className="grid">
           <ChartsRow samples={state.samples} freshness={history} />
           <div id="blocks" className="anchor" tabIndex={-1}>

@@ -18,8 +18,15 @@ function ofNetwork(pool: number | undefined, network: number | null | undefined)
   return pool !== undefined && pool <= network ? `${percent(pool, network)} of ${all}` : all;
 }
 
+interface CardsProps {
+  stats: Stats | null;
+  freshness: Freshness;
+  /** Of what only the database knows. */
+  books?: Freshness;
+}
+
 /** The six figures that an operator looks at first. */
-export function StatusCards({ stats, freshness }: { stats: Stats | null; freshness: Freshness }) {
+export function StatusCards({ stats, freshness, books = freshness }: CardsProps) {
   const pool = stats?.pool;
   const network = stats?.network;
   const blocks = stats?.blocks;
@@ -60,20 +67,14 @@ export function StatusCards({ stats, freshness }: { stats: Stats | null; freshne
       >
         {blockRate(network?.block_rate ?? null)}
       </Card>
-      <Card
-        icon="blocks"
-        label="BLOCKS_FOUND"
-        value={whole(blocks?.candidate)}
-        freshness={freshness}
-        testId="blocks-found"
-      >
+      <Card icon="blocks" label="BLOCKS_FOUND" value={whole(blocks?.candidate)} freshness={books} testId="blocks-found">
         {whole(blocks?.blue)} blue · {whole(blocks?.red)} red
       </Card>
       <Card
         icon="conversion"
         label="PAID_CONVERSION"
         value={percent(blocks?.paid ?? 0, blocks?.candidate ?? 0) ?? "—"}
-        freshness={freshness}
+        freshness={books}
         testId="conversion"
       >
         {whole(blocks?.paid)} of {plural(blocks?.candidate ?? 0, "block")} paid

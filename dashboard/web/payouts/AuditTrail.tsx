@@ -1,10 +1,18 @@
+import type { Currency } from "../feed/schema";
+import { money, unitOf } from "../format/money";
 import { parseTime } from "../format/time";
 import { Empty } from "../ui/Panel";
 import { Instant } from "../ui/Time";
 import type { Audit } from "./schema";
 
+/** A threshold is written in the smallest unit. */
+function detailOf({ action, detail }: Audit["items"][number], currency: Currency | null): string | null {
+  const isAmount = action === "threshold" && detail !== null && /^\d+$/.test(detail);
+  return isAmount ? `paid from ${money(detail, currency)} ${unitOf(currency)}` : detail;
+}
+
 /** What operators decided, newest first; append-only in the database. */
-export function AuditTrail({ audit }: { audit: Audit }) {
+export function AuditTrail({ audit, currency }: { audit: Audit; currency: Currency | null }) {
   if (audit.items.length === 0)
     return <Empty title="NO_DECISIONS">Each hold, release and threshold is written here, with who and why.</Empty>;
   return (
@@ -19,7 +27,7 @@ export function AuditTrail({ audit }: { audit: Audit }) {
             <strong>{line.action.replaceAll("_", " ")}</strong> {line.subject}
             <span className="step-actor"> by {line.actor}</span>
           </span>
-          {line.detail && <p className="reason">{line.detail}</p>}
+          {line.detail && <p className="reason">{detailOf(line, currency)}</p>}
         </li>
       ))}
     </ol>

@@ -26,7 +26,7 @@ export function Cards({ status, currency, freshness }: CardsProps) {
   const spent = status.spent;
   const limit = status.rules?.limit_per_day ?? null;
   return (
-    <ul className="cards cards-4" aria-label="Payouts at a glance">
+    <ul className="cards payout-cards" aria-label="Payouts at a glance">
       <Card icon="network" label="DISPATCHER" value={word} tone={tone} freshness={freshness} testId="dispatcher">
         {note}
       </Card>

@@ -153,7 +153,7 @@ function Body({ store, state, currency, poolNow }: BodyProps) {
           </Panel>
           <Panel title="WHO_DID_WHAT" className="panel-half">
             <Shown remote={state.audit} what="the trail">
-              {(audit) => <AuditTrail audit={audit} />}
+              {(audit) => <AuditTrail audit={audit} currency={currency} />}
             </Shown>
           </Panel>
         </div>

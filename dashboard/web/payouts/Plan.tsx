@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { FailureCard } from "../algorithms/FailureCard";
 import type { Outcome } from "../feed/client";
 import type { Currency } from "../feed/schema";
@@ -27,6 +27,9 @@ export function Plan({ status, store, currency, poolNow, onAsk }: PlanProps) {
   const planned = parseTime(status.planned_at);
   const interval = status.rules === null ? null : status.rules.interval_s * 1000;
   const next = planned === null || interval === null ? null : Math.max(0, planned + interval - poolNow);
+  // A hold that ended, or began, makes another thing of it.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it is the hold that changed
+  useEffect(() => setOutcome(null), [status.held]);
   const look = async () => {
     setBusy(true);
     setOutcome(await store.api.dryRun());

@@ -361,12 +361,17 @@ describe("the payout page", () => {
     const pool = new Pool();
     pool.say("/api/payouts", 200, { items: [], next: null });
     pool.say("/api/admin/payouts", 200, makeStatus({ trouble: "node: timed out" }));
-    const audit = [{ at, actor: "operator", action: "hold", subject: "account bob", detail: "asked" }];
+    const line = { at, actor: "operator", subject: "account bob" };
+    const audit = [
+      { ...line, action: "hold", detail: "asked" },
+      { ...line, action: "threshold", detail: "250000000" },
+    ];
     pool.say("/api/admin/payouts/audit", 200, { items: audit, next: null });
     const { unmount } = await open(pool);
     expect(screen.getByText(/confirmed balance reaches its threshold/)).toBeTruthy();
     expect(screen.getByTestId("payout-trouble").textContent).toContain("node: timed out");
     expect(screen.getByText("asked")).toBeTruthy();
+    expect(screen.getByText("paid from 2.50 SDAG")).toBeTruthy();
     unmount();
     pool.say("/api/admin/payouts", 200, makeStatus({ enabled: false, dispatching: false, rules: null, spent: null }));
     await open(pool);

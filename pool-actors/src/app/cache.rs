@@ -55,6 +55,12 @@ fn settings(config: &Config) -> Result<Option<RedisSettings>, Failure> {
             "write memory: or redis://host:port",
         )
     })?;
+    if !config.cache.ca_file.as_os_str().is_empty() {
+        settings.trust(&config.cache.ca_file).map_err(|what| {
+            let advice = "name the file (PEM) of whoever signed the servers' certificates";
+            Failure::new(Code::ConfigInvalid, format!("cache.ca_file: {what}"), advice)
+        })?;
+    }
     settings.timeout = Duration::from_millis(config.cache.timeout_ms);
     settings.connect_timeout = settings.timeout.max(settings.connect_timeout);
     Ok(Some(settings))

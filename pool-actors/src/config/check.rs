@@ -98,13 +98,16 @@ pub fn check(config: &Config) -> Result<(), Failure> {
             config.cache.url.may_begin_with(&[
                 "memory:",
                 "redis://",
+                "rediss://",
+                "rediss-cluster://",
+                "rediss+cluster://",
                 "redis-sentinel://",
                 "redis+sentinel://",
                 "redis-cluster://",
                 "redis+cluster://",
             ]),
             "cache.url is neither memory: nor a redis://, redis-sentinel:// or redis-cluster:// address",
-            "use memory:, or redis://host:port without TLS",
+            "use memory:, or redis://host:port (rediss:// for TLS)",
         ),
         (
             config.cache.prefix.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
@@ -197,7 +200,7 @@ mod tests {
             |c| c.store.url = "mysql://".into(),
             |c| c.store.replica_url = Some("sqlite:copy.db".into()),
             |c| c.store.statement_timeout_ms = 0,
-            |c| c.cache.url = "rediss://cache".into(),
+            |c| c.cache.url = "memcached://cache".into(),
             |c| c.cache.prefix = "a:b".into(),
             |c| c.cache.timeout_ms = 1,
             |c| c.store.history_days = 0,

@@ -396,11 +396,13 @@ section! {
     /// The cache: what may be lost, and what several pools share: bans, events, snapshots. The pool runs without it.
     Cache {
         /// "memory:" (this process alone), "redis://user:password@host:port/database",
-        /// "redis-sentinel://host:port,host:port/service" or "redis-cluster://host:port,host:port". The text itself,
-        /// "file:/path" or "env:NAME". REDIS_URL sets it, too.
+        /// "redis-sentinel://host:port,host:port/service" or "redis-cluster://host:port,host:port"; over TLS with
+        /// rediss:// or rediss-cluster://. The text itself, "file:/path" or "env:NAME". REDIS_URL sets it, too.
         url: SecretUrl = "memory:".into(),
         /// Password of the servers, if the address should not hold it: the text itself, "file:/path" or "env:NAME".
         password: Option<Secret> = None,
+        /// Who signs the servers' certificates (a file, PEM), for TLS. Empty = whom the system trusts.
+        ca_file: PathBuf = PathBuf::new(),
         /// What all keys begin with. Pools of one prefix share their bans; others on the same server notice nothing.
         prefix: String = "dagpool".into(),
         /// Bound on one command, milliseconds.

@@ -114,11 +114,28 @@ pub(crate) async fn log_ins_end_and_tokens_are_taken_back(port: SharedCache) {
     assert!(!cache.end_session("s1").await.unwrap());
     assert_eq!(cache.session::<Value>("s1").await.unwrap(), None);
     until("a log-in ends", || async { cache.session::<Value>("s2").await.unwrap().is_none() }).await;
+    // A log-in that is used lives on from then; one that was ended does not come back by that, nor does another name's.
+    cache.put_session("s3", &json!({ "used": 1 }), SHORT).await.unwrap();
+    cache.put_session("s3", &json!({ "used": 2 }), LONG).await.unwrap();
+    cache.put_session("s4", &json!(4), SHORT).await.unwrap();
+    until("another ends", || async { cache.session::<Value>("s4").await.unwrap().is_none() }).await;
+    assert_eq!(cache.session("s3").await.unwrap(), Some(json!({ "used": 2 })));
+    assert_eq!(cache.session::<u64>("s3").await.unwrap(), None, "of another version is as good as not there");
+    assert!(!cache.is_revoked("s3").await.unwrap(), "a log-in is no token");
+    // Of many that end it at once, one does.
+    let ended = join_all((0..10).map(|_| cache.end_session("s3"))).await;
+    assert_eq!(ended.into_iter().filter(|ended| *ended == Ok(true)).count(), 1);
     assert!(!cache.is_revoked("t1").await.unwrap());
     cache.revoke("t1", SHORT).await.unwrap();
     assert!(cache.is_revoked("t1").await.unwrap());
     assert!(!cache.is_revoked("t2").await.unwrap());
     until("nobody needs to know any more", || async { !cache.is_revoked("t1").await.unwrap() }).await;
+    // Taken back again, for longer.
+    cache.revoke("t3", SHORT).await.unwrap();
+    cache.revoke("t3", LONG).await.unwrap();
+    cache.revoke("t4", SHORT).await.unwrap();
+    until("another is over", || async { !cache.is_revoked("t4").await.unwrap() }).await;
+    assert!(cache.is_revoked("t3").await.unwrap());
 }
 
 pub(crate) async fn followers_hear_what_is_published(port: SharedCache) {

@@ -147,6 +147,88 @@ async fn a_cluster_does_all_the_same() {
 }
 
 #[actix_rt::test]
+async fn three_masters_do_all_the_same_and_what_a_dead_one_has_is_back_with_it() {
+    let mut nodes = Redis::cluster_of_three();
+    let url = format!("redis-cluster://{},{}", nodes[0].address(), nodes[1].address());
+    let fresh = || {
+        assert!(nodes.iter().all(|node| node.cli(&["FLUSHALL"]) == "OK"));
+        cache(&url)
+    };
+    conformance::a_table_changes_in_one_step(fresh()).await;
+    conformance::counters_count_all_and_begin_again(fresh()).await;
+    conformance::followers_hear_what_is_published(fresh()).await;
+    conformance::log_ins_end_and_tokens_are_taken_back(fresh()).await;
+    conformance::what_is_kept_ends_after_its_time(fresh()).await;
+    let cache = names(&fresh());
+    for number in 0..30 {
+        cache.keep(&format!("k{number}"), &json!(number), LONG).await.unwrap();
+    }
+    let held: Vec<u32> = nodes.iter().map(|node| node.cli(&["DBSIZE"]).parse().unwrap()).collect();
+    assert!(held.iter().all(|keys| *keys > 0) && held.iter().sum::<u32>() == 30, "spread: {held:?}");
+    let third = nodes[0].third_of("test:1:kept:k7");
+    nodes[third].kill();
+    let asked = Instant::now();
+    until("the others say that it is gone", || async { cache.kept::<Value>("k7").await.is_err() }).await;
+    assert!(asked.elapsed() < Duration::from_secs(5));
+    for _ in 0..20 {
+        let asked = Instant::now();
+        let _ = cache.kept::<Value>("k7").await;
+        assert!(asked.elapsed() < AT_ONCE, "{:?}", asked.elapsed());
+    }
+    nodes[third].restart();
+    until("it is one cluster again", || async { cache.keep("k7", &json!(8), LONG).await.is_ok() }).await;
+    assert_eq!(cache.kept("k7").await, Ok(Some(8)));
+    let other = (0..30).find(|number| nodes[0].third_of(&format!("test:1:kept:k{number}")) != third).unwrap();
+    until("and the others have lost nothing", || async {
+        cache.kept(&format!("k{other}")).await == Ok(Some(other))
+    })
+    .await;
+}
+
+#[actix_rt::test]
+async fn over_tls_it_does_all_the_same_and_an_unknown_authority_is_refused() {
+    let server = Redis::with_tls();
+    let trusting = || {
+        assert_eq!(server.cli(&["FLUSHALL"]), "OK");
+        let mut settings = RedisSettings::new(&server.url(), None).unwrap();
+        settings.trust(&server.authority()).unwrap();
+        let (cache, (name, body)) = RedisCache::open(settings).unwrap();
+        drop(Thread::spawn(name, body).unwrap());
+        cache
+    };
+    let shared = || Arc::new(trusting()) as SharedCache;
+    conformance::a_table_changes_in_one_step(shared()).await;
+    conformance::counters_count_all_and_begin_again(shared()).await;
+    conformance::followers_hear_what_is_published(shared()).await;
+    conformance::log_ins_end_and_tokens_are_taken_back(shared()).await;
+    conformance::what_is_kept_ends_after_its_time(shared()).await;
+    let probed = trusting().probe().await.unwrap();
+    assert!(probed.starts_with("rediss://"), "{probed}");
+    // By whom the system trusts, it is a stranger.
+    let why = is_away(names(&cache(&server.url())).ping().await);
+    assert!(why.to_lowercase().contains("certificate") || why.contains("UnknownIssuer"), "{why}");
+    // And without TLS nobody is there.
+    is_away(names(&cache(&server.url().replace("rediss", "redis"))).ping().await);
+}
+
+#[actix_rt::test]
+async fn behind_sentinels_it_does_all_the_same() {
+    let first = Redis::start();
+    let _second = first.replica();
+    let sentinel = first.sentinel();
+    let url = format!("redis-sentinel://{}/main", sentinel.address());
+    let fresh = || {
+        assert_eq!(first.cli(&["FLUSHALL"]), "OK");
+        cache(&url)
+    };
+    conformance::a_table_changes_in_one_step(fresh()).await;
+    conformance::counters_count_all_and_begin_again(fresh()).await;
+    conformance::followers_hear_what_is_published(fresh()).await;
+    conformance::log_ins_end_and_tokens_are_taken_back(fresh()).await;
+    conformance::what_is_kept_ends_after_its_time(fresh()).await;
+}
+
+#[actix_rt::test]
 async fn a_failover_of_sentinels_is_followed() {
     let mut first = Redis::start();
     let second = first.replica();
@@ -154,7 +236,8 @@ async fn a_failover_of_sentinels_is_followed() {
     let url = format!("redis-sentinel://{}/main", sentinel.address());
     let cache = names(&cache(&url));
     cache.keep("a", &json!(1), LONG).await.unwrap();
-    assert_eq!(first.cli(&["WAIT", "1", "10000"]), "1");
+    // WAIT would only speak of what its own connection has written.
+    until("the replica has it", || async { second.cli(&["GET", "test:1:kept:a"]) == "1" }).await;
     first.kill();
     // Half a second until the Sentinel thinks so, and its election.
     until("the replica takes over", || async { cache.keep("b", &json!(2), LONG).await.is_ok() }).await;

@@ -167,6 +167,58 @@ async fn bans_are_shared_and_outlive_every_fault_of_redis() {
 }
 
 #[actix_rt::test]
+async fn a_cluster_that_loses_a_master_is_said_and_recovers() {
+    let mut nodes = Redis::cluster_of_three();
+    let node = mining::node("blake2s", 300, 1);
+    let url = format!("redis-cluster://{},{},{}", nodes[0].address(), nodes[1].address(), nodes[2].address());
+    let mut first = PoolProcess::start(setup(&node, &url).await);
+    let second = PoolProcess::start(setup(&node, &url).await);
+    let mut swarm = mining::miners(first.stratum, "blake2s", 2, None);
+    more(&swarm).await;
+    let bad = |last: u8| Ipv4Addr::new(127, 7, 8, last);
+    misbehave(&first, bad(1)).await;
+    until_let_in(&second, bad(1), false).await;
+    // The master with the ban list.
+    let third = nodes[0].third_of("dagpool:1:{bans}");
+    nodes[third].kill();
+    outage(&first, &swarm).await;
+    assert!(!is_let_in(&first, bad(1)).await && !is_let_in(&second, bad(1)).await, "in force all the same");
+    misbehave(&second, bad(2)).await;
+    nodes[third].restart();
+    recovered(&first, &swarm).await;
+    until_let_in(&first, bad(2), false).await;
+    swarm.end();
+    crate::postgres::assert_credited(&mut first, &swarm).await;
+    let stats = swarm.stats();
+    assert!(stats.rejected.is_empty(), "nothing is wrongly refused: {stats:?}");
+}
+
+#[actix_rt::test]
+async fn a_pool_speaks_tls_with_a_redis_whose_authority_it_is_told() {
+    let redis = Redis::with_tls();
+    let node = mining::node("blake2s", 300, 1);
+    let mut told = setup(&node, &redis.url()).await;
+    told.environment.push(("DAGPOOL__CACHE__CA_FILE", redis.authority().to_str().unwrap().to_owned()));
+    let pool = PoolProcess::start(told);
+    let mut swarm = mining::miners(pool.stratum, "blake2s", 2, None);
+    more(&swarm).await;
+    let ready = pool.until("/health/ready", |status, _| status == 200).await;
+    assert_eq!(degraded(&ready), None, "{ready:#}");
+    misbehave(&pool, Ipv4Addr::new(127, 7, 9, 1)).await;
+    let begun = Instant::now();
+    while redis.cli(&["EXISTS", "dagpool:1:{bans}"]) != "1" {
+        assert!(begun.elapsed() < PATIENCE, "the ban does not come to Redis\n{}", pool.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // One that is not told whom to trust says so, and mines all the same.
+    let untold = PoolProcess::start(setup(&node, &redis.url()).await);
+    let mut other = mining::miners(untold.stratum, "blake2s", 2, None);
+    outage(&untold, &other).await;
+    swarm.end();
+    other.end();
+}
+
+#[actix_rt::test]
 async fn a_redis_that_is_never_there_is_said_and_not_waited_for() {
     let address = nobody();
     let node = mining::node("blake2s", 300, 1);

@@ -32,8 +32,10 @@ fn claim(who: &str, address: &str) -> String {
 }
 
 fn owner(sql: Sql<'_>, address: &str) -> String {
-    sql(&format!("SELECT coalesce(CAST(user_id AS text), 'nobody') FROM accounts WHERE address = '{address}'"))
-        .unwrap()
+    sql(&format!(
+        "SELECT coalesce(CAST(user_id AS text), 'nobody') FROM accounts WHERE address = '{address}'"
+    ))
+    .unwrap()
 }
 
 fn refused(sql: Sql<'_>, statement: &str, why: &str) {
@@ -74,8 +76,10 @@ fn claims(sql: Sql<'_>) {
     refused(sql, "DELETE FROM users", "disable the user instead");
     assert_eq!(owner(sql, "rich"), ALICE);
     // It is forgotten all the same, as far as that goes, and comes back to nobody by a decision.
-    sql(&format!("UPDATE users SET email = NULL, username = 'gone-1', disabled_at = NOW WHERE id = '{ALICE}'"))
-        .unwrap();
+    sql(&format!(
+        "UPDATE users SET email = NULL, username = 'gone-1', disabled_at = NOW WHERE id = '{ALICE}'"
+    ))
+    .unwrap();
     sql(&claim("NULL", "rich")).unwrap();
     sql(&format!("DELETE FROM users WHERE id = '{ALICE}'")).unwrap();
 }
@@ -101,7 +105,8 @@ fn what_a_user_is(sql: Sql<'_>) {
         refused(sql, &user(BOB, "bob", &[(column, value)]), "check");
     }
     refused(sql, &user(BOB, "bob", &[]).replace("$argon2id$v=19$", "hunter2"), "check");
-    sql(&user(BOB, "bob", &[("mfa_enabled", "TRUE"), ("mfa_sealed", "SEALED"), ("role", "'admin'")])).unwrap();
+    sql(&user(BOB, "bob", &[("mfa_enabled", "TRUE"), ("mfa_sealed", "SEALED"), ("role", "'admin'")]))
+        .unwrap();
     // Addresses are unique only among those who have one.
     sql(&user("00000000-0000-4000-8000-00000000000c", "carol", &[])).unwrap();
     sql(&user("00000000-0000-4000-8000-00000000000d", "dave", &[])).unwrap();

@@ -9,8 +9,8 @@ use std::{
 };
 
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult,
-    ServerErrorKind, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisFuture,
+    RedisResult, ServerErrorKind, Value,
     aio::{ConnectionLike, MultiplexedConnection, PubSub},
     cluster::ClusterClient,
     cluster_async::ClusterConnection,
@@ -159,7 +159,7 @@ impl Line {
     /// A connection of its own for messages.
     pub(super) async fn subscribe(&self, channel: &str) -> Result<PubSub, CacheError> {
         self.bounded(async {
-            let mut subscriber = subscriber(&self.settings.place).await?;
+            let mut subscriber = subscriber(&self.settings).await?;
             subscriber.subscribe(channel).await?;
             Ok(subscriber)
         })
@@ -216,7 +216,7 @@ async fn connect(settings: &RedisSettings) -> RedisResult<Link> {
         .set_response_timeout(Some(given_up));
     match &settings.place {
         Place::One(info) => {
-            let client = Client::open(info.clone())?;
+            let client = client(settings, info)?;
             Ok(Link::One(client.get_multiplexed_async_connection_with_config(&config).await?))
         }
         Place::Sentinel { .. } => {
@@ -224,12 +224,22 @@ async fn connect(settings: &RedisSettings) -> RedisResult<Link> {
             Ok(Link::One(client.get_multiplexed_async_connection_with_config(&config).await?))
         }
         Place::Cluster(nodes) => {
-            let client = ClusterClient::builder(nodes.clone())
+            let mut builder = ClusterClient::builder(nodes.clone())
                 .connection_timeout(settings.connect_timeout)
-                .response_timeout(given_up)
-                .build()?;
-            Ok(Link::Cluster(client.get_async_connection().await?))
+                .response_timeout(given_up);
+            if let Some(certificates) = settings.certificates() {
+                builder = builder.certs(certificates);
+            }
+            Ok(Link::Cluster(builder.build()?.get_async_connection().await?))
         }
+    }
+}
+
+/// One server. Its certificate is checked as the address says: by whom the system trusts, or by the named authority.
+fn client(settings: &RedisSettings, info: &ConnectionInfo) -> RedisResult<Client> {
+    match settings.certificates() {
+        Some(certificates) => Client::build_with_tls(info.clone(), certificates),
+        None => Client::open(info.clone()),
     }
 }
 
@@ -245,14 +255,14 @@ async fn master(place: &Place) -> RedisResult<Client> {
 }
 
 /// A cluster hands a message to all its nodes: any will do.
-async fn subscriber(place: &Place) -> RedisResult<PubSub> {
-    match place {
-        Place::One(info) => Client::open(info.clone())?.get_async_pubsub().await,
-        Place::Sentinel { .. } => master(place).await?.get_async_pubsub().await,
+async fn subscriber(settings: &RedisSettings) -> RedisResult<PubSub> {
+    match &settings.place {
+        Place::One(info) => client(settings, info)?.get_async_pubsub().await,
+        place @ Place::Sentinel { .. } => master(place).await?.get_async_pubsub().await,
         Place::Cluster(nodes) => {
             let mut failure = None;
             for node in nodes {
-                match Client::open(node.clone())?.get_async_pubsub().await {
+                match client(settings, node)?.get_async_pubsub().await {
                     Ok(subscriber) => return Ok(subscriber),
                     Err(error) => failure = Some(error),
                 }

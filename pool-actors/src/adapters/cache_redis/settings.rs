@@ -1,16 +1,18 @@
-//! Where a Redis is: one server, a service that Sentinels watch, or a cluster.
+//! Where a Redis is: one server, a service that Sentinels watch, or a cluster; with `rediss`, over TLS.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::Path, time::Duration};
 
-use redis::{ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
+use redis::{ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo, TlsCertificates};
 
 /// What addresses look like.
-const FORMS: &str = "write redis://host:port/database, redis-sentinel://host:port,host:port/service or redis-cluster://host:port,host:port";
+const FORMS: &str = "write redis://host:port/database, redis-sentinel://host:port,host:port/service or redis-cluster://host:port,host:port; rediss:// and rediss-cluster:// for TLS";
 
 /// A Redis that can be connected to.
 #[derive(Clone)]
 pub struct RedisSettings {
     pub(super) place: Place,
+    /// What signs the servers' certificates, if not what the system trusts.
+    pub(super) authority: Option<Vec<u8>>,
     shown: String,
     /// Bound on one command.
     pub timeout: Duration,
@@ -38,15 +40,16 @@ impl RedisSettings {
             None => (String::new(), rest),
         };
         let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let wire = if scheme.starts_with("rediss") { "rediss" } else { "redis" };
         let server = |host: &str, database: &str| -> Result<ConnectionInfo, String> {
-            let info = format!("redis://{user}{host}/{database}").into_connection_info();
+            let info = format!("{wire}://{user}{host}/{database}").into_connection_info();
             let info = info.map_err(|error| format!("{host}/{database}: {error}"))?;
             let Some(password) = password else { return Ok(info) };
             let login = info.redis_settings().clone().set_password(password);
             Ok(info.set_redis_settings(login))
         };
         let place = match scheme {
-            "redis" if !hosts.contains(',') => Place::One(server(hosts, path)?),
+            "redis" | "rediss" if !hosts.contains(',') => Place::One(server(hosts, path)?),
             "redis-sentinel" | "redis+sentinel" => {
                 let (service, database) = path.split_once('/').unwrap_or((path, ""));
                 if service.is_empty() {
@@ -64,16 +67,17 @@ impl RedisSettings {
                     server: server("sentinel", database)?.redis_settings().clone(),
                 }
             }
-            "redis-cluster" | "redis+cluster" if path.is_empty() => {
+            "redis-cluster" | "redis+cluster" | "rediss-cluster" | "rediss+cluster" if path.is_empty() => {
                 let nodes = hosts.split(',').map(|host| server(host, ""));
                 Place::Cluster(nodes.collect::<Result<_, _>>()?)
             }
-            "redis-cluster" | "redis+cluster" => return Err("a cluster has no databases".to_owned()),
-            "rediss" => {
-                return Err(
-                    "TLS is not built into this pool; use a private network or a tunnel, and redis://"
-                        .to_owned(),
-                );
+            "redis-cluster" | "redis+cluster" | "rediss-cluster" | "rediss+cluster" => {
+                return Err("a cluster has no databases".to_owned());
+            }
+            "rediss-sentinel" | "rediss+sentinel" => {
+                return Err("Sentinels are asked without TLS: use redis-sentinel:// in a private network, \
+                            or rediss:// of one server"
+                    .to_owned());
             }
             _ => return Err(FORMS.to_owned()),
         };
@@ -81,10 +85,33 @@ impl RedisSettings {
         let path = path.map(|path| format!("/{path}")).unwrap_or_default();
         Ok(Self {
             place,
+            authority: None,
             shown: format!("{scheme}://{hosts}{path}"),
             timeout: Duration::from_millis(250),
             connect_timeout: Duration::from_secs(1),
         })
+    }
+
+    /// Trusts whom this file (PEM) names instead of whom the system trusts.
+    ///
+    /// # Errors
+    /// What is wrong with the file, or that the address asks for no TLS.
+    pub fn trust(&mut self, file: &Path) -> Result<(), String> {
+        if !self.shown.starts_with("rediss") {
+            return Err("it is of use with rediss:// only; the address asks for no TLS".to_owned());
+        }
+        let pem = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        if !pem.windows(27).any(|part| part == b"-----BEGIN CERTIFICATE-----") {
+            return Err(format!("{} holds no certificate (PEM)", file.display()));
+        }
+        self.authority = Some(pem);
+        Ok(())
+    }
+
+    /// As the crate wants it.
+    pub(super) fn certificates(&self) -> Option<TlsCertificates> {
+        let root_cert = self.authority.clone()?;
+        Some(TlsCertificates { client_tls: None, root_cert: Some(root_cert) })
     }
 }
 
@@ -108,6 +135,8 @@ mod tests {
             ("redis-sentinel://:hush@a:1,b:2/main/4", "redis-sentinel://a:1,b:2/main/4"),
             ("redis+sentinel://a:1/main", "redis+sentinel://a:1/main"),
             ("redis-cluster://pool:hush@a:1,b:2", "redis-cluster://a:1,b:2"),
+            ("rediss://:hush@cache:6380/3", "rediss://cache:6380/3"),
+            ("rediss-cluster://pool:hush@a:1,b:2", "rediss-cluster://a:1,b:2"),
         ] {
             let settings = RedisSettings::new(url, None).unwrap_or_else(|error| panic!("{url}: {error}"));
             assert_eq!(settings.to_string(), shown);
@@ -130,12 +159,35 @@ mod tests {
     }
 
     #[test]
+    fn tls_is_what_the_address_asks_for_and_authorities_are_read() {
+        use redis::ConnectionAddr;
+        let tls = |url: &str| {
+            let Place::One(info) = RedisSettings::new(url, None).unwrap().place else { panic!("{url}") };
+            matches!(info.addr(), ConnectionAddr::TcpTls { insecure: false, .. })
+        };
+        assert_eq!((tls("redis://cache"), tls("rediss://cache")), (false, true));
+        let Place::Cluster(nodes) = RedisSettings::new("rediss-cluster://a:1,b:2", None).unwrap().place
+        else {
+            panic!("no cluster")
+        };
+        assert!(nodes.iter().all(|node| matches!(node.addr(), ConnectionAddr::TcpTls { .. })));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.pem");
+        let trust = |url: &str| RedisSettings::new(url, None).unwrap().trust(&file).unwrap_err();
+        assert!(trust("redis://cache").contains("rediss:// only"));
+        assert!(trust("rediss://cache").contains("ca.pem"));
+        std::fs::write(&file, "not PEM").unwrap();
+        assert!(trust("rediss://cache").contains("no certificate"));
+    }
+
+    #[test]
     fn what_can_not_be_reached_is_refused_in_words_without_the_password() {
         for (url, word) in [
             ("memcached://:hush@cache", "redis://host"),
             ("cache:6379", "redis://host"),
             ("redis://:hush@a,b", "redis-cluster://"),
-            ("rediss://:hush@cache", "TLS"),
+            ("rediss-sentinel://:hush@a:1/main", "without TLS"),
+            ("rediss-cluster://:hush@a/2", "no databases"),
             ("redis-sentinel://:hush@a:1", "service"),
             ("redis-cluster://:hush@a/2", "no databases"),
             ("redis://:hush@cache/two", "cache/two"),
