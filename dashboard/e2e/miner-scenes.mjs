@@ -20,7 +20,7 @@ async function toAccount(page) {
 await scene("miner: from the list to an account, whose proof is checked in the browser", async ({ page }) => {
   await toAccount(page);
   await page.getByTestId("balance-confirmed").waitFor({ timeout: waitMs });
-  await page.getByText("PAYOUTS").waitFor({ timeout: waitMs });
+  await page.getByRole("heading", { name: "PAYOUTS" }).waitFor({ timeout: waitMs });
   await page.locator("button.credit-head").first().click();
   await page.getByRole("button", { name: "VERIFY" }).click({ timeout: waitMs });
   await page.locator(".verdict-good").waitFor({ timeout: waitMs });
@@ -47,7 +47,7 @@ await scene("miner: a forged proof is refused, and a pool without payouts shows 
   await page.locator("button.credit-head").first().click();
   await page.getByRole("button", { name: "VERIFY" }).click({ timeout: waitMs });
   await page.locator(".verdict-bad").waitFor({ timeout: waitMs });
-  assert.equal(await page.getByText("PAYOUTS").count(), 0);
+  assert.equal(await page.getByRole("heading", { name: "PAYOUTS" }).count(), 0);
   await accessible(page, "a forged proof");
   await full(page, "forged");
 });

@@ -328,7 +328,9 @@ async fn check_tries_the_cache() {
             "{said}"
         );
     }
-    assert_eq!(checked(&pool, "rediss://:hush@cache")["code"], "CONFIG_INVALID");
+    for wrong in ["memcached://:hush@cache", "rediss-sentinel://:hush@cache/main"] {
+        assert_eq!(checked(&pool, wrong)["code"], "CONFIG_INVALID", "{wrong}");
+    }
 }
 
 /// Reads a live feed until a frame is as wanted.
