@@ -58,7 +58,9 @@ export function PayoutList({ payouts, filter, enabled, currency, load, onFilter,
   const [open, setOpen] = useState<string | null>(null);
   return (
     <>
-      <Switch name="State" options={filters} value={filter} onChange={onFilter} />
+      <div className="payout-filter">
+        <Switch name="State" options={filters} value={filter} onChange={onFilter} />
+      </div>
       {payouts.items.length === 0 ? (
         <Empty title="NO_PAYOUTS">
           {filter !== "all"

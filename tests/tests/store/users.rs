@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pool_actors::ports::store::{LedgerCommit, Position, SharedStore, StorePort as _};
+use pool_actors::ports::store::{LedgerCommit, Position, SharedStore};
 use pool_domain::accounting::LedgerAccount;
 use pool_tests::postgres::Postgres;
 use tempfile::TempDir;
