@@ -402,14 +402,29 @@ async fn lists_are_answered_while_the_database_is_away() {
         let _ = (pool.get("/api/miners").await, pool.get("/api/blocks").await);
         assert!(begun.elapsed() < PATIENCE, "the lists are not kept");
     }
-    database.kill();
-    for list in ["/api/miners", "/api/blocks"] {
-        let kept = pool.until(list, |status, list| status == 200 && list["stale"] == true).await;
-        assert!(some(200, &kept) && kept["stale_at"].is_string(), "{kept:#}");
-    }
+    let is_alert = |frame: &Value| frame["type"] == "alert" && frame["data"]["code"] == "STORE_UNAVAILABLE";
+    let outage = async {
+        database.kill();
+        for list in ["/api/miners", "/api/blocks"] {
+            let kept = pool.until(list, |status, list| status == 200 && list["stale"] == true).await;
+            assert!(some(200, &kept) && kept["stale_at"].is_string(), "{kept:#}");
+        }
+    };
+    // The feed is opened first; the alert comes a second after the database was missed.
+    let (alert, ()) = tokio::join!(heard(&pool, is_alert), outage);
+    assert!(!alert.to_string().contains("127."), "where it is, is for operators: {alert:#}");
+    let stats = pool.get("/api/stats").await.1;
+    let away = &stats["degraded"][0];
+    assert_eq!(
+        (&away["component"], &away["code"]),
+        (&"store".into(), &"STORE_UNAVAILABLE".into()),
+        "{stats:#}"
+    );
+    assert!(away["since"].is_string() && away["figures_at"] == stats["ledger"]["at"], "{stats:#}");
     assert_eq!(pool.get("/api/blocks?status=paid").await.0, 503, "what was never kept is not made up");
     more(&swarm).await;
     database.restart();
     pool.until("/api/miners", |status, list| status == 200 && list["stale"].is_null()).await;
+    pool.until("/api/stats", |_, stats| stats["degraded"].as_array().is_some_and(Vec::is_empty)).await;
     swarm.end();
 }
