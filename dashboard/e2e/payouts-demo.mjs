@@ -89,6 +89,10 @@ export async function steerPayouts(context, url, token, folder) {
   const terms = (await ask("/api/admin/payouts")).terms.find((one) => one.account === account);
   assert.deepEqual([terms.threshold, terms.held], ["250000000", "asked for by its owner"]);
   await look(page, folder, "accounts");
+  const miner = await openPage(context, new URL(`/miners/${account}`, url).href);
+  await miner.page.getByTestId("held").getByText("asked for by its owner").waitFor(wait);
+  await look(miner.page, folder, "miner-held");
+  await miner.page.close();
   await press("RELEASE…");
   await answer("RELEASE");
   await page.getByText("held: asked for by its owner").waitFor({ state: "detached", ...wait });

@@ -15,7 +15,7 @@ import { Empty, Loading, Panel } from "../ui/Panel";
 import { Ago, Instant } from "../ui/Time";
 import { earningsPath, loadPayouts } from "./api";
 import { Earnings } from "./Earnings";
-import type { Payout } from "./schema";
+import type { Payout, Terms } from "./schema";
 
 /** While the page is open, its figures are asked for again at this pace. */
 const refreshMs = 5_000;
@@ -61,6 +61,7 @@ export default function MinerPage({ account, session, nav }: PageProps) {
           </Panel>
           {payouts.state === "shown" && payouts.found !== null && (
             <Panel title="PAYOUTS" className="panel-whole">
+              <TermsOf terms={payouts.found.terms} currency={pool.currency} />
               <Payouts payouts={payouts.found.items} currency={pool.currency} />
             </Panel>
           )}
@@ -180,6 +181,29 @@ function Exports({ account }: { account: string }) {
         JSON
       </a>
     </span>
+  );
+}
+
+/** What is decided about this account, if anything is. */
+function TermsOf({ terms, currency }: { terms: Terms | null; currency: Currency | null }) {
+  if (terms === null) return null;
+  const { threshold, held, set_aside } = terms;
+  return (
+    <>
+      {held !== null && (
+        <p className="terms warn" data-testid="held">
+          Held by the operator: {held}. What was sent before goes on to its end; the balance stays yours.
+        </p>
+      )}
+      {set_aside !== null && (
+        <p className="terms warn">Not paid, as the chain does not take this address: {set_aside}. Ask the operator.</p>
+      )}
+      {threshold !== null && (
+        <p className="terms">
+          Paid from {money(threshold, currency)} {unitOf(currency)} on, instead of the pool's threshold.
+        </p>
+      )}
+    </>
   );
 }
 

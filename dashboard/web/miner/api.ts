@@ -1,6 +1,6 @@
 import type { Fetch } from "../feed/rest";
 import type { z } from "../feed/zod";
-import { type Earning, earning, type Page, type Payout, pageOf, payout, proof, statement } from "./schema";
+import { type Earning, earning, type Page, type Payouts, pageOf, payouts, proof, statement } from "./schema";
 
 const timeoutMs = 10_000;
 
@@ -25,9 +25,9 @@ export function loadEarnings(account: string, cursor: string | null, fetcher = f
 }
 
 /** The account's payouts; null where the pool serves no such route. */
-export async function loadPayouts(account: string, fetcher = fetchIt): Promise<Page<Payout> | null> {
+export async function loadPayouts(account: string, fetcher = fetchIt): Promise<Payouts | null> {
   try {
-    return await get(pageOf(payout), `/api/miners/${named(account)}/payouts?limit=25`, fetcher);
+    return await get(payouts, `/api/miners/${named(account)}/payouts?limit=25`, fetcher);
   } catch (error) {
     if (error instanceof NotThere) return null;
     throw error;

@@ -148,6 +148,14 @@ describe("MINER", () => {
     expect(screen.getByText("asked by the operator")).toBeTruthy();
   });
 
+  it("tells what holds for this account alone", async () => {
+    const terms = { threshold: "500", held: "asked by phone", set_aside: "bad checksum" };
+    page({ ...good, "/api/miners/alice/payouts": () => ({ body: { items: [], next: null, terms } }) });
+    expect((await screen.findByTestId("held")).textContent).toContain("asked by phone");
+    expect(screen.getByText(/bad checksum/)).toBeTruthy();
+    expect(screen.getByText(/Paid from 500/)).toBeTruthy();
+  });
+
   it("says what is not there", async () => {
     page({ "/api/miners/carol/payouts": () => ({ body: { items: [], next: null } }) }, "carol");
     expect(await screen.findAllByText("NO_ANSWER")).toHaveLength(2);

@@ -40,6 +40,20 @@ export interface Page<T> {
   next: string | null;
 }
 
+/** What holds for this account alone. */
+const terms = z.object({
+  /** Paid from there, where it is not the pool's. */
+  threshold: amount.nullish().default(null),
+  /** Why it is not paid, while an operator holds it. */
+  held: text,
+  /** Why the chain does not take its address. */
+  set_aside: text,
+});
+export type Terms = z.infer<typeof terms>;
+
+export const payouts = pageOf(payout).extend({ terms: terms.nullish().catch(null).default(null) });
+export type Payouts = z.infer<typeof payouts>;
+
 export const statement = z.object({
   block: hex64,
   height: number,
