@@ -12,8 +12,8 @@ pub struct BookedBlock {
     /// Which one.
     pub hash: BlockHash,
     status: String,
-    reward: Amount,
-    income: Amount,
+    reward: Option<Amount>,
+    income: Option<Amount>,
 }
 
 impl BookedBlock {
@@ -24,8 +24,8 @@ impl BookedBlock {
         known.then(|| Self {
             hash: block.row.hash,
             status: block.status.clone(),
-            reward: block.reward.unwrap_or_default(),
-            income: block.income.unwrap_or_default(),
+            reward: block.reward,
+            income: block.income,
         })
     }
 
@@ -58,12 +58,26 @@ impl BookedBlock {
             return;
         }
         if self.status == "paid" {
-            let (reward, income) =
-                (seen.reward.unwrap_or_default(), seen.red_merge_income.unwrap_or_default());
-            findings.same("chain", &subject, "its reward", &self.reward, &reward);
-            findings.same("chain", &subject, "its income from merged reds", &self.income, &income);
+            if self.reward != seen.reward {
+                findings.differs("chain", &subject, said("its reward", self.reward, seen.reward));
+            }
+            // Of a mature block, what is not told is nothing: it merged no reds.
+            if self.income.unwrap_or_default() != seen.red_merge_income.unwrap_or_default() {
+                let what = said("its income from merged reds", self.income, seen.red_merge_income);
+                findings.differs("chain", &subject, what);
+            }
         }
     }
+}
+
+/// What the books and the chain say of an amount. Not told is not zero, and a finding says which it is.
+fn said(name: &str, booked: Option<Amount>, told: Option<Amount>) -> String {
+    let words = |amount: Option<Amount>, none: &str| amount.map_or_else(|| none.into(), |it| it.to_string());
+    format!(
+        "{name} is {} in the books, and {} on the chain",
+        words(booked, "unknown"),
+        words(told, "not told")
+    )
 }
 
 /// Compares a payout with its transaction; `paid` is what a block of the chain holds, if one does.

@@ -161,6 +161,41 @@ fn audit(replay: Option<Replay>, items: Vec<BookItem>) -> Report {
     auditor.finish()
 }
 
+/// What the chain is found to say otherwise of the block of these books.
+fn on_the_chain(reward: Option<i128>, income: Option<i128>) -> Vec<String> {
+    let mut auditor = Auditor::default();
+    let seen = BlockObservation {
+        hash: HASH,
+        known: true,
+        color: Color::Blue,
+        confirmations: 9,
+        mature: true,
+        reward: reward.map(Amount),
+        red_merge_income: income.map(Amount),
+        merging_block: None,
+        height: None,
+        parents: vec![],
+    };
+    for item in books() {
+        if let BookItem::Block(block) = item {
+            auditor.chain_block(&BookedBlock::of(&block).unwrap(), &seen, false);
+        }
+    }
+    auditor.finish().first.into_iter().map(|found| found.what).collect()
+}
+
+#[test]
+fn what_the_chain_does_not_tell_is_not_zero() {
+    assert_eq!(on_the_chain(Some(1_001), None), Vec::<String>::new());
+    assert_eq!(on_the_chain(Some(1_001), Some(0)), Vec::<String>::new());
+    assert_eq!(on_the_chain(None, None), ["its reward is 1001 in the books, and not told on the chain"]);
+    assert_eq!(on_the_chain(Some(0), Some(0)), ["its reward is 1001 in the books, and 0 on the chain"]);
+    assert_eq!(
+        on_the_chain(Some(1_001), Some(3)),
+        ["its income from merged reds is 0 in the books, and 3 on the chain"]
+    );
+}
+
 #[test]
 fn sound_books_are_clean() {
     let report = audit(Some(journal()), books());
