@@ -3,6 +3,8 @@
 //! "items/s" is shares per second. Shares come from so many workers in turn, as connections send them; a commit is cut every
 //! 100,000 shares. Blocks, and PostgreSQL: `cargo bench -p pool-tests --bench money`.
 
+mod shares;
+
 use std::{hint::black_box, sync::Arc};
 
 use divan::{Bencher, counter::ItemsCount};
@@ -10,18 +12,17 @@ use pool_actors::{
     adapters::sqlite::SqliteStore,
     ledger::{
         book::Book,
-        feed::{FeedBatch, FeedError, FeedNames, LedgerFeed, ShareLine},
+        feed::{FeedBatch, LedgerFeed as _},
         windows::RewardPolicy,
     },
-    messages::share::WorkerIdentity,
     ports::store::{LedgerCommit, LedgerState, StorePort},
     runtime::threads::Thread,
 };
 use pool_domain::{
-    ids::{Account, AlgorithmName, ShareSeq, WorkerName},
     pplns::Scheme,
-    units::{BasisPoints, TimeMs, Work},
+    units::{BasisPoints, TimeMs},
 };
+use shares::Shares;
 use tempfile::TempDir;
 
 fn main() {
@@ -34,51 +35,6 @@ const CUT: u64 = 100_000;
 
 fn policy() -> RewardPolicy {
     RewardPolicy { scheme: Scheme::Pplns { factor: BasisPoints(20_000) }, fee: BasisPoints(100) }
-}
-
-/// Shares of so many workers in turn, made as they are read.
-struct Shares {
-    names: FeedNames,
-}
-
-impl Shares {
-    fn of(workers: usize) -> Self {
-        let worker = |n: usize| {
-            let account = format!("kaspa:qqkqkzjvr7zwxxmjxjkmxxdwju9kjs6e9u82uh59z07vgaks6gg{n:06}");
-            Arc::new(WorkerIdentity {
-                account: Account::new(&account).unwrap(),
-                worker: WorkerName::new(&format!("rig{n}")).unwrap(),
-            })
-        };
-        let algorithms = vec![AlgorithmName::new("blake2s").unwrap()];
-        Self { names: FeedNames { numbering: 1, workers: (0..workers).map(worker).collect(), algorithms } }
-    }
-
-    fn share(&self, seq: u64) -> ShareLine {
-        let worker = u32::try_from(seq % self.names.workers.len() as u64).unwrap();
-        ShareLine { seq: ShareSeq(seq), work: Work(1 << 32), at: TimeMs(seq), worker, algorithm: 0 }
-    }
-}
-
-impl LedgerFeed for Shares {
-    fn read(&mut self, after: ShareSeq, records_max: usize, batch: &mut FeedBatch) -> Result<(), FeedError> {
-        let through = after.0 + records_max as u64;
-        if batch.names.numbering == 0 {
-            batch.names = self.names.clone();
-        }
-        batch.clear();
-        batch.shares.extend((after.0 + 1..=through).map(|seq| self.share(seq)));
-        batch.through = ShareSeq(through);
-        Ok(())
-    }
-
-    fn newest(&mut self) -> Result<ShareSeq, FeedError> {
-        Ok(ShareSeq(u64::MAX))
-    }
-
-    fn oldest(&mut self) -> Result<ShareSeq, FeedError> {
-        Ok(ShareSeq(0))
-    }
 }
 
 /// Takes in so many shares and commits what they come to.
@@ -101,7 +57,7 @@ fn empty_book(feed: &mut Shares) -> Book {
 }
 
 #[divan::bench(sample_count = 5, sample_size = 1, args = [100, 1_000, 10_000])]
-fn follow_rules_only(bencher: Bencher<'_, '_>, workers: usize) {
+fn follow_rules_only(bencher: Bencher<'_, '_>, workers: u32) {
     bencher
         .counter(ItemsCount::new(SHARES))
         .with_inputs(|| Shares::of(workers))
@@ -117,7 +73,7 @@ fn store(folder: &TempDir) -> SqliteStore {
 }
 
 #[divan::bench(sample_count = 5, sample_size = 1, args = [1_000, 10_000])]
-fn follow_into_sqlite(bencher: Bencher<'_, '_>, workers: usize) {
+fn follow_into_sqlite(bencher: Bencher<'_, '_>, workers: u32) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let inputs = || (Shares::of(workers), TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
     bencher.counter(ItemsCount::new(SHARES)).with_inputs(inputs).bench_values(|(mut feed, folder)| {

@@ -19,12 +19,16 @@ use crate::own_loopback;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Owner of the pool's database; not a superuser, as in production.
 const OWNER: &str = "dagpool";
+/// Memory of a server that tests use.
+const SMALL: &str = "32MB";
 
 /// A running (or killed) server and its data; both are gone when this is dropped.
 pub struct Postgres {
     folder: TempDir,
     address: Ipv4Addr,
     port: u16,
+    /// What it holds in memory.
+    buffers: &'static str,
     child: Option<Child>,
 }
 
@@ -109,6 +113,15 @@ fn template() -> PathBuf {
     ready
 }
 
+/// A fresh data folder.
+fn initialised() -> TempDir {
+    let folder = fresh_folder();
+    let mut copy = Command::new("cp");
+    copy.arg("-a").arg(template()).arg(folder.path().join("data"));
+    run(copy);
+    folder
+}
+
 impl Postgres {
     /// Starts a server on a fresh data folder and returns when it takes connections.
     ///
@@ -116,17 +129,22 @@ impl Postgres {
     /// When it does not start.
     #[must_use]
     pub fn start() -> Self {
-        let folder = fresh_folder();
-        let mut copy = Command::new("cp");
-        copy.arg("-a").arg(template()).arg(folder.path().join("data"));
-        run(copy);
-        Self::on(folder)
+        Self::on(initialised(), SMALL)
     }
 
-    fn on(folder: TempDir) -> Self {
+    /// As [`Self::start`], with as much memory as PostgreSQL takes when nobody says otherwise: for measurements.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_as_installed() -> Self {
+        Self::on(initialised(), "128MB")
+    }
+
+    fn on(folder: TempDir, buffers: &'static str) -> Self {
         let address = own_loopback();
         let port = TcpListener::bind((address, 0)).and_then(|held| held.local_addr()).expect("a port").port();
-        let mut server = Self { folder, address, port, child: None };
+        let mut server = Self { folder, address, port, buffers, child: None };
         server.restart();
         server
     }
@@ -142,7 +160,7 @@ impl Postgres {
         copy.args(["-U", "postgres", "-h", &self.address.to_string(), "-p", &self.port.to_string()]);
         copy.args(["--checkpoint=fast", "--no-sync", "-R", "-D"]).arg(folder.path().join("data"));
         run(copy);
-        Self::on(folder)
+        Self::on(folder, self.buffers)
     }
 
     /// Makes a replica take writes.
@@ -282,9 +300,10 @@ impl Postgres {
         server.arg("-D").arg(self.data()).args(["-p", &self.port.to_string(), "-k", "", "-h"]);
         server.arg(self.address.to_string());
         // As durable as in production, as small as a test.
-        for setting in ["fsync=on", "synchronous_commit=on", "shared_buffers=32MB", "max_connections=60"] {
+        for setting in ["fsync=on", "synchronous_commit=on", "max_connections=60"] {
             server.args(["-c", setting]);
         }
+        server.args(["-c", &format!("shared_buffers={}", self.buffers)]);
         self.child = Some(server.stdout(Stdio::null()).stderr(log).spawn().expect("postgres starts"));
         self.is_ready()
     }

@@ -285,20 +285,24 @@ impl Transaction {
         entries: impl IntoIterator<Item = (LedgerAccount, Amount)>,
     ) -> Result<Self, LedgerError> {
         let overflow = |cause: &Cause| LedgerError::Overflow(cause.key());
-        let mut by_account = BTreeMap::<LedgerAccount, Amount>::new();
-        for (account, amount) in entries {
-            let sum = by_account.entry(account).or_default();
-            *sum = sum.checked_add(amount).ok_or_else(|| overflow(&cause))?;
+        let mut lines: Vec<(LedgerAccount, Amount)> = entries.into_iter().collect();
+        // Mostly in order already: a block's accounts are. Sorting sees that, a map does not.
+        lines.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut entries: Vec<Entry> = Vec::with_capacity(lines.len());
+        for (account, amount) in lines {
+            match entries.last_mut().filter(|last| last.account == account) {
+                Some(last) => {
+                    last.amount = last.amount.checked_add(amount).ok_or_else(|| overflow(&cause))?;
+                }
+                None => entries.push(Entry { account, amount }),
+            }
         }
-        let sum = Amount::checked_sum(by_account.values().copied()).ok_or_else(|| overflow(&cause))?;
+        let sum =
+            Amount::checked_sum(entries.iter().map(|entry| entry.amount)).ok_or_else(|| overflow(&cause))?;
         if !sum.is_zero() {
             return Err(LedgerError::Unbalanced { cause: cause.key(), sum });
         }
-        let entries: Vec<_> = by_account
-            .into_iter()
-            .filter(|(_, amount)| !amount.is_zero())
-            .map(|(account, amount)| Entry { account, amount })
-            .collect();
+        entries.retain(|entry| !entry.amount.is_zero());
         if entries.is_empty() {
             return Err(LedgerError::Empty(cause.key()));
         }

@@ -5,5 +5,5 @@ JOIN ledger_transactions AS t ON t.id = e.transaction_id
 JOIN blocks AS b ON b.hash = t.block
 LEFT JOIN ledger_transactions AS f ON f.reference = substr(t.reference, 1, length(t.reference) - 7) || 'end'
 WHERE e.account_id = (SELECT id FROM accounts WHERE address = :account) AND e.transaction_id < :before
-  AND e.kind = 'miner_pending' AND t.kind = 'credit_pending'
+  AND e.kind = 'miner_pending' AND e.amount_hi >= 0 AND t.kind = 'credit_pending'
 ORDER BY e.transaction_id DESC LIMIT :limit

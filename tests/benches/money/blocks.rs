@@ -15,12 +15,9 @@ use pool_actors::{
     },
     ledger::{
         book::Book,
-        feed::{
-            FeedBatch, FeedError, FeedNames, FoundBlock, LedgerFeed, LedgerRecord, RecordKind, ShareLine,
-        },
+        feed::{FeedBatch, FoundBlock, LedgerFeed as _, LedgerRecord, RecordKind},
         windows::RewardPolicy,
     },
-    messages::share::WorkerIdentity,
     ports::{
         node::{BlockObservation, Color},
         store::{SharedStore, Split},
@@ -28,7 +25,7 @@ use pool_actors::{
     runtime::threads::Thread,
 };
 use pool_domain::{
-    ids::{Account, AlgorithmName, BlockHash, ShareSeq, WorkerName},
+    ids::{BlockHash, ShareSeq},
     pplns::Scheme,
     units::{Amount, BasisPoints, TimeMs, Work},
 };
@@ -36,12 +33,12 @@ use pool_tests::postgres::Postgres;
 use tempfile::TempDir;
 use tokio_postgres::{NoTls, binary_copy::BinaryCopyInWriter, types::Type};
 
+use crate::shares::{Shares, WORK};
+
 /// Accounts, each with a worker.
 const ACCOUNTS: u32 = 10_000;
 /// Shares in memory before the first block.
 const SHARES: u64 = 30_000;
-/// Work of each.
-const WORK: u128 = 1 << 32;
 /// Blocks on each database; the first is not counted, it creates the accounts' rows.
 const BLOCKS: u8 = 21;
 
@@ -57,7 +54,7 @@ pub(crate) async fn measure() {
     let raw = raw_sqlite(&folder);
     blocks("SQLite", &raw, Arc::new(store)).await;
 
-    let server = Postgres::start();
+    let server = Postgres::start_as_installed();
     let settings = PostgresSettings::new(&server.url(), None).expect("an address");
     let (store, (name, body)) = PostgresStore::open(settings, None, Arc::new(SystemClock)).expect("a store");
     drop(Thread::spawn(name, body).expect("a thread"));
@@ -205,55 +202,4 @@ fn found(feed: &Shares, hash: BlockHash, after: u64, batch: &mut FeedBatch) {
         record(after + 3, RecordKind::Verdict { hash, at: TimeMs(1_700_000_000_001), refusal: None }),
     ];
     batch.through = ShareSeq(after + 3);
-}
-
-/// Shares of so many workers in turn, made as they are read.
-struct Shares {
-    names: FeedNames,
-}
-
-impl Shares {
-    fn of(workers: u32) -> Self {
-        let worker = |n: u32| {
-            let account = format!("kaspa:qqkqkzjvr7zwxxmjxjkmxxdwju9kjs6e9u82uh59z07vgaks6gg{n:06}");
-            Arc::new(WorkerIdentity {
-                account: Account::new(&account).expect("an address"),
-                worker: WorkerName::new(&format!("rig{n}")).expect("a name"),
-            })
-        };
-        let algorithms = vec![AlgorithmName::new("blake2s").expect("a name")];
-        Self { names: FeedNames { numbering: 1, workers: (0..workers).map(worker).collect(), algorithms } }
-    }
-
-    fn share(&self, seq: u64) -> ShareLine {
-        let worker = u32::try_from(seq % self.names.workers.len() as u64).expect("few");
-        ShareLine {
-            seq: ShareSeq(seq),
-            work: Work(WORK),
-            at: TimeMs(1_700_000_000_000),
-            worker,
-            algorithm: 0,
-        }
-    }
-}
-
-impl LedgerFeed for Shares {
-    fn read(&mut self, after: ShareSeq, records_max: usize, batch: &mut FeedBatch) -> Result<(), FeedError> {
-        let through = after.0 + records_max as u64;
-        if batch.names.numbering == 0 {
-            batch.names = self.names.clone();
-        }
-        batch.clear();
-        batch.shares.extend((after.0 + 1..=through).map(|seq| self.share(seq)));
-        batch.through = ShareSeq(through);
-        Ok(())
-    }
-
-    fn newest(&mut self) -> Result<ShareSeq, FeedError> {
-        Ok(ShareSeq(u64::MAX))
-    }
-
-    fn oldest(&mut self) -> Result<ShareSeq, FeedError> {
-        Ok(ShareSeq(0))
-    }
 }

@@ -5,6 +5,8 @@
 mod blocks;
 mod feed;
 mod latency;
+#[path = "../../../pool-actors/benches/shares/mod.rs"]
+mod shares;
 mod site;
 
 /// A part and its name.

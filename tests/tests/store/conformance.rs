@@ -491,3 +491,22 @@ pub(crate) async fn corrections_are_made_once<T: Books>(store: Arc<T>) {
     next.postings = vec![balanced(9_001)];
     store.commit(Arc::new(next)).await.unwrap();
 }
+
+/// A block that pays thousands, more than what any statement takes at once.
+pub(crate) async fn a_block_of_thousands_of_accounts(store: SharedStore) {
+    const ACCOUNTS: i128 = 2_345;
+    let owner = |n: i128| account(&format!("miner{n:05}"));
+    let mut position = Position::default();
+    for (number, sign) in [(1, 1), (2, 1), (3, -1)] {
+        let mut next = commit(position, number);
+        let paid = (1..=ACCOUNTS).map(|n| (LedgerAccount::MinerPending(owner(n)), sign * n));
+        let whole = (LedgerAccount::ChainPending, -sign * ACCOUNTS * (ACCOUNTS + 1) / 2);
+        next.postings = vec![posting(number, &paid.chain([whole]).collect::<Vec<_>>())];
+        position = store.commit(Arc::new(next)).await.unwrap();
+    }
+    for n in [1, 99, 100, 101, 2_300, ACCOUNTS] {
+        assert_eq!(store.account(owner(n)).await.unwrap().unwrap().balance.pending, Amount(n));
+    }
+    assert_eq!(store.check().await.unwrap(), vec![]);
+    assert_eq!(store.totals().await.unwrap().imbalance(), Amount::ZERO);
+}

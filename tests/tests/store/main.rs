@@ -73,6 +73,7 @@ macro_rules! conforms {
 }
 
 conforms! {
+    a_block_of_thousands_of_accounts,
     a_commit_is_applied_once_and_as_a_whole,
     a_second_writer_and_a_second_posting_are_refused,
     books_say_what_was_committed,

@@ -14,12 +14,13 @@ use pool_actors::{
     },
 };
 use pool_domain::{
+    accounting::LedgerAccount,
     ids::{AlgorithmName, ShareSeq, WorkerName},
     units::{Amount, TimeMs, Work},
 };
 use pool_tests::postgres::Postgres;
 
-use crate::conformance::{account, balanced, block, change, commit};
+use crate::conformance::{account, balanced, block, change, commit, posting};
 
 /// A store on this server.
 pub(crate) fn store(server: &Postgres) -> PostgresStore {
@@ -134,6 +135,49 @@ async fn a_second_process_is_refused_and_the_next_one_goes_on() {
     second.commit(shares(after, 4)).await.unwrap();
     assert_eq!(server.sql("SELECT token FROM writers WHERE node = 'n1'").unwrap(), "2");
     assert_eq!(accepted(&second).await, 7);
+}
+
+/// Commits of one node, each to the same accounts and to new ones.
+async fn credits(store: &PostgresStore, node: &str, first: u64) {
+    store.load(node).await.unwrap();
+    let mut position = Position::default();
+    for number in 0..ROUNDS {
+        let mut next = commit(position, number + 1);
+        node.clone_into(&mut next.node);
+        // Keys are given by name, rows lie as they were made: the orders of both nodes differ.
+        let owner = |n: u64| LedgerAccount::MinerConfirmed(account(&format!("m{:05}", (n * 7_919) % 10_007)));
+        let miners = number * 50..number * 50 + 400;
+        let paid = miners.map(|n| (owner(n), 1)).chain([(LedgerAccount::ChainIncome, -400)]);
+        next.postings = vec![posting(first + number, &paid.collect::<Vec<_>>())];
+        // Not `persist`: a deadlock would be told as "not available", and must not occur at all.
+        position = store.commit(Arc::new(next)).await.unwrap();
+    }
+}
+
+/// Commits of each.
+const ROUNDS: u64 = 20;
+
+#[actix_rt::test]
+async fn nodes_that_credit_the_same_accounts_neither_block_each_other_nor_lose_a_balance() {
+    let server = Postgres::start();
+    let (one, two) = (store(&server), store(&server));
+    tokio::join!(credits(&one, "n1", 1), credits(&two, "n2", 1_000));
+    let sums = "SELECT sum(amount), count(*) FROM balances WHERE kind = 'miner_confirmed'";
+    assert_eq!(server.sql(sums).unwrap(), format!("{}|{}", 2 * ROUNDS * 400, 400 + (ROUNDS - 1) * 50));
+    assert_eq!(one.check().await.unwrap(), vec![]);
+}
+
+/// How PostgreSQL finds an account's credits in books of many: by the index that holds nothing but credits.
+#[actix_rt::test]
+async fn an_account_s_credits_are_found_by_their_index() {
+    let server = Postgres::start();
+    let store = store(&server);
+    credits(&store, "n1", 1).await;
+    let text =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/postgres/statements/credits_page.sql"));
+    let text = text.replace("$1", "'m00001'").replace("$2", "999").replace("$3", "10");
+    let plan = server.sql(&format!("SET enable_seqscan = off; EXPLAIN {text}")).unwrap();
+    assert!(plan.contains("ledger_entries_credits"), "{plan}");
 }
 
 #[actix_rt::test]

@@ -102,7 +102,9 @@ statements! {
     ANCHORS_REMOVE = "anchors_remove",
     BALANCE_LOCK = "balance_lock",
     BALANCES_COPY = "balances_copy",
-    BALANCES_MERGE = "balances_merge",
+    BALANCES_INSERT = "balances_insert",
+    BALANCES_LOCK = "balances_lock",
+    BALANCES_UPDATE = "balances_update",
     BLOCKS_COPY = "blocks_copy",
     BLOCKS_LOCK = "blocks_lock",
     BLOCKS_MERGE = "blocks_merge",
@@ -153,6 +155,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "adjustments", text!("migrations", "0005_adjustments")),
     (6, "payouts", text!("migrations", "0006_payouts")),
     (7, "history_by_both_clocks", text!("migrations", "0007_history_by_both_clocks")),
+    (8, "large_blocks", text!("migrations", "0008_large_blocks")),
     (9, "users", text!("migrations", "0009_users")),
 ];
 

@@ -239,7 +239,12 @@ impl Step<'_> {
     }
 
     async fn run(&self, sql: Sql, parameters: Parameters<'_>) -> Result<(), StoreError> {
-        self.tx.execute(self.statements.of(sql)?, parameters).await.map(drop).map_err(failure)
+        self.count(sql, parameters).await.map(drop)
+    }
+
+    /// How many rows it changed.
+    async fn count(&self, sql: Sql, parameters: Parameters<'_>) -> Result<u64, StoreError> {
+        self.tx.execute(self.statements.of(sql)?, parameters).await.map_err(failure)
     }
 
     async fn copy(&self, sql: Sql, types: &[Type]) -> Result<Copy, StoreError> {

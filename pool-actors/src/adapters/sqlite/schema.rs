@@ -8,9 +8,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, named_params};
 use super::{
     super::migrations::{self, Applied, Migration},
     read::{column, count, rows, signed},
-    statements::{
-        ENTRIES_STAGING, MIGRATION_ADD, MIGRATIONS, MIGRATIONS_ALL, MIGRATIONS_EXIST, MIGRATIONS_TABLE,
-    },
+    statements::{MIGRATION_ADD, MIGRATIONS, MIGRATIONS_ALL, MIGRATIONS_EXIST, MIGRATIONS_TABLE},
     unavailable,
 };
 use crate::ports::store::StoreError;
@@ -25,7 +23,6 @@ pub(super) fn open_writer(path: &Path, now: TimeMs) -> Result<Connection, StoreE
     let mut db = Connection::open(path).map_err(unavailable)?;
     prepare(&db)?;
     migrate(&mut db, now)?;
-    db.execute_batch(ENTRIES_STAGING).map_err(unavailable)?;
     Ok(db)
 }
 

@@ -54,9 +54,7 @@ statements! {
     DEPLOYMENT_TRAIL_ADD = "deployment_trail_add",
     DEPLOYMENTS_PAGE = "deployments_page",
     ENTRIES_PUT = "entries_put",
-    ENTRIES_STAGE_CLEAR = "entries_stage_clear",
-    ENTRIES_STAGING = "entries_staging",
-    ENTRY_STAGE = "entry_stage",
+    ENTRY_PUT = "entry_put",
     MIGRATION_ADD = "migration_add",
     MIGRATIONS_ALL = "migrations_all",
     MIGRATIONS_EXIST = "migrations_exist",
@@ -135,6 +133,11 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
         6,
         "payouts",
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/sqlite/migrations/0006_payouts.sql")),
+    ),
+    (
+        7,
+        "large_blocks",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/sqlite/migrations/0007_large_blocks.sql")),
     ),
     (
         8,

@@ -10,7 +10,8 @@ use pool_domain::{
     units::{Amount, TimeMs},
 };
 use rusqlite::{
-    Connection, OptionalExtension, Transaction, TransactionBehavior, named_params, params, types::ToSql,
+    Connection, OptionalExtension, Statement, Transaction, TransactionBehavior, named_params, params,
+    types::ToSql,
 };
 
 use super::{
@@ -31,6 +32,10 @@ const KEYS_KEPT: usize = 1_000_000;
 const KEYS_READ: i64 = 200_000;
 /// The account of the pool itself.
 const POOL: i64 = 0;
+/// Lines that `entries_put` takes.
+const ENTRIES_AT_ONCE: usize = 100;
+/// Columns of each.
+const COLUMNS: usize = 7;
 
 /// The writing connection and the keys of names it has met.
 pub(super) struct Writer {
@@ -163,6 +168,23 @@ fn json(life: &BlockLife) -> Result<String, StoreError> {
 
 /// What a commit adds to balances, by account and kind.
 type Moved = BTreeMap<(i64, &'static str), Amount>;
+
+/// An entry: transaction, line, kind, account, amount.
+type Line = (i64, i64, &'static str, i64, Limbs);
+
+/// Fills in a statement that takes so many lines, and runs it.
+fn put_lines(put: &mut Statement<'_>, lines: &[Line]) -> rusqlite::Result<()> {
+    for (first, (id, line, kind, account_id, amount)) in (1..).step_by(COLUMNS).zip(lines) {
+        put.raw_bind_parameter(first, id)?;
+        put.raw_bind_parameter(first + 1, line)?;
+        put.raw_bind_parameter(first + 2, kind)?;
+        put.raw_bind_parameter(first + 3, account_id)?;
+        put.raw_bind_parameter(first + 4, amount.hi)?;
+        put.raw_bind_parameter(first + 5, amount.mid)?;
+        put.raw_bind_parameter(first + 6, amount.lo)?;
+    }
+    put.raw_execute().map(drop)
+}
 
 /// A transaction while it is being written.
 pub(super) struct Step<'a> {
@@ -405,11 +427,11 @@ impl Step<'_> {
         let next =
             key(self.tx, sql::TRANSACTION_NEXT_ID, &[])?.ok_or_else(|| corrupt("no next transaction"))?;
         let mut moved = Moved::new();
-        run(self.tx, sql::ENTRIES_STAGE_CLEAR, &[])?;
+        let mut lines = Vec::new();
         for (id, posting) in (next..).zip(postings) {
-            self.stage(id, posting, &mut moved)?;
+            self.lines(id, posting, &mut lines, &mut moved)?;
         }
-        run(self.tx, sql::ENTRIES_PUT, &[])?;
+        self.put_entries(&lines)?;
         for (id, posting) in (next..).zip(postings) {
             self.seal(id, posting)?;
         }
@@ -421,21 +443,39 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Puts a posting's lines where they are taken over from, all of a commit at once.
-    fn stage(&mut self, id: i64, posting: &Posting, moved: &mut Moved) -> Result<(), StoreError> {
-        let mut add = self.tx.prepare_cached(sql::ENTRY_STAGE).map_err(unavailable)?;
+    /// A posting's lines as they are stored, and what they add to balances.
+    fn lines(
+        &mut self,
+        id: i64,
+        posting: &Posting,
+        lines: &mut Vec<Line>,
+        moved: &mut Moved,
+    ) -> Result<(), StoreError> {
+        lines.reserve(posting.transaction.entries().len());
         for (line, entry) in (0_i64..).zip(posting.transaction.entries()) {
             let account_id = match entry.account.owner() {
                 Some(account) => self.account(account)?,
                 None => POOL,
             };
-            let (kind, limbs) = (entry.account.kind(), Limbs::from(entry.amount));
-            add.execute(params![id, line, kind, account_id, limbs.hi, limbs.mid, limbs.lo])
-                .map_err(unavailable)?;
+            let kind = entry.account.kind();
+            lines.push((id, line, kind, account_id, Limbs::from(entry.amount)));
             let sum = moved.entry((account_id, kind)).or_default();
             *sum = sum
                 .checked_add(entry.amount)
                 .ok_or_else(|| corrupt("the amounts of one commit are beyond 128 bits"))?;
+        }
+        Ok(())
+    }
+
+    fn put_entries(&self, lines: &[Line]) -> Result<(), StoreError> {
+        let (many, rest) = lines.as_chunks::<ENTRIES_AT_ONCE>();
+        let mut put = self.tx.prepare_cached(sql::ENTRIES_PUT).map_err(unavailable)?;
+        for lines in many {
+            put_lines(&mut put, lines).map_err(unavailable)?;
+        }
+        let mut put = self.tx.prepare_cached(sql::ENTRY_PUT).map_err(unavailable)?;
+        for line in rest {
+            put_lines(&mut put, std::slice::from_ref(line)).map_err(unavailable)?;
         }
         Ok(())
     }

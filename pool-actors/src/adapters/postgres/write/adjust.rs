@@ -44,6 +44,8 @@ impl Writer {
         let Some(account_id) = found.first().map(|row| column::<i64>(row, 0)).transpose()? else {
             return Ok(Adjusted::UnknownAccount);
         };
+        // Before the balance's own row, as everybody who changes balances.
+        step.run(sql::BALANCES_LOCK, &[]).await?;
         let confirmed = step.query(sql::BALANCE_LOCK, &[&account_id, &"miner_confirmed"]).await?;
         let confirmed =
             confirmed.first().map(|row| read::amount(row, 0)).transpose()?.unwrap_or(Amount::ZERO);
