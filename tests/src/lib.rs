@@ -9,6 +9,7 @@ pub mod postgres;
 pub mod proxy;
 pub mod redis;
 pub mod solve;
+pub mod wall_clock;
 
 /// An address of this test's own: on 127.0.0.1, somebody's outgoing connection may take the port of a process that was
 /// killed, before it is started again.

@@ -10,6 +10,8 @@ mod backup;
 mod cache;
 #[path = "pool/cli.rs"]
 mod cli;
+#[path = "pool/clock.rs"]
+mod clock;
 #[path = "pool/database_faults.rs"]
 mod database_faults;
 #[path = "pool/disk.rs"]

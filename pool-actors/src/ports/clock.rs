@@ -2,10 +2,16 @@
 
 use pool_domain::units::TimeMs;
 
-/// Source of wall-clock time. Implementations never go backwards by more than the operator's clock does.
+/// Source of time. A clock that never steps needs to tell nothing but [`Clock::now`].
 pub trait Clock: Send + Sync + 'static {
-    /// Milliseconds since the Unix epoch, UTC.
+    /// Milliseconds since the Unix epoch, UTC: for what is written down. It steps when somebody sets the clock.
     fn now(&self) -> TimeMs;
+
+    /// Milliseconds since some moment: for how long something took or may take. It only goes forward, and at the pace of real
+    /// time. Never compare it with [`Self::now`].
+    fn steady(&self) -> TimeMs {
+        self.now()
+    }
 }
 
 /// A clock shared by all actors.

@@ -99,10 +99,26 @@ impl ArbiterContext {
         })
     }
 
-    /// Now.
+    /// Now, by the clock that does not step: sessions measure how long everything takes and may take.
     #[must_use]
     pub fn now(&self) -> TimeMs {
+        self.shared.clock.steady()
+    }
+
+    /// The date, for what others read: shares, bans, when somebody connected.
+    #[must_use]
+    pub fn date(&self) -> TimeMs {
         self.shared.clock.now()
+    }
+
+    /// The date of a moment of [`Self::now`], as the wall clock goes at present.
+    pub(super) fn date_of(&self, moment: TimeMs) -> TimeMs {
+        TimeMs(self.date().0.saturating_sub(self.now().since(moment)))
+    }
+
+    /// The moment of a date, as far as it is past.
+    pub(super) fn moment_of(&self, date: TimeMs) -> TimeMs {
+        TimeMs(self.now().0.saturating_sub(self.date().since(date)))
     }
 
     pub(super) fn enter(&self, card: &Rc<SessionCard>) {
@@ -294,7 +310,7 @@ pub struct SessionCard {
     pub peer: std::net::SocketAddr,
     /// By which listener.
     pub listener: usize,
-    /// When.
+    /// When, by the sessions' own clock.
     pub connected_at: TimeMs,
     /// What became known.
     pub facts: RefCell<Facts>,
@@ -417,7 +433,7 @@ impl SessionCard {
 
     /// The session, for people.
     #[must_use]
-    pub fn view(&self) -> SessionView {
+    pub fn view(&self, hub: &ArbiterContext) -> SessionView {
         let facts = self.facts.borrow();
         let names = |versions: &Versions| versions.able.iter().map(ToString::to_string).collect();
         SessionView {
@@ -428,7 +444,7 @@ impl SessionCard {
             algorithm: facts.function.as_ref().map(ToString::to_string),
             algorithms: facts.versions.as_deref().map(names),
             without_work: facts.stranded,
-            connected_at: self.connected_at,
+            connected_at: hub.date_of(self.connected_at),
             last_share_at: self.tally.borrow().as_ref().map_or(TimeMs(0), |tally| tally.last_share_at),
         }
     }

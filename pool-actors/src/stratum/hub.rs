@@ -249,7 +249,7 @@ impl Handler<PublishJob> for SessionHub {
     fn handle(&mut self, PublishJob(job): PublishJob, _: &mut Self::Context) {
         let context = &self.context;
         context.shared.note_newest(&job);
-        let since = job.template.received_at;
+        let since = context.moment_of(job.template.received_at);
         let newer = context.jobs.borrow_mut().publish(&job, context.now(), context.shared.job_grace_ms);
         context.shared.paused.store(None);
         *context.paused.borrow_mut() = None;
@@ -283,7 +283,7 @@ impl Handler<ListSessions> for SessionHub {
     type Result = MessageResult<ListSessions>;
 
     fn handle(&mut self, _: ListSessions, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.context.cards().iter().map(|card| card.view()).collect())
+        MessageResult(self.context.cards().iter().map(|card| card.view(&self.context)).collect())
     }
 }
 

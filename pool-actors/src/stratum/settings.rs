@@ -289,7 +289,7 @@ impl Shared {
     /// Takes a prefix of a session of this address back; one that was searched rests before somebody else gets it.
     pub fn release_prefix(&self, prefix: ExtranoncePrefix, ip: IpAddr, searched: bool) {
         if let Some(pool) = self.extranonces.get(&prefix.as_slice().len()) {
-            let now = self.clock.now();
+            let now = self.clock.steady();
             let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
             let released = pool.release(prefix, ip, searched, now);
             debug_assert!(released, "a session holds its prefix until it gives it back, once");

@@ -20,6 +20,14 @@ async fn paid() -> (simulations::node::NodeHandle, PoolProcess, simulations::min
     (node, pool, swarm, blocks["items"][0].clone())
 }
 
+/// The books agree with journal and chain.
+pub(crate) fn assert_clean(pool: &PoolProcess) {
+    let config = pool.write_config();
+    let (code, report) = audit(pool, &["--config", config.to_str().unwrap()]);
+    assert_eq!((code, &report["clean"]), (Some(0), &json!(true)), "{report:#}");
+    println!("audit: {}", report["checked"]);
+}
+
 fn clean(pool: &PoolProcess) -> Value {
     let report = pool.audit();
     assert_eq!((&report["clean"], &report["unchecked"]), (&json!(true), &json!([])), "{report:#}");

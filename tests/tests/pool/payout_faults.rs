@@ -68,7 +68,7 @@ async fn paid_once(away: &[u64]) {
     let proxy = Proxy::start(server.address());
     let node = mining::node("blake2s", 250, 1);
     let mut pool = PoolProcess::start(hasty(&node.rpc_url, &server.url_at(proxy.address)).await);
-    let swarm = mining::miners(pool.stratum, "blake2s", MINERS, None);
+    let mut swarm = mining::miners(pool.stratum, "blake2s", MINERS, None);
     pays_on(&pool, 1).await;
     // The node takes payments and says nothing; a commit is done and its answer never comes, whichever of the pool's it is.
     rpc(&node.admin_url, "setFaults", json!([{"lose_send_answer": true}])).await;
@@ -95,7 +95,7 @@ async fn paid_once(away: &[u64]) {
     rpc(&node.admin_url, "setFaults", json!([{"lose_send_answer": false}])).await;
     let what =
         format!("{LOST} lost commits, {} kills and {} pauses of PostgreSQL", away.len() + 1, away.len());
-    let paid = assert_paid_once(&pool, &node, swarm, &what).await;
+    let paid = assert_paid_once(&pool, &node, &mut swarm, &what).await;
     assert!(paid >= 2 * away.len() + 3, "{paid}");
 }
 
@@ -119,7 +119,7 @@ async fn of_two_pools_on_one_database_one_pays_and_the_other_takes_over() {
     let mut second = first.clone();
     second.environment.push(("DAGPOOL__POOL__NODE_ID", "1".to_owned()));
     let mut first = PoolProcess::start(first);
-    let swarm = mining::miners(first.stratum, "blake2s", MINERS, None);
+    let mut swarm = mining::miners(first.stratum, "blake2s", MINERS, None);
     pays_on(&first, 1).await;
     let second = PoolProcess::start(second);
     dispatches(&first, true).await;
@@ -150,6 +150,6 @@ async fn of_two_pools_on_one_database_one_pays_and_the_other_takes_over() {
     second.signal(Signal::CONT);
     dispatches(&second, false).await;
     pays_on(&first, 1).await;
-    let paid = assert_paid_once(&first, &node, swarm, "two pools, one killed, one cut off").await;
+    let paid = assert_paid_once(&first, &node, &mut swarm, "two pools, one killed, one cut off").await;
     assert!(paid >= 4, "{paid}");
 }

@@ -74,14 +74,14 @@ async fn pays_once(kills: usize, database: Option<&Postgres>) {
         setup.more.push_str(&format!("[store]\nurl = \"{}\"\n", server.url()));
     }
     let mut pool = PoolProcess::start(setup);
-    let swarm = mining::miners(pool.stratum, "blake2s", MINERS, None);
+    let mut swarm = mining::miners(pool.stratum, "blake2s", MINERS, None);
     pool.until("/api/stats", |_, stats| stats["ledger"]["paid"] != "0").await;
     for _ in 0..kills {
         tokio::time::sleep(Duration::from_millis(random.random_range(0..2_500))).await;
         pool.kill();
         pool.restart();
     }
-    assert_paid_once(&pool, &node, swarm, &format!("{kills} kills")).await;
+    assert_paid_once(&pool, &node, &mut swarm, &format!("{kills} kills")).await;
 }
 
 /// Miners stop, and no payout is begun any more; when those that were sent have ended, chain and books say the same of
@@ -89,7 +89,7 @@ async fn pays_once(kills: usize, database: Option<&Postgres>) {
 pub(crate) async fn assert_paid_once(
     pool: &PoolProcess,
     node: &NodeHandle,
-    mut swarm: SwarmHandle,
+    swarm: &mut SwarmHandle,
     what: &str,
 ) -> usize {
     // Nothing new is sent while the test counts; what was sent goes on to its end, as the miners' chain does.

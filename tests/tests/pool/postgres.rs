@@ -33,6 +33,11 @@ pub(crate) async fn assert_credited(pool: &mut PoolProcess, swarm: &SwarmHandle)
         pool.until(&format!("/api/miners/{account}"), |_, body| body["shares"]["accepted"] == durable).await;
     }
     mining::assert_balanced(&stats);
+    let (told, credited) = (swarm.stats(), journalled.values().sum::<u64>());
+    println!(
+        "{} shares acknowledged, {} sent, {credited} journalled and credited once each; refused: {:?}",
+        told.accepted, told.submitted, told.rejected
+    );
 }
 
 /// `dagpool COMMAND --config ... --json`: its output, and its exit code.

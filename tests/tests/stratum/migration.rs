@@ -114,7 +114,7 @@ async fn who_can_is_told_and_moved_and_moved_back() {
     let lines = work(&mut miner).await;
     assert_eq!((methods(&lines), job_of(&lines[2])), (SWITCH.map(str::to_owned).to_vec(), back));
     assert!(is_clean(&lines[2]));
-    let view = rig.context.cards()[0].view();
+    let view = rig.context.cards()[0].view(&rig.context);
     assert_eq!((view.algorithm.as_deref(), view.without_work), (Some("blake2s"), false));
     assert_eq!(view.algorithms.unwrap().len(), 3);
 }

@@ -281,7 +281,7 @@ impl Session {
                 self.response(result);
                 Flow::Next
             }
-            Err(error) => self.rubbish(error, now, out),
+            Err(error) => self.rubbish(error, out),
         }
     }
 
@@ -308,9 +308,9 @@ impl Session {
     }
 
     /// A line that is no request: answered, counted, and the end of who began with it or goes on with it.
-    fn rubbish(&mut self, error: LineError, now: TimeMs, out: &mut Vec<u8>) -> Flow {
+    fn rubbish(&mut self, error: LineError, out: &mut Vec<u8>) -> Flow {
         push_error(out, &ReplyId::null(), error.code(), &error.to_string());
-        if let Some(end) = self.note_malformed(now) {
+        if let Some(end) = self.note_malformed() {
             return Flow::End(end);
         }
         // No request ever came: this is another protocol, not a miner with a bug.
@@ -318,10 +318,9 @@ impl Session {
     }
 
     /// Counts something that no correct miner sends.
-    pub(super) fn note_malformed(&mut self, now: TimeMs) -> Option<End> {
+    pub(super) fn note_malformed(&mut self) -> Option<End> {
         self.malformed += 1;
-        (self.malformed >= self.hub.shared.banning().malformed_max)
-            .then(|| self.ban(BanReason::Malformed, now))
+        (self.malformed >= self.hub.shared.banning().malformed_max).then(|| self.ban(BanReason::Malformed))
     }
 
     /// Answers a line that is longer than allowed, whether it ends or not.
@@ -331,8 +330,8 @@ impl Session {
         End::Rubbish
     }
 
-    pub(super) fn ban(&mut self, reason: BanReason, now: TimeMs) -> End {
-        if !self.permit.ban(reason, now) {
+    pub(super) fn ban(&mut self, reason: BanReason) -> End {
+        if !self.permit.ban(reason, self.hub.date()) {
             return End::Rubbish;
         }
         metrics::counter!(crate::metrics::BANS_TOTAL, "reason" => reason.label()).increment(1);

@@ -61,7 +61,7 @@ impl Session {
     pub(super) fn submit_request(&mut self, request: &Request<'_>, now: TimeMs, out: &mut Vec<u8>) -> Flow {
         let Some(params) = Params::parse(request.params) else {
             push_error(out, &request.id, CODE_BAD_PARAMS, "Invalid params: expected a list");
-            return self.note_malformed(now).map_or(Flow::Next, Flow::End);
+            return self.note_malformed().map_or(Flow::Next, Flow::End);
         };
         self.submit(request.id.clone(), &params, now, out)
     }
@@ -88,8 +88,8 @@ impl Session {
         match outcome {
             Ok(()) => Flow::Next,
             Err((Refused::Stall, _)) => Flow::Stall,
-            Err((Refused::Reason(reason), id)) => self.refuse(&id, reason, reason.message(), now, out),
-            Err((Refused::Words(words), id)) => self.refuse(&id, RejectReason::Other, &words, now, out),
+            Err((Refused::Reason(reason), id)) => self.refuse(&id, reason, reason.message(), out),
+            Err((Refused::Words(words), id)) => self.refuse(&id, RejectReason::Other, &words, out),
         }
     }
 
@@ -187,7 +187,7 @@ impl Session {
             worker: Arc::clone(&self.workers[usize::from(worker)].identity),
             solution,
             late: entry.is_late(now, self.hub.shared.job_grace_ms),
-            received_at,
+            received_at: self.hub.date(),
             validations: 0,
         };
         self.hub.intake.put(entry.job.split.route(self.card.id), share);
@@ -215,15 +215,15 @@ impl Session {
                 Verdict::Rejected(RejectReason::LowDifficulty) if pending.guess.is_some() => {
                     let id = pending.id.clone();
                     if let Err(reason) = self.guess_again(&mut pending, now) {
-                        end = end.or(self.refuse_judged(&id, reason, now, out));
+                        end = end.or(self.refuse_judged(&id, reason, out));
                     }
                 }
-                Verdict::Rejected(reason) => end = end.or(self.refuse_judged(&pending.id, reason, now, out)),
+                Verdict::Rejected(reason) => end = end.or(self.refuse_judged(&pending.id, reason, out)),
                 Verdict::Lost(reason) => {
                     self.count_reject(RejectCause::Invalid);
                     push_error(out, &pending.id, RejectReason::Other.code(), &reason.to_string());
                     if reason == LostReason::AlgorithmPanicked {
-                        end = end.or(Some(self.poison(now)));
+                        end = end.or(Some(self.poison()));
                     }
                 }
             }
@@ -238,10 +238,11 @@ impl Session {
     /// Books an accepted share. True if the difficulty is to change.
     fn credit(&mut self, pending: &Pending, now: TimeMs) -> bool {
         self.judged += 1;
+        let date = self.hub.date();
         self.hub.count(&self.card, |tally| {
             tally.counts.accepted += 1;
             tally.work = tally.work.saturating_add(pending.bound.work);
-            tally.last_share_at = now;
+            tally.last_share_at = date;
         });
         match &mut self.pace {
             Pace::Vardiff(vardiff) => vardiff.on_share(now, pending.bound.difficulty).is_some(),
@@ -281,33 +282,20 @@ impl Session {
         })
     }
 
-    fn refuse(
-        &mut self,
-        id: &ReplyId,
-        reason: RejectReason,
-        words: &str,
-        now: TimeMs,
-        out: &mut Vec<u8>,
-    ) -> Flow {
+    fn refuse(&mut self, id: &ReplyId, reason: RejectReason, words: &str, out: &mut Vec<u8>) -> Flow {
         push_error(out, id, reason.code(), words);
         self.count_reject(reason.cause());
-        self.suspect(reason, now).map_or(Flow::Next, Flow::End)
+        self.suspect(reason).map_or(Flow::Next, Flow::End)
     }
 
-    fn refuse_judged(
-        &mut self,
-        id: &ReplyId,
-        reason: RejectReason,
-        now: TimeMs,
-        out: &mut Vec<u8>,
-    ) -> Option<End> {
+    fn refuse_judged(&mut self, id: &ReplyId, reason: RejectReason, out: &mut Vec<u8>) -> Option<End> {
         push_error(out, id, reason.code(), reason.message());
         self.count_reject(reason.cause());
-        self.suspect(reason, now)
+        self.suspect(reason)
     }
 
     /// Bans who sends little but invalid shares. Late ones are no offence.
-    fn suspect(&mut self, reason: RejectReason, now: TimeMs) -> Option<End> {
+    fn suspect(&mut self, reason: RejectReason) -> Option<End> {
         if reason == RejectReason::StaleJob {
             return None;
         }
@@ -318,18 +306,18 @@ impl Session {
             && u64::from(self.invalid) * 10_000
                 > u64::from(self.judged) * u64::from(banning.invalid_basis_points_max);
         self.forgive();
-        guilty.then(|| self.ban(BanReason::InvalidShares, now))
+        guilty.then(|| self.ban(BanReason::InvalidShares))
     }
 
     /// Ends the session of a share that the algorithm panicked on; a miner that is no enemy comes back with other shares.
-    fn poison(&mut self, now: TimeMs) -> End {
-        let strikes = self.permit.strike(now);
+    fn poison(&mut self) -> End {
+        let strikes = self.permit.strike(self.hub.date());
         self.hub.shared.publish(PoolEvent::SecurityEvent {
             code: "POISONOUS_SHARE".to_owned(),
             message: format!("{}: the algorithm panicked on a share, number {strikes}", self.card.peer.ip()),
         });
         if strikes >= self.hub.shared.banning().poisonous_max {
-            return self.ban(BanReason::PoisonousShares, now);
+            return self.ban(BanReason::PoisonousShares);
         }
         End::Poison
     }
