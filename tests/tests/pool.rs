@@ -42,5 +42,7 @@ mod poison;
 mod postgres;
 #[path = "pool/reload.rs"]
 mod reload;
+#[path = "pool/reorganisation.rs"]
+mod reorganisation;
 #[path = "pool/swap.rs"]
 mod swap;
