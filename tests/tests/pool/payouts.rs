@@ -126,7 +126,11 @@ pub(crate) async fn assert_paid_once(
     }
     let stats = pool.until("/api/stats", |_, stats| amount(&stats["ledger"]["paid"]) == sum).await;
     mining::assert_balanced(&stats);
-    println!("{what}: {settled} payouts settled, {returned} returned, {sum} paid, differences: 0");
+    println!(
+        "{what}: {} payouts planned, {settled} settled, {returned} returned, {} held before they were sent; {sum} paid, differences: 0",
+        all.len(),
+        all.len() - settled - returned
+    );
     assert!(settled > 0, "{all:#?}");
     let log = pool.log();
     assert!(!log.contains("audit found something"), "{log}");
