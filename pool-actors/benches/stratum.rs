@@ -19,7 +19,7 @@ use pool_actors::{
         clock::Clock,
         node::{HeaderForm, NodePrivate, Template},
     },
-    runtime::{critical::CriticalOutbox, outbox::Outbox, ticket::resolve_all, watch::watched},
+    runtime::{critical::CriticalOutbox, outbox::Outbox, ticket::resolve_each, watch::watched},
     stratum::{
         hub::SessionHub,
         jobs::layout,
@@ -65,7 +65,7 @@ impl Actor for Sink {
 impl Handler<ValidateBatch> for Sink {
     type Result = ();
     fn handle(&mut self, batch: ValidateBatch, _: &mut Self::Context) {
-        resolve_all(batch.finish().into_iter().map(|share| (share.ticket, Verdict::Accepted)));
+        resolve_each(batch.finish(), |share| &share.ticket, |share| (share.ticket, Verdict::Accepted));
     }
 }
 

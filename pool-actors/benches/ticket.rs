@@ -37,7 +37,7 @@ fn issue_and_resolve_1024(bencher: Bencher<'_, '_>, sessions: u32) {
                 .iter()
                 .flat_map(|office| (0..per_session).map(|token| office.issue(token).expect("credit is back")))
                 .collect();
-            resolve_all(tickets.into_iter().map(|ticket| (ticket, Verdict::Accepted)));
+            resolve_all(tickets.into_iter().map(|ticket| (ticket, Verdict::Accepted)).collect());
             for _ in 0..4 {
                 tokio::task::yield_now().await;
             }

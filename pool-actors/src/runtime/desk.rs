@@ -25,8 +25,11 @@ use super::ticket::Verdicts;
 
 /// Who takes verdicts at a desk; called on the desk's own thread only.
 pub trait Receiver {
-    /// Verdicts will come soon.
-    fn fetch_ahead(&self) {}
+    /// Verdicts will come soon: fetches what lies `depth` pointers away, 0 for itself. Called with each depth in turn,
+    /// some time apart.
+    fn fetch_ahead(&self, depth: usize) {
+        let _ = depth;
+    }
 
     /// Takes verdicts and says so, or leaves them when this comes in the middle of the receiver's own turn: then they
     /// wait at the desk.
@@ -140,7 +143,7 @@ struct Tray {
 impl Desk {
     /// Verdicts will be told soon: the receiver is fetched from memory if it sits on this thread.
     #[inline]
-    pub(super) fn fetch_ahead(&self) {
+    pub(super) fn fetch_ahead(&self, depth: usize) {
         let Address { counter: home, place, .. } = self.address;
         // A hint: without the thread's desks there is nothing to fetch.
         let _ = COUNTER.try_with(|counter| {
@@ -148,7 +151,7 @@ impl Desk {
                 && let Some(place) = counter.places.borrow().places.get(place as usize)
                 && let Some(receiver) = &place.receiver
             {
-                receiver.fetch_ahead();
+                receiver.fetch_ahead(depth);
             }
         });
     }
@@ -263,7 +266,7 @@ mod tests {
             let sessions: Vec<_> = (0..5).map(|_| session()).collect();
             let tickets: Vec<_> =
                 (0..shares).map(|n| sessions[(n * n % 5) as usize].2.issue(n).unwrap()).collect();
-            resolve_all(tickets.into_iter().map(|ticket| (ticket, Verdict::Accepted)));
+            resolve_all(tickets.into_iter().map(|ticket| (ticket, Verdict::Accepted)).collect());
             for (at, (session, ..)) in sessions.iter().enumerate() {
                 let told: Vec<_> = session.told.borrow().iter().map(|known| known.0).collect();
                 assert_eq!(told, (0..shares).filter(|n| (n * n % 5) as usize == at).collect::<Vec<_>>());

@@ -75,7 +75,7 @@ async fn without_credit_no_ticket_until_one_is_resolved() {
 async fn consecutive_tickets_of_a_session_share_a_message() {
     let ((a, mut hears_a), (b, mut hears_b)) = (session(9), session(9));
     let tickets = [a.issue(1), a.issue(2), b.issue(7), a.issue(3)].map(Option::unwrap);
-    resolve_all(tickets.into_iter().map(|ticket| (ticket, Verdict::Accepted)));
+    resolve_all(tickets.into_iter().map(|ticket| (ticket, Verdict::Accepted)).collect());
     assert_eq!(hears_a.recv().await.unwrap(), [(1, Verdict::Accepted), (2, Verdict::Accepted)]);
     assert_eq!(hears_a.recv().await.unwrap(), [(3, Verdict::Accepted)]);
     assert_eq!(hears_b.recv().await.unwrap(), [(7, Verdict::Accepted)]);

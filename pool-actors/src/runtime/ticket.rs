@@ -9,7 +9,6 @@
 
 use std::{
     cell::Cell,
-    collections::VecDeque,
     fmt,
     sync::{
         Arc,
@@ -57,6 +56,16 @@ struct Office {
 }
 
 impl Office {
+    /// Fetches what lies `depth` pointers away.
+    #[inline]
+    fn fetch_ahead(&self, depth: usize) {
+        match (depth, &self.session) {
+            (0, _) => fetch_ahead(self),
+            (_, Session::Desk(desk)) => desk.fetch_ahead(depth - 1),
+            (_, Session::Mailbox(_)) => {}
+        }
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "bounded by credit: a session has at most `credit_max` verdicts queued"
@@ -169,10 +178,6 @@ impl Ticket {
         self.token
     }
 
-    fn is_of(&self, office: &Arc<Office>) -> bool {
-        self.office.as_ref().is_some_and(|own| Arc::ptr_eq(own, office))
-    }
-
     fn settle(&mut self, verdict: Verdict) {
         if let Some(office) = self.office.take() {
             let resolved = Resolved { token: self.token, verdict };
@@ -193,42 +198,41 @@ impl fmt::Debug for Ticket {
     }
 }
 
-/// Tickets that are looked at ahead of the one that is resolved.
-const AHEAD: usize = 8;
+/// How many tickets ahead of the one that is resolved a session is fetched: its office, itself, what it points to, and
+/// what that points to. Each is far away in memory, and is known only once the one before it has arrived.
+const AHEAD: [usize; 4] = [24, 16, 8, 4];
 
 /// Resolves many tickets, with one message per run of consecutive tickets of the same session.
-///
-/// Each session is far away in memory, behind a few pointers: it is fetched, a step at a time, while those before it are
-/// told.
-pub fn resolve_all(tickets: impl IntoIterator<Item = (Ticket, Verdict)>) {
+pub fn resolve_all(tickets: Vec<(Ticket, Verdict)>) {
+    resolve_each(tickets, |(ticket, _)| ticket, |ticket| ticket);
+}
+
+/// As [`resolve_all`], for what holds tickets: `ticket` looks at one, `open` takes it out.
+pub fn resolve_each<T>(
+    holders: Vec<T>,
+    ticket: impl Fn(&T) -> &Ticket,
+    open: impl Fn(T) -> (Ticket, Verdict),
+) {
+    let fetch = |holders: &[T], at: usize, depth: usize| {
+        let office = |at: usize| holders.get(at).and_then(|holder| ticket(holder).office.as_ref());
+        if let Some(next) = office(at)
+            && at.checked_sub(1).and_then(office).is_none_or(|last| !Arc::ptr_eq(last, next))
+        {
+            next.fetch_ahead(depth);
+        }
+    };
+    for (depth, ahead) in AHEAD.into_iter().enumerate() {
+        (0..ahead).for_each(|at| fetch(&holders, at, depth));
+    }
     let mut run = Run { office: None, verdicts: SmallVec::new() };
-    let mut tickets = tickets.into_iter().fuse();
-    let mut ahead: VecDeque<(Ticket, Verdict)> = VecDeque::with_capacity(AHEAD);
+    let mut holders = holders.into_iter();
     loop {
-        let next = tickets.next();
-        if let Some((ticket, _)) = &next
-            && let Some(office) = &ticket.office
-            && !ahead.back().is_some_and(|(last, _)| last.is_of(office))
-        {
-            fetch_ahead(&**office);
+        for (depth, ahead) in AHEAD.into_iter().enumerate() {
+            fetch(holders.as_slice(), ahead, depth);
         }
-        if let (Some((before, _)), Some((ticket, _))) = (ahead.get(AHEAD / 2 - 1), ahead.get(AHEAD / 2))
-            && let Some(office) = &ticket.office
-            && !before.is_of(office)
-            && let Session::Desk(desk) = &office.session
-        {
-            desk.fetch_ahead();
-        }
-        let due = if next.is_none() || ahead.len() == AHEAD {
-            let Some(due) = ahead.pop_front() else { break };
-            Some(due)
-        } else {
-            None
-        };
-        ahead.extend(next);
-        if let Some((ticket, verdict)) = due {
-            run.add(ticket, verdict);
-        }
+        let Some(holder) = holders.next() else { break };
+        let (ticket, verdict) = open(holder);
+        run.add(ticket, verdict);
     }
     run.flush();
 }

@@ -13,6 +13,7 @@ use std::{
 use pool_domain::{
     difficulty::{Difficulty, DifficultyScale},
     ids::{AlgorithmName, SessionId},
+    prefetch::fetch_ahead,
     target::Target,
     units::{TimeMs, Work},
 };
@@ -352,6 +353,16 @@ impl SessionCard {
             waker: RefCell::default(),
             attendant: OnceCell::new(),
         })
+    }
+
+    /// A share is about to be counted.
+    #[inline]
+    pub fn fetch_ahead(&self) {
+        if let Ok(tally) = self.tally.try_borrow()
+            && let Some(tally) = &*tally
+        {
+            fetch_ahead(&**tally);
+        }
     }
 
     /// Who looks when the hub calls.

@@ -10,6 +10,7 @@ use std::{
 };
 
 use pool_domain::{ids::Route, share::LostReason};
+use smallvec::SmallVec;
 
 use crate::{
     messages::{route::RouteTable, share::Share},
@@ -19,6 +20,8 @@ use crate::{
 /// Shares that go in one message: enough for its cost not to count, few enough for a slow algorithm to answer the first
 /// of them soon, and for little to be hashed again if it panics.
 const TOGETHER: usize = 64;
+/// Shares of one read beyond that are handed over before its end.
+const TOGETHER_MAX: usize = 2 * TOGETHER;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -49,16 +52,15 @@ impl Intake {
         let mut gathered = self.gathered.borrow_mut();
         // One route, or two while a roll-out is under way.
         let at = gathered.iter().position(|(known, _)| *known == route).unwrap_or_else(|| {
-            gathered.push((route, Vec::with_capacity(TOGETHER)));
+            gathered.push((route, Vec::with_capacity(TOGETHER_MAX)));
             gathered.len() - 1
         });
         let shares = &mut gathered[at].1;
         shares.push(share);
-        let full =
-            (shares.len() >= TOGETHER).then(|| std::mem::replace(shares, Vec::with_capacity(TOGETHER)));
+        let full = shares.len() >= TOGETHER_MAX;
         drop(gathered);
-        if let Some(shares) = full {
-            self.send(route, shares);
+        if full {
+            self.hand_over_full();
         }
         if !self.hub_called.replace(true) {
             match &*self.hub.borrow() {
@@ -66,6 +68,24 @@ impl Intake {
                 None => self.hand_over(),
             }
         }
+    }
+
+    /// All shares of a read are in. What is enough for a message goes now, and never before: shares that were read together
+    /// are committed and answered together, in one packet, to which the miner's next ones come together again.
+    pub fn read_ends(&self) {
+        if self.gathered.borrow().iter().any(|(_, shares)| shares.len() >= TOGETHER) {
+            self.hand_over_full();
+        }
+    }
+
+    fn hand_over_full(&self) {
+        let mut full = SmallVec::<[_; 2]>::new();
+        for (route, shares) in &mut *self.gathered.borrow_mut() {
+            if shares.len() >= TOGETHER {
+                full.push((*route, std::mem::replace(shares, Vec::with_capacity(TOGETHER_MAX))));
+            }
+        }
+        full.into_iter().for_each(|(route, shares)| self.send(route, shares));
     }
 
     /// Hands over what was gathered.

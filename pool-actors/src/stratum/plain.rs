@@ -5,10 +5,19 @@
 //! Whatever else a line holds (escapes, other keys, other types) is left to [`super::wire::parse_line`], which decides;
 //! the two never differ in what they both read (a property test compares them).
 
-use super::wire::{PARAMS_MAX, PlainParams};
+use super::wire::PlainParams;
 
-/// Longest number that is taken for an id here.
+/// Longest number that is taken for an id here: any of that many digits fits.
 const ID_DIGITS_MAX: usize = 19;
+
+/// A share's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlainId<'a> {
+    /// Written without leading zeros.
+    Number(u64),
+    /// A string without escapes, with its quotation marks.
+    Text(&'a str),
+}
 
 struct Cursor<'a> {
     text: &'a str,
@@ -16,10 +25,17 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    #[inline]
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     fn skip_white_space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
             self.at += 1;
@@ -27,6 +43,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes this byte, and white space around it.
+    #[inline]
     fn take(&mut self, byte: u8) -> Option<()> {
         self.skip_white_space();
         if self.peek()? != byte {
@@ -37,54 +54,68 @@ impl<'a> Cursor<'a> {
         Some(())
     }
 
-    /// A string without escapes; its text.
-    fn string(&mut self) -> Option<&'a str> {
-        if self.peek()? != b'"' {
-            return None;
+    /// Takes these bytes if they come next.
+    #[inline]
+    fn takes<const N: usize>(&mut self, bytes: &[u8; N]) -> bool {
+        let comes = self.rest().first_chunk() == Some(bytes);
+        if comes {
+            self.at += N;
         }
-        let start = self.at + 1;
-        let rest = &self.text.as_bytes()[start..];
+        comes
+    }
+
+    /// A string without escapes; where its text begins and ends.
+    #[inline]
+    fn string(&mut self) -> Option<(usize, usize)> {
+        let (b'"', rest) = self.rest().split_first()? else { return None };
         let length = end_of_string(rest)?;
         if rest[length] != b'"' {
             return None;
         }
+        let start = self.at + 1;
         self.at = start + length + 1;
-        self.text.get(start..start + length)
+        Some((start, start + length))
     }
 
-    /// A whole number, or a string without escapes: its JSON text.
-    fn id(&mut self) -> Option<&'a str> {
+    /// A whole number, or a string without escapes.
+    #[inline]
+    fn id(&mut self) -> Option<PlainId<'a>> {
         let start = self.at;
         if self.peek()? == b'"' {
             self.string()?;
-        } else {
-            while matches!(self.peek(), Some(b'0'..=b'9')) {
-                self.at += 1;
-            }
+            return self.text.get(start..self.at).map(PlainId::Text);
         }
-        let id = self.text.get(start..self.at)?;
-        let digits = !id.starts_with('"');
-        let odd =
-            id.is_empty() || digits && (id.len() > ID_DIGITS_MAX || id.len() > 1 && id.starts_with('0'));
-        (!odd).then_some(id)
+        let mut number = 0_u64;
+        while let Some(digit @ b'0'..=b'9') = self.peek() {
+            number = number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+            self.at += 1;
+        }
+        let digits = self.at - start;
+        let leading_zero = digits > 1 && self.text.as_bytes()[start] == b'0';
+        (1..=ID_DIGITS_MAX).contains(&digits).then_some(PlainId::Number(number)).filter(|_| !leading_zero)
     }
 
+    #[inline]
     fn strings(&mut self) -> Option<PlainParams<'a>> {
         self.take(b'[')?;
-        let mut texts = [""; PARAMS_MAX];
-        for length in 1..=PARAMS_MAX {
-            texts[length - 1] = self.string()?;
+        let mut params = PlainParams::of(self.text);
+        loop {
+            let (start, end) = self.string()?;
+            params.push(start, end)?;
+            if self.takes(b",") {
+                self.skip_white_space();
+                continue;
+            }
             self.skip_white_space();
             match self.peek()? {
                 b',' => self.take(b',')?,
                 b']' => {
                     self.at += 1;
-                    return Some(PlainParams { texts, length });
+                    return Some(params);
                 }
                 _ => return None,
             }
         }
-        None
     }
 }
 
@@ -110,27 +141,29 @@ fn end_of_string(bytes: &[u8]) -> Option<usize> {
     Some(words.len() * 8 + in_rest)
 }
 
-/// Id (its JSON text) and parameters of a share; `None` for everything that is not certainly one.
+/// Id and parameters of a share; `None` for everything that is not certainly one.
 #[must_use]
 #[inline]
-pub fn submit(line: &[u8]) -> Option<(&str, PlainParams<'_>)> {
+pub fn submit(line: &[u8]) -> Option<(PlainId<'_>, PlainParams<'_>)> {
     let mut cursor = Cursor { text: std::str::from_utf8(line).ok()?, at: 0 };
-    let (mut id, mut method, mut params) = (None, None, None);
+    let (mut id, mut method, mut params) = (None, false, None);
     // White space before the object is for the general parser to judge.
     if cursor.peek()? != b'{' {
         return None;
     }
     cursor.take(b'{')?;
     loop {
-        let key = cursor.string()?;
-        cursor.take(b':')?;
-        match key {
-            "id" if id.is_none() => id = Some(cursor.id()?),
-            "method" if method.is_none() => {
-                method = Some(cursor.string().filter(|name| *name == "mining.submit")?);
-            }
-            "params" if params.is_none() => params = Some(cursor.strings()?),
-            _ => return None,
+        if id.is_none() && cursor.takes(b"\"id\"") {
+            cursor.take(b':')?;
+            id = Some(cursor.id()?);
+        } else if !method && cursor.takes(b"\"method\"") {
+            cursor.take(b':')?;
+            method = cursor.takes(b"\"mining.submit\"").then_some(true)?;
+        } else if params.is_none() && cursor.takes(b"\"params\"") {
+            cursor.take(b':')?;
+            params = Some(cursor.strings()?);
+        } else {
+            return None;
         }
         cursor.skip_white_space();
         match cursor.peek()? {
@@ -141,7 +174,7 @@ pub fn submit(line: &[u8]) -> Option<(&str, PlainParams<'_>)> {
     }
     cursor.take(b'}')?;
     let ended = cursor.at == line.len();
-    (ended && method.is_some()).then_some(())?;
+    (ended && method).then_some(())?;
     Some((id?, params?))
 }
 
@@ -150,7 +183,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::stratum::wire::{Fields as _, Line, Params, Request, parse_general};
+    use crate::stratum::wire::{Fields as _, Line, PARAMS_MAX, Params, ReplyId, Request, parse_general};
 
     fn general(line: &str) -> Option<Request<'_>> {
         match parse_general(line.as_bytes(), 8) {
@@ -163,8 +196,12 @@ mod tests {
         let Some((id, params)) = submit(line.as_bytes()) else { return true };
         let Some(request) = general(line) else { return false };
         let Some(theirs) = Params::parse(request.params) else { return false };
+        let mut echo = Vec::new();
+        ReplyId::plain(id).unwrap().push(&mut echo);
+        let mut theirs_echo = Vec::new();
+        request.id.push(&mut theirs_echo);
         request.method == "mining.submit"
-            && request.id.as_bytes() == id.as_bytes()
+            && echo == theirs_echo
             && params.count() == theirs.len()
             && (0..PARAMS_MAX + 1).all(|index| {
                 params.text(index) == theirs.text(index) && params.scalar(index) == theirs.scalar(index)

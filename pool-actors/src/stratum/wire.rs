@@ -10,9 +10,8 @@ use serde::{
     de::{self, IgnoredAny, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
-use smallvec::SmallVec;
 
-use super::plain;
+use super::plain::{self, PlainId};
 
 /// Longest id that is echoed, in bytes.
 pub const ID_LENGTH_MAX: usize = 64;
@@ -28,36 +27,53 @@ pub const CODE_UNKNOWN_METHOD: i32 = -32601;
 /// JSON-RPC: parameters of the wrong number or type.
 pub const CODE_BAD_PARAMS: i32 = -32602;
 
-/// A request's id as it stands in the line, kept until the reply. Numbers, strings and `null` only.
+/// A request's id, kept until the reply. Numbers, strings and `null` only.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReplyId(SmallVec<[u8; 16]>);
+pub struct ReplyId(Id);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Id {
+    Null,
+    /// As nearly all miners count their requests: its decimal digits are what stood in the line.
+    Number(u64),
+    /// Anything else, as it stands in the line.
+    Text(Box<[u8]>),
+}
 
 impl ReplyId {
     /// The id of replies to lines whose own id can't be told.
     #[must_use]
-    pub fn null() -> Self {
-        Self(SmallVec::from_slice(b"null"))
+    pub const fn null() -> Self {
+        Self(Id::Null)
     }
 
-    /// The JSON text.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+    /// Appends its JSON text, byte for byte that of the line.
+    #[inline]
+    pub fn push(&self, out: &mut Vec<u8>) {
+        match &self.0 {
+            Id::Null => out.extend_from_slice(b"null"),
+            Id::Number(number) => {
+                out.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes());
+            }
+            Id::Text(text) => out.extend_from_slice(text),
+        }
     }
 
     fn parse(raw: Option<&RawValue>) -> Result<Self, LineError> {
-        raw.map_or_else(|| Ok(Self::null()), |raw| Self::of(raw.get()))
+        raw.map_or(Ok(Self::null()), |raw| Self::of(raw.get()))
     }
 
-    /// A number without a fraction, or a string, as [`plain`] has found it.
-    fn plain(text: &str) -> Result<Self, LineError> {
-        if text.len() > ID_LENGTH_MAX {
-            return Err(Self::REFUSED);
+    /// An id that [`plain`] has read.
+    ///
+    /// # Errors
+    /// When it is too long.
+    #[inline]
+    pub(super) fn plain(id: PlainId<'_>) -> Result<Self, LineError> {
+        match id {
+            PlainId::Number(number) => Ok(Self(Id::Number(number))),
+            PlainId::Text(text) => Self::of(text),
         }
-        Ok(Self(SmallVec::from_slice(text.as_bytes())))
     }
-
-    const REFUSED: LineError = LineError::InvalidRequest("id must be a number, a short string or null");
 
     fn of(text: &str) -> Result<Self, LineError> {
         let bytes = text.as_bytes();
@@ -67,12 +83,13 @@ impl ReplyId {
             Some(b'-' | b'0'..=b'9') => {
                 !bytes.iter().any(|b| matches!(b, b'e' | b'E')) || text.parse().is_ok_and(f64::is_finite)
             }
-            _ => text == "null",
+            _ if text == "null" => return Ok(Self::null()),
+            _ => false,
         };
         if known && bytes.len() <= ID_LENGTH_MAX {
-            Ok(Self(SmallVec::from_slice(bytes)))
+            Ok(Self(Id::Text(bytes.into())))
         } else {
-            Err(Self::REFUSED)
+            Err(LineError::InvalidRequest("id must be a number, a short string or null"))
         }
     }
 }
@@ -215,22 +232,39 @@ pub trait Fields {
     fn scalar(&self, index: usize) -> Option<Cow<'_, str>>;
 }
 
-/// Parameters that are all strings without escapes, by their text.
+/// Parameters that are all strings without escapes: where they stand in the line.
 #[derive(Debug, Clone, Copy)]
 pub struct PlainParams<'a> {
-    pub(super) texts: [&'a str; PARAMS_MAX],
-    pub(super) length: usize,
+    line: &'a str,
+    places: [(u16, u16); PARAMS_MAX],
+    count: usize,
+}
+
+impl<'a> PlainParams<'a> {
+    pub(super) fn of(line: &'a str) -> Self {
+        Self { line, places: [(0, 0); PARAMS_MAX], count: 0 }
+    }
+
+    /// Adds the next one; `None` when there is no place for it.
+    #[inline]
+    pub(super) fn push(&mut self, start: usize, end: usize) -> Option<()> {
+        let place = self.places.get_mut(self.count)?;
+        *place = (u16::try_from(start).ok()?, u16::try_from(end).ok()?);
+        self.count += 1;
+        Some(())
+    }
 }
 
 impl Fields for PlainParams<'_> {
     #[inline]
     fn count(&self) -> usize {
-        self.length
+        self.count
     }
 
     #[inline]
     fn text(&self, index: usize) -> Option<Cow<'_, str>> {
-        self.texts[..self.length].get(index).map(|text| Cow::Borrowed(*text))
+        let (start, end) = *self.places[..self.count].get(index)?;
+        self.line.get(usize::from(start)..usize::from(end)).map(Cow::Borrowed)
     }
 
     #[inline]
@@ -336,7 +370,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Params<'a> {
 pub fn push_result(out: &mut Vec<u8>, id: &ReplyId, result: &[u8]) {
     out.reserve(64 + result.len());
     out.extend_from_slice(b"{\"id\":");
-    out.extend_from_slice(id.as_bytes());
+    id.push(out);
     out.extend_from_slice(b",\"result\":");
     out.extend_from_slice(result);
     out.extend_from_slice(b",\"error\":null}\n");
@@ -345,7 +379,7 @@ pub fn push_result(out: &mut Vec<u8>, id: &ReplyId, result: &[u8]) {
 /// Appends `{"id":ID,"result":null,"error":[CODE,"MESSAGE",null]}`.
 pub fn push_error(out: &mut Vec<u8>, id: &ReplyId, code: i32, message: &str) {
     out.extend_from_slice(b"{\"id\":");
-    out.extend_from_slice(id.as_bytes());
+    id.push(out);
     out.extend_from_slice(b",\"result\":null,\"error\":[");
     push_display(out, code);
     out.push(b',');
@@ -471,7 +505,7 @@ mod tests {
         let line =
             r#"{"params":["a.b","1f","00000000","6a447f30","01000000"],"id":4,"method":"mining.submit"}"#;
         let Ok(Line::Share { id, params }) = parse_line(line.as_bytes(), 8) else { panic!("no share") };
-        assert_eq!(id.as_bytes(), b"4");
+        assert_eq!(id, ReplyId::plain(PlainId::Number(4)).unwrap());
         assert_eq!(params.count(), 5);
         assert!(matches!(params.text(0), Some(Cow::Borrowed("a.b"))));
         assert_eq!(params.text(5), None);

@@ -285,7 +285,7 @@ impl Rig {
     pub fn release(&self, verdict: Verdict) -> usize {
         let held: Vec<_> = self.held.lock().unwrap().drain(..).collect();
         let count = held.len();
-        resolve_all(held.into_iter().map(|share| (share.ticket, verdict)));
+        resolve_all(held.into_iter().map(|share| (share.ticket, verdict)).collect());
         count
     }
 

@@ -38,8 +38,35 @@ const CANDIDATE_BYTES_MAX: usize = 32 << 20;
 /// A shard's shares that wait for the next commit. It stays open until the commit begins: whatever the shard has put in
 /// by then is in, so that a share waits for one commit and never for a second.
 pub(super) struct Forming {
-    shares: Mutex<Vec<PendingShare>>,
+    shares: Mutex<Batches>,
     reply: Outbox<GroupDone>,
+}
+
+/// Shares by the batches in which they were validated, which are not copied into one.
+#[derive(Default)]
+pub(super) struct Batches {
+    batches: Vec<Vec<PendingShare>>,
+    count: usize,
+}
+
+impl Batches {
+    fn push(&mut self, batch: Vec<PendingShare>) {
+        self.count += batch.len();
+        self.batches.push(batch);
+    }
+
+    /// How many shares.
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &PendingShare> {
+        self.batches.iter().flatten()
+    }
+
+    pub(super) fn into_batches(self) -> Vec<Vec<PendingShare>> {
+        self.batches
+    }
 }
 
 impl Forming {
@@ -47,7 +74,7 @@ impl Forming {
         Arc::new(Self { shares: Mutex::default(), reply })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<PendingShare>> {
+    fn lock(&self) -> MutexGuard<'_, Batches> {
         self.shares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -55,16 +82,14 @@ impl Forming {
         self.lock().len()
     }
 
-    /// Puts shares in, into `spare` if there is no room yet. `true` when the commit thread must be told: these are the
-    /// first, or there are enough now to begin early.
-    pub(super) fn put(&self, shares: Vec<PendingShare>, spare: &mut Vec<PendingShare>) -> bool {
+    /// Puts shares in. `true` when the commit thread must be told: these are the first, or there are enough now to begin
+    /// early.
+    pub(super) fn put(&self, shares: Vec<PendingShare>) -> bool {
         let mut forming = self.lock();
         let before = forming.len();
-        if before == 0 && forming.capacity() < spare.capacity() {
-            std::mem::swap(&mut *forming, spare);
-        }
-        forming.extend(shares);
-        (before == 0 && !forming.is_empty()) || (before < SHARES_ENOUGH && forming.len() >= SHARES_ENOUGH)
+        forming.push(shares);
+        let now = forming.len();
+        (before == 0 && now > 0) || (before < SHARES_ENOUGH && now >= SHARES_ENOUGH)
     }
 }
 
@@ -82,10 +107,10 @@ impl Group {
     }
 
     /// Everything that waits; nothing if an earlier word has taken it.
-    fn close(mut self) -> Option<(Vec<PendingShare>, Outbox<GroupDone>)> {
+    fn close(mut self) -> Option<(Batches, Outbox<GroupDone>)> {
         let forming = self.0.take()?;
         let shares = std::mem::take(&mut *forming.lock());
-        (!shares.is_empty()).then(|| (shares, forming.reply.clone()))
+        (shares.len() > 0).then(|| (shares, forming.reply.clone()))
     }
 }
 
@@ -103,7 +128,7 @@ impl Drop for Group {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct GroupDone {
-    pub(super) shares: Vec<PendingShare>,
+    pub(super) shares: Batches,
     pub(super) outcome: Result<ShareSeq, JournalError>,
 }
 
@@ -188,7 +213,7 @@ impl CommitCore {
                     }
                 };
             }
-            for share in groups.iter().flat_map(|(shares, _)| shares) {
+            for share in groups.iter().flat_map(|(shares, _)| shares.iter()) {
                 frame.share(&new_share(share));
             }
         });
@@ -206,7 +231,7 @@ impl CommitCore {
 
     fn answer_groups(
         &self,
-        groups: Vec<(Vec<PendingShare>, Outbox<GroupDone>)>,
+        groups: Vec<(Batches, Outbox<GroupDone>)>,
         outcome: Result<ShareSeq, &JournalFault>,
     ) {
         for (shares, reply) in groups {

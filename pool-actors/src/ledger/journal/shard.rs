@@ -19,11 +19,11 @@ use tokio::sync::oneshot;
 
 use super::committer::{CommitHandle, Critical, Forming, Group, GroupDone, Work};
 use crate::{
-    messages::journal::{AppendCandidate, AppendShares, AppendVerdict, JournalError, PendingShare},
+    messages::journal::{AppendCandidate, AppendShares, AppendVerdict, JournalError},
     runtime::{
         observe::{Observation, Observe},
         outbox::Outbox,
-        ticket::resolve_all,
+        ticket::resolve_each,
     },
 };
 
@@ -32,8 +32,6 @@ pub struct JournalShard {
     commit: CommitHandle,
     /// There is none before the shard has an address.
     forming: Option<Arc<Forming>>,
-    /// Room of a group that is done with, for the next.
-    spare: Vec<PendingShare>,
     counts: Counts,
 }
 
@@ -49,7 +47,7 @@ impl JournalShard {
     /// A shard that commits through `commit`.
     #[must_use]
     pub fn new(commit: CommitHandle) -> Self {
-        Self { commit, forming: None, spare: Vec::new(), counts: Counts::default() }
+        Self { commit, forming: None, counts: Counts::default() }
     }
 
     fn critical(&self, record: Critical) -> ResponseFuture<Result<ShareSeq, JournalError>> {
@@ -74,7 +72,7 @@ impl Handler<AppendShares> for JournalShard {
 
     fn handle(&mut self, AppendShares(shares): AppendShares, _: &mut Context<Self>) {
         let Some(forming) = &self.forming else { return };
-        if forming.put(shares, &mut self.spare) {
+        if forming.put(shares) {
             self.commit.submit(Work::Group(Group::of(forming)));
         }
     }
@@ -83,7 +81,7 @@ impl Handler<AppendShares> for JournalShard {
 impl Handler<GroupDone> for JournalShard {
     type Result = ();
 
-    fn handle(&mut self, mut done: GroupDone, _: &mut Context<Self>) {
+    fn handle(&mut self, done: GroupDone, _: &mut Context<Self>) {
         self.counts.groups += 1;
         let count = done.shares.len() as u64;
         let verdict = match done.outcome {
@@ -96,8 +94,9 @@ impl Handler<GroupDone> for JournalShard {
                 Verdict::Lost(LostReason::JournalUnavailable)
             }
         };
-        resolve_all(done.shares.drain(..).map(|share| (share.ticket, verdict)));
-        self.spare = done.shares;
+        for batch in done.shares.into_batches() {
+            resolve_each(batch, |share| &share.ticket, |share| (share.ticket, verdict));
+        }
     }
 }
 

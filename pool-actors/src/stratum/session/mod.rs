@@ -137,7 +137,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Place<S> {
         if connection.session.ended || self.card.broken.get() {
             return true;
         }
-        connection.session.fetch_ahead();
         let mut out = REPLY.take();
         out.clear();
         let now = connection.session.now();
@@ -164,8 +163,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Place<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Receiver for Place<S> {
-    fn fetch_ahead(&self) {
-        fetch_ahead(self);
+    fn fetch_ahead(&self, depth: usize) {
+        if depth == 0 {
+            fetch_ahead(self);
+        } else if let Ok(connection) = self.connection.try_borrow() {
+            connection.session.fetch_ahead(depth);
+        }
     }
 
     fn receive(&self, verdicts: &mut Verdicts) -> bool {
@@ -183,6 +186,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Receiver for Place<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Attend for Place<S> {
     fn attend(&self) {
+        self.fetch_ahead(1);
         let spoke = self.speak(|connection, now, out| {
             let caught_up = connection.outbound.is_empty();
             connection.session.attend(now, caught_up, out)
@@ -218,7 +222,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             end = self.consume(&waiting, now, out);
         }
         // The kernel takes longer to hand over the bytes than memory takes for what they need.
-        self.session.fetch_ahead();
+        self.session.fetch_ahead(1);
         let mut idle = false;
         for _ in 0..READS_PER_TURN {
             if end.is_some() || self.session.stalled || !self.outbound.is_empty() {
@@ -233,7 +237,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
                 Poll::Ready(Err(_)) => end = Some(End::Disconnected),
                 Poll::Ready(Ok(())) if buffer.filled().is_empty() => end = Some(End::Disconnected),
-                Poll::Ready(Ok(())) => end = self.consume(buffer.filled(), now, out),
+                Poll::Ready(Ok(())) => {
+                    self.session.fetch_ahead(2);
+                    end = self.consume(buffer.filled(), now, out);
+                    self.session.read_ends();
+                }
             }
             if let Err(failed) = self.transmit(out, task, now) {
                 end = Some(failed);

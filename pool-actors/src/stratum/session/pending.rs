@@ -35,6 +35,9 @@ pub struct Guess {
     pub left: u8,
 }
 
+/// Places that are fetched ahead of need.
+const PLACES_AHEAD: usize = 4;
+
 /// A table with tokens as indices; places are used again. Bounded by the session's credit, and next to nothing for a
 /// session that never sent a share. One allocation while one share is under way, which is the rule.
 #[derive(Debug, Default)]
@@ -55,11 +58,15 @@ enum Place {
 }
 
 impl PendingTable {
-    /// Something is about to be kept or taken.
+    /// Something is about to be kept or taken: fetches the table (`depth` 1), then the places of a session with several
+    /// shares under way (2).
     #[inline]
-    pub fn fetch_ahead(&self) {
-        if let Some(places) = &self.0 {
+    pub fn fetch_ahead(&self, depth: usize) {
+        let Some(places) = &self.0 else { return };
+        if depth == 1 {
             fetch_ahead(&**places);
+        } else {
+            fetch_ahead(&places.places[..places.places.len().min(PLACES_AHEAD)]);
         }
     }
 

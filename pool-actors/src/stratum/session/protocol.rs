@@ -203,19 +203,35 @@ impl Session {
         }
     }
 
-    /// It is about to be busy: what it looks at is fetched from memory at once, instead of piece by piece.
+    /// It is about to be busy: what it points to (`depth` 1), and later what that points to (2), is fetched from memory at
+    /// once, instead of piece by piece.
     #[inline]
-    pub fn fetch_ahead(&self) {
-        fetch_ahead(&*self.card);
-        self.office.fetch_ahead();
-        self.pending.fetch_ahead();
-        self.seen.fetch_ahead();
-        if let Some(worker) = self.workers.first() {
-            fetch_ahead(&*worker.identity);
+    pub fn fetch_ahead(&self, depth: usize) {
+        self.pending.fetch_ahead(depth);
+        let worker = self.workers.first().map(|worker| &*worker.identity);
+        if depth == 1 {
+            fetch_ahead(&*self.card);
+            self.office.fetch_ahead();
+            self.seen.fetch_ahead();
+            if let Some(worker) = worker {
+                fetch_ahead(worker);
+            }
+            if let Some(terms) = self.terms.last() {
+                fetch_ahead(&*terms.bound);
+            }
+        } else {
+            self.card.fetch_ahead();
+            if let Some(worker) = worker {
+                fetch_ahead(worker.account.as_str());
+                fetch_ahead(worker.worker.as_str());
+            }
         }
-        if let Some(terms) = self.terms.last() {
-            fetch_ahead(&*terms.bound);
-        }
+    }
+
+    /// All shares of a read are on their way.
+    #[inline]
+    pub fn read_ends(&self) {
+        self.hub.intake.read_ends();
     }
 
     /// What it shows to its hub.
