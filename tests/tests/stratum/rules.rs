@@ -78,8 +78,14 @@ async fn shares_of_one_read_travel_together() {
     for nonce in 5..10 {
         assert_eq!(miner.line().await, accepted(nonce));
     }
+    // More than would make a message is still one: what was read together is committed and answered together.
+    let lines: String = (10..110).map(|nonce| share("account.rig", "100", nonce) + "\n").collect();
+    miner.send_bytes(lines.as_bytes()).await;
+    for nonce in 10..110 {
+        assert_eq!(miner.line().await, accepted(nonce));
+    }
     let together: Vec<_> = rig.seen.get().iter().map(|share| share.together).collect();
-    assert_eq!(together, [5; 10]);
+    assert_eq!((&together[..10], &together[10..]), (&[5; 10][..], &[100; 100][..]));
 }
 
 #[actix::test]

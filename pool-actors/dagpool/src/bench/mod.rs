@@ -10,6 +10,7 @@ mod raw_job;
 mod raw_server;
 mod restart;
 mod run;
+mod scrape;
 mod stratum;
 mod swap;
 mod swap_packages;

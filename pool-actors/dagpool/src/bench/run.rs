@@ -8,6 +8,7 @@ use simulations::node::{AlgorithmConfig, NodeConfig, NodeHandle, SimNode};
 
 use super::{
     children::Server,
+    scrape::Histogram,
     stratum::{self, Report},
     swarm::{Load, Swarm},
     table::{Comparison, Table},
@@ -63,6 +64,7 @@ struct Site {
     node: NodeHandle,
     pool: Server,
     pool_address: std::net::SocketAddr,
+    pool_http: std::net::SocketAddr,
     raw: Server,
     raw_address: std::net::SocketAddr,
 }
@@ -149,6 +151,7 @@ async fn start(options: &Options, dir: &std::path::Path) -> Result<Site, Failure
     })?;
     let mut pool = Server::start("pool", dir, &["run", "--config", &config.to_string_lossy()])?;
     let pool_address = pool.address("stratum+tcp://").await?;
+    let pool_http = pool.address("http://").await?;
     let like = pool_address.to_string();
     let file = dir.join("raw.journal");
     let file = file.to_string_lossy();
@@ -158,7 +161,7 @@ async fn start(options: &Options, dir: &std::path::Path) -> Result<Site, Failure
     }
     let mut raw = Server::start("raw server", dir, &arguments)?;
     let raw_address = raw.address("raw server listening on ").await?;
-    Ok(Site { node, pool, pool_address, raw, raw_address })
+    Ok(Site { node, pool, pool_address, pool_http, raw, raw_address })
 }
 
 /// A pool for a benchmark: least difficulty, no limits, data below `dir`.
@@ -196,6 +199,15 @@ async fn rpc(url: &str, method: &str, params: &Value) -> Result<Value, Failure> 
     Ok(answer["result"].take())
 }
 
+/// What the pool's histogram says of the time from a template's arrival until its job is queued to all sessions.
+async fn queued(pool: std::net::SocketAddr) -> Result<Histogram, Failure> {
+    let text = async { reqwest::get(format!("http://{pool}/metrics")).await?.text().await };
+    let text = text.await.map_err(|error| {
+        Failure::new(Code::SystemRefused, format!("the pool's metrics: {error}"), "report this defect")
+    })?;
+    Ok(Histogram::read(&text, pool_actors::metrics::JOB_QUEUED_SECONDS))
+}
+
 async fn measure(options: &Options, site: &Site) -> Result<Table, Failure> {
     let pool = |connections, outstanding| stratum::Options {
         seconds: options.seconds,
@@ -220,7 +232,9 @@ async fn measure(options: &Options, site: &Site) -> Result<Table, Failure> {
         table.idle = Some(told("10,000 idle", report));
     }
     if options.wants("broadcast") {
+        let before = queued(site.pool_http).await?;
         let report = stratum::run(&stratum::Options { broadcast: true, ..pool(10_000, 1) }).await?;
+        table.queued = Some(queued(site.pool_http).await?.since(&before));
         table.broadcast = Some(told("a new job to 10,000", report));
     }
     if options.wants("most") {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{
     run::FIRST,
+    scrape::Histogram,
     stratum::{Report, thousandths},
 };
 
@@ -18,6 +19,8 @@ pub(super) struct Table {
     durability: String,
     pub(super) idle: Option<Report>,
     pub(super) broadcast: Option<Report>,
+    /// Of the same jobs, by the pool's own histogram.
+    pub(super) queued: Option<Histogram>,
     pub(super) most: Option<Report>,
     pub(super) paced: Option<Comparison>,
     pub(super) loads: Vec<Comparison>,
@@ -29,6 +32,7 @@ impl Table {
             durability: durability.to_owned(),
             idle: None,
             broadcast: None,
+            queued: None,
             most: None,
             paced: None,
             loads: Vec::new(),
@@ -131,6 +135,16 @@ impl fmt::Display for Table {
                 milliseconds(report.broadcast_us.p50),
                 milliseconds(report.broadcast_us.max),
                 trouble(report)
+            )?;
+        }
+        if let Some(queued) = &self.queued {
+            let bound =
+                queued.bound_ms().map_or("beyond all bounds".to_owned(), |ms| format!("all within {ms} ms"));
+            writeln!(
+                f,
+                "| the same jobs, from a template's arrival until queued to all sessions of an arbiter, {} times | mean {:.2} ms, {bound} | 0 |",
+                queued.count(),
+                queued.mean_ms(),
             )?;
         }
         if let Some(report) = &self.most {
