@@ -63,7 +63,7 @@ async fn without_credit_the_socket_is_not_read_and_nothing_is_lost() {
 
 #[actix::test]
 async fn shares_of_one_read_travel_together() {
-    let mut rig = Rig::with(fixed("1"));
+    let mut rig = Rig::with(Stratum { shares_outstanding_max: 100, ..fixed("1") });
     rig.job(coinbase(7), false).await;
     let mut miner = rig.connect();
     miner.log_in("account.rig").await;
