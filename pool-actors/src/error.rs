@@ -16,9 +16,9 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure of `code`: `what` names the place, `advice` what to do.
+    /// A failure of `code`: `what` names the place (the catalogue's template words it), `advice` what to do.
     pub fn new(code: Code, what: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { code, what: what.into(), advice: advice.into() }
+        Self { code, what: code.word(&what.into()), advice: advice.into() }
     }
 }
 

@@ -13,8 +13,8 @@ pub struct PackageError {
 }
 
 impl PackageError {
-    /// An error of that code.
+    /// An error of that code, worded by the catalogue's template.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: code.word(&message.into()) }
     }
 }

@@ -218,7 +218,7 @@ fn a_package_that_lies_is_refused() {
     assert_eq!((check, code), (Check::Manifest, Code::CodeRefused), "{message}");
     let (check, code, message) = refused(&with("blake2s", WASM, b"\0asm\x01\0\0\0".to_vec()));
     assert_eq!((check, code), (Check::Manifest, Code::CodeRefused), "{message}");
-    assert!(message.starts_with("algorithm.wasm: "), "{message}");
+    assert!(message.starts_with("not loaded: algorithm.wasm: "), "{message}");
     let (check, code, message) = refused(&with("blake2s", WASM, vec![0x7f, b'E', b'L', b'F']));
     assert_eq!((check, code), (Check::Manifest, Code::CodeRefused), "{message}");
     // Someone else's vectors.

@@ -25,12 +25,12 @@ pub(super) struct ApiError {
 
 impl ApiError {
     pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, fine: code, message: message.into(), details: json!({}) }
+        Self { code, fine: code, message: code.word(&message.into()), details: json!({}) }
     }
 
     /// An error of a finer code, named by its family.
     pub(super) fn finer(fine: ErrorCode, message: impl Into<String>) -> Self {
-        Self { fine, ..Self::new(fine.family(), message) }
+        Self { code: fine.family(), ..Self::new(fine, message) }
     }
 
     /// An error whose message the catalogue words, from what is known.
@@ -150,9 +150,7 @@ fn section(page: &mut String, code: ErrorCode) {
     if let Some(family) = entry.family {
         let _ = write!(page, "<p>A kind of <a href=\"/docs/errors/{0}\">{0}</a>.</p>", family.as_str());
     }
-    if !entry.template.is_empty() {
-        let _ = write!(page, "<p>It reads: <q>{}</q></p>", entry.template);
-    }
+    let _ = write!(page, "<p>It reads: <q>{}</q></p>", entry.template);
     for recovery in entry.recovery {
         let _ = write!(page, "<p>{}</p>", recovery.meaning());
     }

@@ -87,9 +87,9 @@ pub fn alert(id: &str, code: Code, message: &str, context: &Value) -> Option<Poo
 /// Logs and counts an error, and makes an alert of it whatever its severity: for what lasts, and is said once.
 #[must_use]
 pub fn raised(code: Code, message: &str, context: Value) -> PoolEvent {
-    let id = fresh_id();
-    note(&id, code, message, &context);
-    PoolEvent::Alert(Trouble { id, code, message: message.to_owned(), context })
+    let (id, message) = (fresh_id(), code.word(message));
+    note(&id, code, &message, &context);
+    PoolEvent::Alert(Trouble { id, code, message, context })
 }
 
 /// Where the pool's own parts report what went wrong.
@@ -114,9 +114,9 @@ impl ErrorDesk {
 
     /// Logs and counts an error, and raises an alert if it is critical; returns its id.
     pub fn report(&self, code: Code, message: &str, context: &Value) -> String {
-        let id = fresh_id();
-        note(&id, code, message, context);
-        if let Some(event) = alert(&id, code, message, context) {
+        let (id, message) = (fresh_id(), code.word(message));
+        note(&id, code, &message, context);
+        if let Some(event) = alert(&id, code, &message, context) {
             self.events.offer(Publish { at: self.clock.now(), event });
         }
         id

@@ -6,55 +6,55 @@ catalogue! {
     // Why a pool does not start, or stops.
     ConfigInvalid = "CONFIG_INVALID", 500, "error",
         "The configuration can't be used.",
-        "", [],
+        "the configuration can't be used: {detail}", [],
         [("Correct the key that the message names; pool.example.toml documents every one", Some("dagpool check --config pool.toml"), "high")];
     ConfigUnreadable = "CONFIG_UNREADABLE", 500, "error",
         "A file of the configuration (or a secret it names) can't be read.",
-        "", [],
+        "the configuration can't be read: {detail}", [],
         [("Make the file or variable that the message names readable for the pool's user", Some("dagpool check --config pool.toml"), "high")];
     AddressUnavailable = "ADDRESS_UNAVAILABLE", 500, "error",
         "A listening address is taken or not ours.",
-        "", [],
+        "no listening: {detail}", [],
         [("Stop the other program, or set another address", Some("ss -ltnp"), "high")];
     DataDirUnwritable = "DATA_DIR_UNWRITABLE", 500, "error",
         "The data folder can't be written.",
-        "", [],
+        "no writing: {detail}", [],
         [("Make the folder writable for the pool's user, or set pool.data_dir", Some("df -h"), "high")];
     NodeIdChanged = "NODE_ID_CHANGED", 500, "error",
         "The data folder belongs to a node of another number (`pool.node_id`).",
-        "", [],
+        "another node's data: {detail}", [],
         [("Set pool.node_id back, or use another pool.data_dir", Some("dagpool check --config pool.toml"), "high")];
     DataDirInUse = "DATA_DIR_IN_USE", 500, "error",
         "Another pool process uses the same data folder.",
-        "", [],
+        "another pool is at work: {detail}", [],
         [("Stop the other pool process, or set pool.data_dir to another folder", Some("dagpool check --config pool.toml"), "high")];
     JournalUnusable = "JOURNAL_UNUSABLE", 500, "critical",
         "The share journal is damaged where no crash can damage it, or could not be opened.",
-        "", [],
+        "the share journal can't be used: {detail}", [],
         [("Keep a copy of the folder before anything else; then restore a backup, or a disk that can be read", Some("dagpool check --config pool.toml"), "critical")];
     StoreUnusable = "STORE_UNUSABLE", 500, "critical",
         "The store (database) can't be used.",
-        "", [],
+        "the database can't be used: {detail}", [],
         [("See store.url; restore a backup if the database is damaged", Some("dagpool check --config pool.toml"), "high")];
     CacheUnusable = "CACHE_UNUSABLE", 500, "error",
         "The cache (Redis) does not answer, or refuses. The pool runs without it: bans and events are not shared with other pools, and snapshots end with the process.",
-        "", [],
+        "the cache can't be used: {detail}", [],
         [("See cache.url and cache.password, and that the server runs", Some("dagpool check --config pool.toml"), "medium")];
     NodeUnusable = "NODE_UNUSABLE", 500, "error",
         "The node can't be used.",
-        "", [],
+        "the node can't be used: {detail}", [],
         [("See that the node runs, is synchronised, and is on the right network", Some("dagpool check --config pool.toml"), "high")];
     AlgorithmUnknown = "ALGORITHM_UNKNOWN", 500, "error",
         "An algorithm is not known.",
-        "", [],
+        "no such algorithm: {detail}", [],
         [("Name an algorithm that is linked in, or whose package is on the shelf", Some("dagpool check --config pool.toml"), "high")];
     ActorFailed = "ACTOR_FAILED", 500, "critical",
         "An actor that must not die did, or kept dying.",
-        "", [],
+        "a part of the pool failed: {detail}", [],
         [("Start the pool again: it recovers from its journal. Report it with the log lines before it", Some("dagpool run --config pool.toml"), "critical")];
     SystemRefused = "SYSTEM_REFUSED", 500, "error",
         "The system refused a resource (threads, files).",
-        "", [],
+        "refused: {detail}", [],
         [("Raise the limits of the pool's user", Some("ulimit -a"), "high")];
     PoolUnreachable = "POOL_UNREACHABLE", 503, "error",
         "The command found no pool at the address it was given.",
@@ -63,7 +63,7 @@ catalogue! {
          ("See that the pool runs, and what it says", None, "medium")];
     PoolRefused = "POOL_REFUSED", 502, "error",
         "The pool refused what a command asked of it; the message holds the pool's own code and words.",
-        "", [],
+        "the pool refused: {detail}", [],
         [("Do what the pool says", None, "medium")];
     PoolAnswerUnreadable = "POOL_ANSWER_UNREADABLE", 502, "error",
         "What answered the command does not speak as a pool does.",
@@ -71,12 +71,12 @@ catalogue! {
         [("See that --url names a BlockDAG Pool, of about this version", Some("dagpool --version"), "high")];
     NotInBooks = "NOT_IN_BOOKS", 404, "info",
         "The ledger has no such block or account, or the block's split is not settled.",
-        "", [],
+        "not in the books: {detail}", [],
         [("Check the block's hash and the account's address", Some("curl URL/api/blocks"), "low")];
     // What a request is answered.
     BadRequest = "BAD_REQUEST", 400, "warning",
         "A parameter or the body of the request does not have the form that the route wants.",
-        "", [],
+        "no such request: {detail}", [],
         [("Correct what the message names", None, "medium")];
     Unauthorized = "UNAUTHORIZED", 401, "warning",
         "The route needs the admin token, and the request had none or another one.",
@@ -84,11 +84,11 @@ catalogue! {
         [("Send the admin token that the pool printed at its start", Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm list"), "high")];
     NotFound = "NOT_FOUND", 404, "info",
         "There is nothing under that path, or no miner or block of that name.",
-        "", [],
+        "not found: {detail}", [],
         [("Check the spelling of path, account or hash", None, "low")];
     MethodNotAllowed = "METHOD_NOT_ALLOWED", 405, "info",
         "The route exists, but not for that HTTP method.",
-        "", [],
+        "not by this method: {detail}", [],
         [("Use the method that the documentation of the route names", None, "low")];
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", 413, "warning",
         "The body of the request is larger than the route takes.",
@@ -105,72 +105,72 @@ catalogue! {
         [("Try again later, or raise http.feeds_max", Some("grep feeds_max pool.toml"), "medium")];
     StoreUnavailable = "STORE_UNAVAILABLE", 503, "error",
         "The database does not answer. Shares are still accepted and durable; the ledger catches up by itself.",
-        "", [Retry],
+        "no database: {detail}", [Retry],
         [("Bring the database back", Some("dagpool check --config pool.toml"), "high")];
     CacheUnavailable = "CACHE_UNAVAILABLE", 503, "error",
         "The cache (Redis) does not answer. Miners notice nothing; bans and events are not shared with other pools until it is back, then the pool gives it its bans by itself.",
-        "", [Retry],
+        "no cache: {detail}", [Retry],
         [("Bring the cache back", Some("dagpool check --config pool.toml"), "medium")];
     AdjustmentConflict = "ADJUSTMENT_CONFLICT", 409, "warning",
         "Another correction was made under the same reference; details.made is that one. Nothing was changed.",
-        "", [],
+        "not corrected: {detail}", [],
         [("Choose another reference, or send what was made", None, "medium")];
     AdjustmentOverdrawn = "ADJUSTMENT_OVERDRAWN", 409, "warning",
         "The correction would leave the account's confirmed balance below zero. Nothing was changed.",
-        "", [],
+        "not corrected: {detail}", [],
         [("Take less, or say that it may be below zero (below_zero)", None, "medium")];
     PayoutsOff = "PAYOUTS_OFF", 409, "warning",
         "Nothing is paid out by this pool process: payout.enabled is false.",
-        "", [],
+        "nothing is paid out: {detail}", [],
         [("Set payout.enabled, and restart", Some("dagpool check --config pool.toml"), "medium")];
     PayoutsUnavailable = "PAYOUTS_UNAVAILABLE", 503, "error",
         "The wallet or the node does not answer, so it can't be said what would be paid. Nothing is lost: payouts go on by themselves.",
-        "", [Retry],
+        "payouts wait: {detail}", [Retry],
         [("Look at what is in the way", Some("dagpool payout status --token file:admin.token"), "high")];
     NoStagedAlgorithm = "NO_STAGED_ALGORITHM", 409, "warning",
         "Nothing is staged: there is no checked package that could be deployed.",
-        "", [],
+        "nothing to deploy: {detail}", [],
         [("Stage a package", Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm stage {package}"), "high")];
     DeploymentInProgress = "DEPLOYMENT_IN_PROGRESS", 409, "warning",
         "Another deployment is under way; there is one at a time.",
-        "", [],
+        "not now: {detail}", [],
         [("Watch it until it ends", Some("dagpool algorithm status"), "medium"),
          ("Or roll it back", Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm rollback {deployment_id}"), "medium")];
     DeploymentNotUnderWay = "DEPLOYMENT_NOT_UNDER_WAY", 409, "info",
         "The deployment is over, or there never was one of that number.",
-        "", [],
+        "nothing to steer: {detail}", [],
         [("See what is under way", Some("dagpool algorithm status"), "low")];
     DeploymentStepRefused = "DEPLOYMENT_STEP_REFUSED", 409, "info",
         "The deployment can't take that step from where it is.",
-        "", [],
+        "no such step: {detail}", [],
         [("See where it is", Some("dagpool algorithm status"), "low")];
     DeploymentConfigInvalid = "DEPLOYMENT_CONFIG_INVALID", 400, "warning",
         "The deployment's configuration can't be carried out.",
-        "", [],
+        "the plan can't be carried out: {detail}", [],
         [("Correct what the message names; leave a value out for the configured one", None, "medium")];
     ConfirmationRequired = "CONFIRMATION_REQUIRED", 409, "warning",
         "The package's author says that going back needs care (rollback_supported: false).",
-        "", [],
+        "not confirmed: {detail}", [],
         [("Read its changelog, then confirm by naming the algorithm in config.confirm", None, "high")];
     CompatibilityCheckFailed = "COMPATIBILITY_CHECK_FAILED", 422, "error",
         "The package is good, but not for this machine or this version of the pool; details.package_code names the check.",
-        "", [],
+        "not for this pool: {detail}", [],
         [("See what it needs", Some("dagpool algorithm inspect {package}"), "high")];
     PackageValidationFailed = "PACKAGE_VALIDATION_FAILED", 422, "error",
         "The package is malformed, not to be trusted, or does not do what it says; details.package_code names the check.",
-        "", [],
+        "not staged: {detail}", [],
         [("See what the check found", Some("dagpool algorithm verify {package} --public-key author.pub"), "high")];
     AlgorithmLoadFailed = "ALGORITHM_LOAD_FAILED", 422, "error",
         "The package's code can't be kept or loaded by this pool.",
-        "", [],
+        "not loaded: {detail}", [],
         [("Look at the pool's data folder and its free space", Some("df -h"), "high")];
     MigrationFailed = "MIGRATION_FAILED", 409, "error",
         "The package computes another hash function than the active algorithm, and the pool can't migrate to it: the node gives no work of it, or the package's author does not foresee it.",
-        "{algorithm} can't be mined: {reason}", [FallBack],
+        "no migration: {detail}", [FallBack],
         [("Let the node accept the new function (its activation height may be to come), then ask for the plan again", None, "high")];
     Internal = "INTERNAL", 500, "critical",
         "A defect of the pool.",
-        "", [],
+        "a defect of the pool: {detail}", [],
         [("Report it with the error's id and the log lines around it", None, "high")];
     // Algorithms at work: what the pool finds out by itself, and does about it.
     AlgorithmHashDiffers = "ALGORITHM_HASH_DIFFERS", 500, "critical",
@@ -212,165 +212,165 @@ catalogue! {
     // What is wrong with a package.
     PackageTooLarge = "PACKAGE_TOO_LARGE" in PackageValidationFailed, 422, "error",
         "The package's file, an entry or all entries together are larger than the pool takes.",
-        "", [],
+        "the archive: {detail}", [],
         [("Leave out what is not needed, or strip the native libraries", Some("strip --strip-debug algorithm.so"), "medium")];
     PackageNotAZip = "PACKAGE_NOT_A_ZIP" in PackageValidationFailed, 422, "error",
         "The file is no zip archive.",
-        "", [],
+        "the archive: {detail}", [],
         [("Make the package with the pack command", Some("dagpool algorithm pack"), "high")];
     PackageTruncated = "PACKAGE_TRUNCATED" in PackageValidationFailed, 422, "error",
         "The archive's end is missing, or one of its parts points beyond the file.",
-        "", [],
+        "the archive: {detail}", [],
         [("Copy or upload the whole file again", Some("sha256sum {package}"), "high")];
     PackagePrefix = "PACKAGE_PREFIX" in PackageValidationFailed, 422, "error",
         "There are bytes before the first entry of the archive, which another reader could take for something else.",
-        "", [],
+        "the archive: {detail}", [],
         [("Make the package with the pack command, and do not trust the one at hand", Some("dagpool algorithm pack"), "high")];
     PackageTrailingBytes = "PACKAGE_TRAILING_BYTES" in PackageValidationFailed, 422, "error",
         "There are bytes or a comment behind the end of the archive.",
-        "", [],
+        "the archive: {detail}", [],
         [("Make the package with the pack command, and do not trust the one at hand", Some("dagpool algorithm pack"), "high")];
     PackageTooManyEntries = "PACKAGE_TOO_MANY_ENTRIES" in PackageValidationFailed, 422, "error",
         "The archive says that it holds more entries than a package can, or another number than it has.",
-        "", [],
+        "the archive: {detail}", [],
         [("Make the package with the pack command", Some("dagpool algorithm pack"), "high")];
     PackageDuplicateEntry = "PACKAGE_DUPLICATE_ENTRY" in PackageValidationFailed, 422, "critical",
         "Two entries have the same name, so that two readers could see two different packages.",
-        "", [],
+        "the archive: {detail}", [],
         [("Do not trust the package; ask its author for another", None, "critical")];
     PackageCaseTwins = "PACKAGE_CASE_TWINS" in PackageValidationFailed, 422, "error",
         "An entry's name differs from a known one in upper and lower case only.",
-        "", [],
+        "the archive: {detail}", [],
         [("Name the entries exactly as the format does", Some("dagpool algorithm pack"), "high")];
     PackageEntryName = "PACKAGE_ENTRY_NAME" in PackageValidationFailed, 422, "error",
         "An entry has a name that no package has: a path that leads elsewhere, a folder, or a file that the format does not know.",
-        "", [],
+        "the archive: {detail}", [],
         [("Keep to the files of the format", Some("dagpool algorithm pack"), "high")];
     PackageSymlink = "PACKAGE_SYMLINK" in PackageValidationFailed, 422, "critical",
         "An entry is a link, a folder or a device instead of a file.",
-        "", [],
+        "the archive: {detail}", [],
         [("Do not trust the package; ask its author for another", None, "critical")];
     PackageEncrypted = "PACKAGE_ENCRYPTED" in PackageValidationFailed, 422, "error",
         "An entry is encrypted, so it can't be checked.",
-        "", [],
+        "the archive: {detail}", [],
         [("Make the package with the pack command", Some("dagpool algorithm pack"), "high")];
     PackageMethod = "PACKAGE_METHOD" in PackageValidationFailed, 422, "error",
         "An entry is compressed by another method than stored or deflated.",
-        "", [],
+        "the archive: {detail}", [],
         [("Make the package with the pack command", Some("dagpool algorithm pack"), "high")];
     PackageOverlap = "PACKAGE_OVERLAP" in PackageValidationFailed, 422, "critical",
         "Entries share bytes of the file, or there are bytes between them that belong to none.",
-        "", [],
+        "the archive: {detail}", [],
         [("Do not trust the package; ask its author for another", None, "critical")];
     PackageHeaderMismatch = "PACKAGE_HEADER_MISMATCH" in PackageValidationFailed, 422, "critical",
         "The archive's directory and the entry itself say different things, so that two readers could see two different packages.",
-        "", [],
+        "the archive: {detail}", [],
         [("Do not trust the package; ask its author for another", None, "critical")];
     PackageBomb = "PACKAGE_BOMB" in PackageValidationFailed, 422, "critical",
         "An entry grows far beyond what it says, or by a factor that no real file has, when it is decompressed.",
-        "", [],
+        "the archive: {detail}", [],
         [("Do not trust the package; ask its author for another", None, "critical")];
     PackageCorrupt = "PACKAGE_CORRUPT" in PackageValidationFailed, 422, "error",
         "An entry can't be decompressed, or its checksum is wrong.",
-        "", [],
+        "the archive: {detail}", [],
         [("Copy or upload the whole file again", Some("sha256sum {package}"), "high")];
     PackageIncomplete = "PACKAGE_INCOMPLETE" in PackageValidationFailed, 422, "error",
         "An entry that every package needs is missing.",
-        "", [],
+        "incomplete: {detail}", [],
         [("Add the file that the message names", Some("dagpool algorithm pack"), "high")];
     ManifestInvalid = "MANIFEST_INVALID" in PackageValidationFailed, 422, "error",
         "manifest.json does not have the form or the values that the format wants.",
-        "", [],
+        "not understood: {detail}", [],
         [("Correct the field that the message names", Some("dagpool algorithm inspect {package}"), "high")];
     ManifestMismatch = "MANIFEST_MISMATCH" in PackageValidationFailed, 422, "error",
         "The manifest says something else than the package's code or its other files.",
-        "", [],
+        "a contradiction: {detail}", [],
         [("Bring manifest and code together and pack again", Some("dagpool algorithm inspect {package}"), "high")];
     SignatureMissing = "SIGNATURE_MISSING" in PackageValidationFailed, 422, "error",
         "The package is not signed.",
-        "", [],
+        "the signature: {detail}", [],
         [("Ask the author to sign it", Some("dagpool algorithm sign {package} --key author.key"), "high")];
     SignatureInvalid = "SIGNATURE_INVALID" in PackageValidationFailed, 422, "critical",
         "The signature does not belong to these contents and that key: something was changed after signing.",
-        "", [],
+        "the signature: {detail}", [],
         [("Get the package again from its author, over a way that you trust", Some("dagpool algorithm verify {package} --public-key author.pub"), "critical")];
     KeyUnknown = "KEY_UNKNOWN" in PackageValidationFailed, 422, "error",
         "The package is signed by a key that the trust store does not hold.",
-        "", [],
+        "the key: {detail}", [],
         [("If you trust its owner, add the public key to the trust store", Some("cat author.pub"), "high")];
     KeyRevoked = "KEY_REVOKED" in PackageValidationFailed, 422, "critical",
         "The package is signed by a key that was revoked. A signature has no date that could be trusted, so everything that this key signed is refused.",
-        "", [],
+        "the key: {detail}", [],
         [("Ask the author for a package signed with the new key", None, "critical")];
     KeyNotPermitted = "KEY_NOT_PERMITTED" in PackageValidationFailed, 422, "error",
         "The key is not trusted for code of this kind.",
-        "", [],
+        "the key: {detail}", [],
         [("Run the package at level wasm, or permit native code to this key in the trust store", None, "high")];
     PackageDowngrade = "PACKAGE_DOWNGRADE" in PackageValidationFailed, 422, "error",
         "A newer version of this algorithm was staged here before; an older one may have a known fault.",
-        "", [],
+        "the version: {detail}", [],
         [("Stage the newest version, or let the older one in with a reason, which is recorded",
           Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm stage {package} --allow-downgrade REASON"), "high")];
     EngineTooOld = "ENGINE_TOO_OLD" in CompatibilityCheckFailed, 422, "error",
         "The package needs a newer engine than this pool's.",
-        "", [],
+        "the engine: {detail}", [],
         [("Update the pool", Some("dagpool --version"), "high"),
          ("Use another version of the algorithm", None, "medium")];
     PlatformUnsupported = "PLATFORM_UNSUPPORTED" in CompatibilityCheckFailed, 422, "error",
         "The package is not made for this platform, or not at this level of isolation.",
-        "", [],
+        "the platform: {detail}", [],
         [("Use level wasm, or a package that names this platform", Some("dagpool algorithm inspect {package}"), "high")];
     CpuFeatureMissing = "CPU_FEATURE_MISSING" in CompatibilityCheckFailed, 422, "error",
         "The package's native code needs instructions that this processor does not have.",
-        "", [],
+        "the processor: {detail}", [],
         [("Use level wasm, or another machine", Some("lscpu"), "high")];
     MemoryInsufficient = "MEMORY_INSUFFICIENT" in CompatibilityCheckFailed, 422, "error",
         "The algorithm needs more memory than this machine has to give.",
-        "", [],
+        "memory: {detail}", [],
         [("Add memory, or use fewer validation threads", Some("free -m"), "high")];
     CodeRefused = "CODE_REFUSED" in PackageValidationFailed, 422, "error",
         "The sandbox did not load the package's code.",
-        "", [],
+        "not loaded: {detail}", [],
         [("Build the algorithm again with this version's plugin-sdk", Some("dagpool algorithm pack"), "high")];
     VectorsInvalid = "VECTORS_INVALID" in PackageValidationFailed, 422, "error",
         "tests/test_vectors.json or tests/benchmark_data.json does not have the form that the format wants.",
-        "", [],
+        "not understood: {detail}", [],
         [("Correct what the message names", Some("dagpool algorithm inspect {package}"), "high")];
     VectorMismatch = "VECTOR_MISMATCH" in PackageValidationFailed, 422, "critical",
         "The code computes another hash than the package's own test vector says.",
-        "", [],
+        "a wrong hash: {detail}", [],
         [("Do not use the package; report the vector to its author", Some("dagpool algorithm verify {package} --public-key author.pub"), "critical")];
     NotDeterministic = "NOT_DETERMINISTIC" in PackageValidationFailed, 422, "critical",
         "The same input gave two hashes, in one instance or in two.",
-        "", [],
+        "the code: {detail}", [],
         [("Do not use the package: miners would be judged by chance", None, "critical")];
     BenchmarkFailed = "BENCHMARK_FAILED" in PackageValidationFailed, 422, "error",
         "The algorithm failed while it was measured.",
-        "", [],
+        "the benchmark: {detail}", [],
         [("Run the benchmark by itself to see why", Some("dagpool algorithm bench {package}"), "high")];
     PerformanceWarning = "PERFORMANCE_WARNING", 200, "warning",
         "The algorithm reaches less than 0.8 of the hash rate that its manifest expects, on this machine. It is staged all the same.",
-        "", [],
+        "slow: {detail}", [],
         [("Consider an optimized build", Some("dagpool algorithm bench {package}"), "medium"),
          ("Check what else the machine does", Some("uptime"), "low")];
     ResourceLimitExceeded = "RESOURCE_LIMIT_EXCEEDED" in PackageValidationFailed, 422, "error",
         "The algorithm needs more time or memory for a hash than the pool or its own manifest allows.",
-        "", [],
+        "the limits: {detail}", [],
         [("Raise memory_usage or memory_requirements in the manifest if the algorithm really needs it, and pack again", None, "high")];
     KeyFileInvalid = "KEY_FILE_INVALID" in PackageValidationFailed, 422, "error",
         "A key file can't be read, or is readable for others.",
-        "", [],
+        "the key file: {detail}", [],
         [("Give the right file, or make a key under a new name", Some("dagpool algorithm keygen --out NAME"), "high")];
     TrustStoreInvalid = "TRUST_STORE_INVALID" in PackageValidationFailed, 422, "error",
         "The trust store, or the record of versions seen, can't be read.",
-        "", [],
+        "the trust store: {detail}", [],
         [("Correct the entry that the message names", None, "high")];
     BuildFailed = "BUILD_FAILED" in PackageValidationFailed, 422, "error",
         "The algorithm's crate could not be made or built.",
-        "", [],
+        "not built: {detail}", [],
         [("Do what the message says; the compiler's own words stand above it", Some("cargo test"), "high")];
     FileUnusable = "FILE_UNUSABLE" in PackageValidationFailed, 422, "error",
         "A file or folder can't be read or written.",
-        "", [],
+        "a file: {detail}", [],
         [("Check its path, its owner and the free space", Some("ls -l PATH; df -h ."), "high")];
 }

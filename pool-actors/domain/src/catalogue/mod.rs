@@ -63,7 +63,7 @@ pub struct Entry {
     pub severity: &'static str,
     /// What it means, in a sentence or two.
     pub meaning: &'static str,
-    /// The message, with `{names}`; empty where every place words its own.
+    /// The message, with `{names}`. `{detail}` is what only the place can say: a field of a file, the system's own words.
     pub template: &'static str,
     /// What the pool does by itself, in order.
     pub recovery: &'static [Recovery],
@@ -155,6 +155,21 @@ impl Code {
     }
 }
 
+/// What a template says of itself where a place puts its own words in.
+const DETAIL: &str = "{detail}";
+
+impl Code {
+    /// The message of a place that words what happened there: the template with it as `{detail}`. What was worded so
+    /// already, or by [`Self::message`], stays as it is, so that an error may be handed on.
+    #[must_use]
+    pub fn word(self, detail: &str) -> String {
+        match self.entry().template.split_once(DETAIL) {
+            Some((lead, _)) if !detail.starts_with(lead) => self.message(&[("detail", detail)]),
+            _ => String::from(detail),
+        }
+    }
+}
+
 /// Replaces `{name}` by what is known of it; what nothing is known of becomes the name in capitals, for people to fill in.
 #[must_use]
 pub fn fill<'a>(text: &str, known: impl Fn(&str) -> Option<&'a str>) -> String {
@@ -193,10 +208,30 @@ mod tests {
             assert!(!entry.advice.is_empty() && entry.meaning.ends_with('.'), "{code:?}");
             assert!(["info", "warning", "error", "critical"].contains(&entry.severity), "{code:?}");
             assert!((200..600).contains(&entry.status), "{code:?}");
+            let names = entry.template.split('{').skip(1).map(|rest| rest.split_once('}').unwrap().0);
+            assert!(names.clone().count() > 0 && names.clone().all(|name| !name.is_empty()), "{code:?}");
+            // A place's own words stand at the end, behind words of the catalogue's.
+            let lead = entry.template.strip_suffix("{detail}");
+            assert!(lead.is_none_or(|lead| lead.ends_with(": ")), "{code:?}");
+            assert!(lead.is_some() || !entry.template.contains("{detail}"), "{code:?}");
             assert_eq!(code.family().entry().family, None, "{code:?}");
             for advice in entry.advice {
                 assert!(["low", "medium", "high", "critical"].contains(&advice.priority), "{code:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_place_s_own_words_are_put_in_once() {
+        let worded = Code::KeyUnknown.word("01 is not trusted");
+        assert_eq!(worded, "the key: 01 is not trusted");
+        assert_eq!(Code::KeyUnknown.word(&worded), worded);
+        let known = Code::Unauthorized.message(&[("path", "/api/x")]);
+        assert_eq!(Code::Unauthorized.word(&known), "/api/x needs the admin token");
+        for code in Code::ALL {
+            let worded = code.word("WORDS");
+            assert!(worded.ends_with("WORDS"), "{code:?}");
+            assert_eq!(code.word(&worded), worded, "{code:?}");
         }
     }
 

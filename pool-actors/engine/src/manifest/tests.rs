@@ -143,7 +143,7 @@ fn every_wrong_field_is_named_with_what_to_do() {
     for (pointer, value, expected) in cases {
         let error = parse(&with(pointer, value.clone())).expect_err(pointer);
         assert_eq!(error.code, Code::ManifestInvalid);
-        assert!(error.message.starts_with("manifest.json: "), "{error}");
+        assert!(error.message.starts_with("not understood: manifest.json: "), "{error}");
         assert!(error.message.contains(expected), "{pointer} = {value}: {error}");
     }
 }

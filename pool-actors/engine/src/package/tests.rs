@@ -333,7 +333,7 @@ fn a_manifest_is_held_against_the_entries() {
     let error = package.manifest().unwrap_err();
     assert_eq!(
         (error.code, error.message.as_str()),
-        (Code::PackageIncomplete, "the package has no tests/test_vectors.json; add it")
+        (Code::PackageIncomplete, "incomplete: the package has no tests/test_vectors.json; add it")
     );
 }
 

@@ -33,7 +33,7 @@ impl RemoteError {
 
     /// An error of this side of the wire.
     pub(super) fn local(code: Code, message: &str) -> Box<Self> {
-        Self::with(code, message, &json!({}))
+        Self::with(code, &code.word(message), &json!({}))
     }
 
     fn with(code: Code, message: &str, details: &Value) -> Box<Self> {
