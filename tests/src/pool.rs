@@ -65,7 +65,7 @@ pub struct Setup {
     pub algorithm: String,
     /// `[[stratum.listener]]` dialect.
     pub dialect: &'static str,
-    /// `[[stratum.listener]]` start difficulty.
+    /// `[[stratum.listener]]` start difficulty; empty: that of the package in force.
     pub difficulty: String,
     /// No vardiff: tests want many shares, not one every few seconds.
     pub fixed: bool,
@@ -118,6 +118,8 @@ impl Setup {
             nodes,
             ..
         } = self;
+        let difficulty =
+            if difficulty.is_empty() { String::new() } else { format!("difficulty = {difficulty:?}") };
         format!(
             "[pool]\ndata_dir = {data:?}\n\
              [chain]\nprofile = {profile:?}\nnodes = {nodes:?}\npayout_address = {payout_address:?}\n{chain}\n\
@@ -125,7 +127,7 @@ impl Setup {
              [http]\naddress = \"{http}\"\n\
              [auth]\nadmin_token = \"{ADMIN_TOKEN}\"\n\
              {more}\n\
-             [[stratum.listener]]\naddress = \"{stratum}\"\ndialect = {dialect:?}\ndifficulty = {difficulty:?}\n\
+             [[stratum.listener]]\naddress = \"{stratum}\"\ndialect = {dialect:?}\n{difficulty}\n\
              fixed = {fixed}\n{listener}\n"
         )
     }

@@ -46,3 +46,5 @@ mod reload;
 mod reorganisation;
 #[path = "pool/swap.rs"]
 mod swap;
+#[path = "pool/swap_memory.rs"]
+mod swap_memory;

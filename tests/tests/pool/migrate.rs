@@ -13,7 +13,10 @@ use pool_tests::{
     pool::{ADMIN_TOKEN, PATIENCE, PoolProcess, Setup},
 };
 use serde_json::{Value, json};
-use simulations::miners::{MinerStats, Swarm, SwarmConfig, SwarmHandle};
+use simulations::{
+    miners::{MinerStats, Swarm, SwarmConfig, SwarmHandle},
+    node::{AlgorithmConfig, NodeConfig, SimNode},
+};
 
 use crate::{
     faults::faults,
@@ -389,6 +392,69 @@ async fn kill_9_at_each_phase_of_a_migration() {
         let possible = miner.accepted..=miner.submitted;
         assert!(possible.contains(&durable), "{durable} shares are in the journal: {miner:?}");
     }
+}
+
+#[actix_rt::test]
+async fn miners_begin_at_the_difficulty_that_the_package_s_manifest_says() {
+    // Above 1,000 x 2^32: nobody works at a difficulty beyond the network's.
+    let hard = |name| AlgorithmConfig { start_hashes: 1 << 44, ..AlgorithmConfig::named(name).unwrap() };
+    let algorithms = ["blake2s", "blake3"].map(hard).to_vec();
+    let node = SimNode::start(NodeConfig { algorithms, ..NodeConfig::quiet() }).unwrap();
+    let setup = Setup::simulated(&node.rpc_url, "blake2s").await;
+    let mut pool = PoolProcess::start(Setup { difficulty: String::new(), ..setup });
+    std::fs::write(pool.data().join("trusted-keys.toml"), packages::trusted_keys()).unwrap();
+    let mut miners = able(pool.stratum, 2);
+    let at = |difficulty: f64| move |miner: &MinerStats| miner.difficulty.to_bits() == difficulty.to_bits();
+    all(&miners, "at the difficulty of linked-in code", at(1.0 / 2_048.0)).await;
+    let api = Api::at(pool.http);
+    // `"initial_difficulty": 1000`, of the function that is coming.
+    api.stage_blake3().await;
+    let id = api.deploy(json!({ "strategy": "immediate" })).await;
+    api.until_status(&id, "completed").await;
+    all(&miners, "on the new function", |miner| miner.algorithm == "blake3").await;
+    all(&miners, "at the package's difficulty", at(1_000.0)).await;
+    // Who comes later, and after a restart.
+    let mut late = able(pool.stratum, 1);
+    all(&late, "at the package's difficulty", at(1_000.0)).await;
+    late.end();
+    pool.restart();
+    all(&miners, "at the package's difficulty after a restart", |miner| {
+        miner.connects == 2 && at(1_000.0)(miner)
+    })
+    .await;
+    miners.end();
+}
+
+#[actix_rt::test]
+async fn what_an_author_did_not_mean_to_replace_needs_an_override_which_the_trail_tells() {
+    let node = mining::node_of(&["blake2s", "blake3"], 200, 0);
+    let pool = PoolProcess::start(Setup::simulated(&node.rpc_url, "blake2s").await);
+    std::fs::write(pool.data().join("trusted-keys.toml"), packages::trusted_keys()).unwrap();
+    let mut miners = able(pool.stratum, 2);
+    more_shares(&miners, "the start").await;
+    let api = Api::at(pool.http);
+    api.upload(packages::package("blake3", &json!({ "from_algorithms": ["sha256d"] }))).await;
+    let plan = api.get("/api/algorithms/plan").await;
+    assert_eq!(plan["needs_override"], "sha256d", "{plan:#}");
+    // As an operator types it.
+    let url = format!("http://{}", pool.http);
+    let token = pool.data().join("token");
+    std::fs::write(&token, ADMIN_TOKEN).unwrap();
+    let token = format!("file:{}", token.display());
+    let deploy =
+        ["algorithm", "deploy", "--strategy", "immediate", "--wait", "--url", &url, "--token", &token];
+    let (code, _, refused) = pool.command(&deploy);
+    assert_eq!(code, Some(1), "{refused}");
+    assert!(refused.contains("[MIGRATION_FAILED]") && refused.contains("sha256d"), "{refused}");
+    assert_eq!(api.active().await, "blake2s");
+    let (code, shown, error) = pool.command(&[&deploy[..], &["--override-migration-from"]].concat());
+    assert_eq!(code, Some(0), "{shown}{error}");
+    let begun = api.get("/api/deployments/1").await;
+    let trail = begun["trail"][0]["detail"].as_str().unwrap();
+    assert!(trail.contains("only sha256d"), "{begun:#}");
+    all(&miners, "on the new function", |miner| miner.algorithm == "blake3").await;
+    assert_unnoticed(&miners);
+    miners.end();
 }
 
 /// The functions, upgrade, migration, upgrade, migration back, and the strategies in turns.

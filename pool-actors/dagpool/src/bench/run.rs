@@ -112,11 +112,14 @@ pub(super) fn move_tips(url: String) -> actix_rt::task::JoinHandle<()> {
 
 /// The simulated node, and the address that blocks pay.
 pub(super) async fn start_node() -> Result<(NodeHandle, String), Failure> {
-    start_node_of(&["sha256d"]).await
+    start_node_of(&["sha256d"], HASHES_PER_BLOCK).await
 }
 
-/// The same, for these functions.
-pub(super) async fn start_node_of(functions: &[&str]) -> Result<(NodeHandle, String), Failure> {
+/// The same, for these functions, with a block of so many hashes.
+pub(super) async fn start_node_of(
+    functions: &[&str],
+    hashes_per_block: u64,
+) -> Result<(NodeHandle, String), Failure> {
     let named = |name: &str, hashes: u64| {
         let algorithm = AlgorithmConfig::named(name).expect("the simulator has it");
         AlgorithmConfig { start_hashes: hashes, ..algorithm }
@@ -124,7 +127,7 @@ pub(super) async fn start_node_of(functions: &[&str]) -> Result<(NodeHandle, Str
     let config = NodeConfig {
         algorithms: functions
             .iter()
-            .map(|name| named(name, HASHES_PER_BLOCK))
+            .map(|name| named(name, hashes_per_block))
             .chain([named(TIPS_ALGORITHM, 16)])
             .collect(),
         block_time: Duration::from_millis(500),

@@ -31,6 +31,10 @@ const SWAPS_AT_ONCE: usize = 10;
 const FILES_BESIDES: u64 = 64;
 /// Shares of an old function's jobs may come for so long, and a minute and five seconds more, before its generation ends.
 const JOB_GRACE_MS: u64 = 2_000;
+/// A block is found once in that many shares, and the reward window is its ten-thousandth part: the eight windows that a pool
+/// keeps of each function are full after 215,000 shares. Else they would grow by 16 bytes with every share of the run, and
+/// nobody could see whether anything else does.
+const HASHES_PER_BLOCK: u64 = 1 << 28;
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// Options of `dagpool bench swap`.
@@ -51,6 +55,9 @@ pub(crate) struct Options {
     /// Length of each look at the steady state, seconds.
     #[arg(long, default_value_t = 5)]
     pub(crate) steady: u64,
+    /// Length of the control, seconds: the same load without swaps, before them, to see what memory it takes by itself.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) control: u64,
     /// Rounds of the measurement of staging: steady and staging take turns.
     #[arg(long, default_value_t = 5)]
     pub(crate) staging_rounds: usize,
@@ -104,8 +111,15 @@ struct Report {
     beside_staging: Moment,
     staging: Moment,
     stage_ms_mean: u64,
+    /// After a warm-up and two swaps.
     memory_before: Memory,
+    /// After the control, which has no swaps.
+    memory_control: Memory,
+    /// After staging and swaps, the load still on.
+    memory_swapped: Memory,
+    /// Without load and, with `--settle`, without kept generations.
     memory_after: Memory,
+    control_shares: u64,
     server_threads: (u64, u64),
 }
 
@@ -159,7 +173,7 @@ async fn start(options: &Options, dir: &Path) -> Result<Site, Failure> {
     fs::create_dir_all(&data).map_err(|error| unusable(&data, &error))?;
     let keys = data.join("trusted-keys.toml");
     fs::write(&keys, author.trusted_keys()).map_err(|error| unusable(&keys, &error))?;
-    let (node, payout) = run::start_node_of(&FUNCTIONS).await?;
+    let (node, payout) = run::start_node_of(&FUNCTIONS, HASHES_PER_BLOCK).await?;
     let jobs = run::move_tips(node.admin_url.clone());
     let config = dir.join("pool.toml");
     let text = run::pool_config(&options.durability, dir, &node.rpc_url, &payout)
@@ -168,7 +182,7 @@ async fn start(options: &Options, dir: &Path) -> Result<Site, Failure> {
             &format!("active = {:?}\ndrain_ms = 300\nsamples_min = 20", FUNCTIONS[0]),
         )
         .replace("job_interval_ms_min", &format!("job_grace_ms = {JOB_GRACE_MS}\njob_interval_ms_min"))
-        + &format!("[auth]\nadmin_token = \"{TOKEN}\"\n");
+        + &format!("[payout]\nwindow_basis_points = 1\n[auth]\nadmin_token = \"{TOKEN}\"\n");
     fs::write(&config, text).map_err(|error| unusable(&config, &error))?;
     let mut pool = Server::start("pool", dir, &["run", "--config", &config.to_string_lossy()])?;
     let stratum = pool.address("stratum+tcp://").await?;
@@ -196,6 +210,9 @@ async fn measure(options: &Options, site: &Site) -> Result<Report, Failure> {
     }
     let (memory_before, threads_before) = (process::memory(pid)?, process::threads(pid)?);
     swarm.set(Phase::Measure);
+    swarm.window(Window::Control);
+    tokio::time::sleep(Duration::from_secs(options.control)).await;
+    let memory_control = process::memory(pid)?;
     let stage_ms_mean = staging(options, site, &mut versions, &swarm, steady).await?;
     let mut report_of = Tally::default();
     for swap in 0..options.swaps {
@@ -209,6 +226,7 @@ async fn measure(options: &Options, site: &Site) -> Result<Report, Failure> {
     }
     swarm.window(Window::Steady);
     tokio::time::sleep(steady).await;
+    let memory_swapped = process::memory(pid)?;
     swarm.set(Phase::Drain);
     let measured = started.elapsed();
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -248,7 +266,10 @@ async fn measure(options: &Options, site: &Site) -> Result<Report, Failure> {
         staging: moment(Window::Staging),
         stage_ms_mean,
         memory_before,
+        memory_control,
+        memory_swapped,
         memory_after,
+        control_shares: moment(Window::Control).shares,
         server_threads: (threads_before, threads_after),
     })
 }
@@ -422,16 +443,18 @@ impl fmt::Display for Report {
             ratio(self.staging.latency.p99, self.beside_staging.latency.p99),
             self.stage_ms_mean
         )?;
-        write!(
+        writeln!(
             f,
-            "server          anonymous memory {} -> {} KiB (RSS {} -> {}), threads {} -> {}",
+            "memory          anonymous KiB: {} at first; {} after {} shares without swaps; {} after the swaps; {} without load (RSS {} -> {})",
             self.memory_before.anonymous_kib,
+            self.memory_control.anonymous_kib,
+            self.control_shares,
+            self.memory_swapped.anonymous_kib,
             self.memory_after.anonymous_kib,
             self.memory_before.rss_kib,
-            self.memory_after.rss_kib,
-            self.server_threads.0,
-            self.server_threads.1
-        )
+            self.memory_after.rss_kib
+        )?;
+        write!(f, "threads         {} -> {}", self.server_threads.0, self.server_threads.1)
     }
 }
 

@@ -99,9 +99,10 @@ pub(super) enum Window {
     Swap,
     BesideStaging,
     Staging,
+    Control,
 }
 
-const WINDOWS: usize = 5;
+const WINDOWS: usize = 6;
 
 const PHASES: [Phase; 5] = [Phase::Connect, Phase::Warmup, Phase::Measure, Phase::Drain, Phase::Stop];
 

@@ -6,5 +6,7 @@ mod cases;
 mod faulty;
 mod libraries;
 #[cfg(target_os = "linux")]
+mod memory;
+#[cfg(target_os = "linux")]
 mod native;
 mod wasm;
