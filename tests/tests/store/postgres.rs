@@ -15,7 +15,7 @@ use pool_actors::{
 };
 use pool_domain::{
     accounting::LedgerAccount,
-    ids::{AlgorithmName, ShareSeq, WorkerName},
+    ids::{Account, AlgorithmName, ShareSeq, WorkerName},
     units::{Amount, TimeMs, Work},
 };
 use pool_tests::postgres::Postgres;
@@ -137,20 +137,34 @@ async fn a_second_process_is_refused_and_the_next_one_goes_on() {
     assert_eq!(accepted(&second).await, 7);
 }
 
-/// Commits of one node, each to the same accounts and to new ones.
+/// The n-th miner: rows lie as they were made, so the order of names is another one.
+fn miner(n: u64) -> Account {
+    account(&format!("m{:05}", (n * 7_919) % 10_007))
+}
+
+/// A commit of this node with one posting.
+async fn posted(
+    store: &PostgresStore,
+    (node, expected): (&str, Position),
+    number: u64,
+    lines: &[(LedgerAccount, i128)],
+) -> Position {
+    let mut next = commit(expected, expected.seq.0 + 1);
+    node.clone_into(&mut next.node);
+    next.postings = vec![posting(number, lines)];
+    // Not `persist`: a deadlock would be told as "not available", and must not occur at all.
+    store.commit(Arc::new(next)).await.unwrap()
+}
+
+/// Commits of one node, each to the same accounts and to some that have no such balance yet.
 async fn credits(store: &PostgresStore, node: &str, first: u64) {
     store.load(node).await.unwrap();
     let mut position = Position::default();
     for number in 0..ROUNDS {
-        let mut next = commit(position, number + 1);
-        node.clone_into(&mut next.node);
-        // Keys are given by name, rows lie as they were made: the orders of both nodes differ.
-        let owner = |n: u64| LedgerAccount::MinerConfirmed(account(&format!("m{:05}", (n * 7_919) % 10_007)));
         let miners = number * 50..number * 50 + 400;
-        let paid = miners.map(|n| (owner(n), 1)).chain([(LedgerAccount::ChainIncome, -400)]);
-        next.postings = vec![posting(first + number, &paid.collect::<Vec<_>>())];
-        // Not `persist`: a deadlock would be told as "not available", and must not occur at all.
-        position = store.commit(Arc::new(next)).await.unwrap();
+        let paid = miners.map(|n| (LedgerAccount::MinerConfirmed(miner(n)), 1));
+        let lines: Vec<_> = paid.chain([(LedgerAccount::ChainIncome, -400)]).collect();
+        position = posted(store, (node, position), first + number, &lines).await;
     }
 }
 
@@ -161,10 +175,42 @@ const ROUNDS: u64 = 20;
 async fn nodes_that_credit_the_same_accounts_neither_block_each_other_nor_lose_a_balance() {
     let server = Postgres::start();
     let (one, two) = (store(&server), store(&server));
+    // Everybody is known: making their accounts would keep the two apart.
+    let everybody = 400 + (ROUNDS - 1) * 50;
+    let known = (0..everybody).map(|n| (LedgerAccount::MinerPending(miner(n)), 1));
+    let known: Vec<_> = known.chain([(LedgerAccount::ChainPending, -i128::from(everybody))]).collect();
+    one.load("n0").await.unwrap();
+    posted(&one, ("n0", Position::default()), 5_000, &known).await;
     tokio::join!(credits(&one, "n1", 1), credits(&two, "n2", 1_000));
     let sums = "SELECT sum(amount), count(*) FROM balances WHERE kind = 'miner_confirmed'";
     assert_eq!(server.sql(sums).unwrap(), format!("{}|{}", 2 * ROUNDS * 400, 400 + (ROUNDS - 1) * 50));
     assert_eq!(one.check().await.unwrap(), vec![]);
+}
+
+/// Rows are changed in any order, so two that change balances at once could wait for each other, or both insert the same one.
+#[actix_rt::test]
+async fn who_changes_balances_waits_until_nobody_else_does() {
+    let server = Postgres::start();
+    let store = store(&server);
+    store.load("n1").await.unwrap();
+    let (other, connection) = tokio_postgres::connect(&server.url(), tokio_postgres::NoTls).await.unwrap();
+    actix_rt::spawn(connection);
+    other.batch_execute("BEGIN; SELECT pg_advisory_xact_lock(1145128784, 2)").await.unwrap();
+    let committing = actix_rt::spawn({
+        let store = store.clone();
+        async move {
+            let lines = [(LedgerAccount::MinerPending(miner(1)), 1), (LedgerAccount::ChainPending, -1)];
+            posted(&store, ("n1", Position::default()), 1, &lines).await
+        }
+    });
+    let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 2 AND NOT granted";
+    while server.sql(waiting).unwrap() != "1" {
+        assert!(!committing.is_finished(), "it does not wait");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    other.batch_execute("COMMIT").await.unwrap();
+    committing.await.unwrap();
+    assert_eq!(store.check().await.unwrap(), vec![]);
 }
 
 /// How PostgreSQL finds an account's credits in books of many: by the index that holds nothing but credits.
@@ -172,7 +218,9 @@ async fn nodes_that_credit_the_same_accounts_neither_block_each_other_nor_lose_a
 async fn an_account_s_credits_are_found_by_their_index() {
     let server = Postgres::start();
     let store = store(&server);
-    credits(&store, "n1", 1).await;
+    store.load("n1").await.unwrap();
+    let lines = [(LedgerAccount::MinerPending(miner(1)), 1), (LedgerAccount::ChainPending, -1)];
+    posted(&store, ("n1", Position::default()), 1, &lines).await;
     let text =
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/postgres/statements/credits_page.sql"));
     let text = text.replace("$1", "'m00001'").replace("$2", "999").replace("$3", "10");
