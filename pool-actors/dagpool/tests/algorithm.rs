@@ -38,7 +38,7 @@ const PACKAGE: &str = "algorithm-package-blake2s-v0.1.0.zip";
 /// A folder with a key and an unsigned package of the plugin blake2s.
 fn packed() -> Author {
     let author = Author(tempfile::tempdir().unwrap());
-    author.json(0, &["keygen", "--out", "author", "--trust", "trust.toml"]);
+    author.json(0, &["keygen", "--out", "author", "--trust", "pool/trust.toml"]);
     let module = author.file("module.wasm");
     let fixture = root().join("tests/fixtures/packages/algorithm-package-blake2s.zip");
     let bytes = fs::read(fixture).unwrap();
@@ -61,7 +61,7 @@ fn from_key_to_benchmark() {
     let unsigned = author.json(1, &["verify", PACKAGE, "--public-key", "author.pub"]);
     assert_eq!(unsigned["validation_results"][2]["code"], "SIGNATURE_MISSING");
     let signed = author.json(0, &["sign", PACKAGE, "--key", "author.key"]);
-    for trust in [["--public-key", "author.pub"], ["--trust", "trust.toml"]] {
+    for trust in [["--public-key", "author.pub"], ["--trust", "pool/trust.toml"]] {
         let report = author.json(0, &["verify", PACKAGE, trust[0], trust[1]]);
         assert_eq!(
             (report["status"].as_str(), report["validation_results"].as_array().unwrap().len()),

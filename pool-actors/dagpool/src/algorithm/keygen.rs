@@ -1,6 +1,6 @@
 //! `dagpool algorithm keygen`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pool_engine::{
@@ -34,6 +34,7 @@ pub(crate) struct Keygen {
 pub(super) fn keygen(args: &Keygen) -> Done {
     let key = SecretKey::generate().map_err(|problem| PackageError::new(Code::KeyFileInvalid, problem))?;
     let public = key.public();
+    let store = args.trust.as_deref().map(trust_store).transpose()?;
     let secret_file = with_suffix(&args.out, "key");
     let public_file = with_suffix(&args.out, "pub");
     files::write_secret(&secret_file, &key.to_file())?;
@@ -42,10 +43,7 @@ pub(super) fn keygen(args: &Keygen) -> Done {
         if args.native { vec![Permission::Wasm, Permission::Native] } else { vec![Permission::Wasm] };
     let trusted = TrustedKey { name: args.name.clone(), key: public, permissions, revoked: None };
     let entry = trust_entry(&trusted);
-    if let Some(path) = &args.trust {
-        // What is there must be a trust store, and stays one.
-        TrustStore::load(path)?;
-        let before = std::fs::read_to_string(path).unwrap_or_default();
+    if let (Some(path), Some(before)) = (&args.trust, store) {
         let gap = if before.is_empty() { "" } else { "\n" };
         files::write(path, format!("{before}{gap}{entry}").as_bytes())?;
     }
@@ -60,8 +58,21 @@ pub(super) fn keygen(args: &Keygen) -> Done {
     Ok(Output::good(text, value))
 }
 
+/// What the trust store holds, whose folder is there afterwards. Looked at before a key is made, which would else be left
+/// behind and stand in the way of the next try.
+fn trust_store(path: &Path) -> Result<String, PackageError> {
+    // What is there must be a trust store, and stays one.
+    TrustStore::load(path)?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            PackageError::new(Code::FileUnusable, format!("{} can't be made: {error}", folder.display()))
+        })?;
+    }
+    Ok(std::fs::read_to_string(path).unwrap_or_default())
+}
+
 /// `a.b` becomes `a.b.key`: a dot in the name is no extension here.
-fn with_suffix(path: &std::path::Path, suffix: &str) -> PathBuf {
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
     name.push(suffix);
