@@ -59,6 +59,8 @@ pub struct ArbiterContext {
     sessions: RefCell<HashMap<SessionId, Rc<SessionCard>>>,
     news: RefCell<Vec<Rc<SessionCard>>>,
     anonymous: Cell<ShareCounts>,
+    /// A moment and its date.
+    dated: Cell<(TimeMs, TimeMs)>,
     broadcast: Cell<Broadcast>,
     bounds: RefCell<Vec<Rc<Bound>>>,
     functions: RefCell<Vec<Rc<AlgorithmName>>>,
@@ -94,6 +96,7 @@ impl ArbiterContext {
             sessions: RefCell::default(),
             news: RefCell::default(),
             anonymous: Cell::default(),
+            dated: Cell::default(),
             broadcast: Cell::default(),
             bounds: RefCell::default(),
             functions: RefCell::default(),
@@ -110,6 +113,17 @@ impl ArbiterContext {
     #[must_use]
     pub fn date(&self) -> TimeMs {
         self.shared.clock.now()
+    }
+
+    /// The date at this `now`, looked up once a millisecond: every share has one.
+    pub(super) fn date_at(&self, now: TimeMs) -> TimeMs {
+        let (at, date) = self.dated.get();
+        if at == now {
+            return date;
+        }
+        let date = self.date();
+        self.dated.set((now, date));
+        date
     }
 
     /// The date of a moment of [`Self::now`], as the wall clock goes at present.

@@ -19,7 +19,7 @@ use crate::inside::{BUDGET_BYTES, Inside, SEGMENT_BYTES, assert_durable, more_sh
 #[actix_rt::test]
 async fn a_full_disk_stops_the_pool_with_one_sentence_and_keeps_what_was_acknowledged() {
     let disk = MemoryDisk::new();
-    let inside = Inside::start(|parts| parts.disk = Arc::new(disk.clone())).await;
+    let inside = Inside::small(|parts| parts.disk = Arc::new(disk.clone())).await;
     let mut swarm = inside.miners();
     more_shares(&swarm, "the start").await;
     // The next write finds no space, halfway through.
@@ -71,7 +71,7 @@ async fn a_used_up_budget_refuses_shares_and_says_so() {
     let disk = MemoryDisk::new();
     use_up_the_budget(&disk);
     let earlier = journalled(Arc::new(disk.snapshot()));
-    let inside = Inside::start(|parts| parts.disk = Arc::new(disk.clone())).await;
+    let inside = Inside::small(|parts| parts.disk = Arc::new(disk.clone())).await;
     let mut swarm = inside.miners();
     let refused = async {
         while swarm.stats().rejected.is_empty() {

@@ -37,6 +37,15 @@ impl Inside {
 
     /// As [`Self::start`], on this node.
     pub(crate) async fn on(node: NodeHandle, change: impl FnOnce(&mut Parts)) -> Self {
+        Self::within(node, Config::default().journal.disk_budget_bytes, change).await
+    }
+
+    /// As [`Self::start`], with a journal of [`BUDGET_BYTES`].
+    pub(crate) async fn small(change: impl FnOnce(&mut Parts)) -> Self {
+        Self::within(mining::node("blake2s", 300, 0), BUDGET_BYTES, change).await
+    }
+
+    async fn within(node: NodeHandle, journal_bytes: u64, change: impl FnOnce(&mut Parts)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let setup = Setup::simulated(&node.rpc_url, "blake2s").await;
         let mut config = Config::default();
@@ -48,7 +57,7 @@ impl Inside {
         config.algorithms.active = setup.algorithm;
         config.http.address = "127.0.0.1:0".parse().unwrap();
         config.journal.segment_bytes = SEGMENT_BYTES;
-        config.journal.disk_budget_bytes = BUDGET_BYTES;
+        config.journal.disk_budget_bytes = journal_bytes;
         let listener = &mut config.stratum.listener[0];
         listener.address = config.http.address;
         listener.difficulty = Some(setup.difficulty.parse().unwrap());

@@ -187,7 +187,7 @@ impl Session {
             worker: Arc::clone(&self.workers[usize::from(worker)].identity),
             solution,
             late: entry.is_late(now, self.hub.shared.job_grace_ms),
-            received_at: self.hub.date(),
+            received_at: self.hub.date_at(now),
             validations: 0,
         };
         self.hub.intake.put(entry.job.split.route(self.card.id), share);
@@ -238,7 +238,7 @@ impl Session {
     /// Books an accepted share. True if the difficulty is to change.
     fn credit(&mut self, pending: &Pending, now: TimeMs) -> bool {
         self.judged += 1;
-        let date = self.hub.date();
+        let date = self.hub.date_at(now);
         self.hub.count(&self.card, |tally| {
             tally.counts.accepted += 1;
             tally.work = tally.work.saturating_add(pending.bound.work);
