@@ -18,6 +18,7 @@ import type { Details, Payout, Payouts } from "./schema";
 const filters: readonly (readonly [Filter, string])[] = [
   ["all", "ALL"],
   ["reserved", "RESERVED"],
+  ["signed", "SIGNED"],
   ["broadcast", "SENT"],
   ["confirming", "CONFIRMING"],
   ["settled", "SETTLED"],

@@ -69,6 +69,10 @@ impl RateLimits {
 
     /// Other figures from now on.
     pub(crate) fn set(&self, http: &Http) {
+        // Who was shut out for the rest of a window was so by the old figures.
+        for bucket in self.buckets.lock().unwrap_or_else(PoisonError::into_inner).values_mut() {
+            bucket.shut_until = TimeMs(0);
+        }
         self.rate.store(u64::from(http.rate_limit_per_second), Ordering::Relaxed);
         self.burst.store(u64::from(http.rate_limit_burst.max(1)), Ordering::Relaxed);
         self.exempt_loopback.store(http.rate_limit_exempt_loopback, Ordering::Relaxed);
@@ -200,6 +204,16 @@ mod tests {
         assert!((0..99).all(|_| limits.take(ip, TimeMs(0)).is_ok()));
         limits.set(&Http { rate_limit_per_second: 1, rate_limit_burst: 1, ..Http::default() });
         assert_eq!([limits.take(ip, TimeMs(0)), limits.take(ip, TimeMs(0))], [Ok(()), Err(1)]);
+    }
+
+    #[test]
+    fn other_figures_free_who_was_shut_out_by_the_old_ones() {
+        let (limits, ip) = (limits(1, 1), IpAddr::from([10, 0, 0, 1]));
+        limits.take(ip, TimeMs(0)).unwrap();
+        limits.buckets.lock().unwrap().get_mut(&ip).unwrap().shut_until = TimeMs(600_000);
+        assert_eq!(limits.take(ip, TimeMs(5_000)), Err(595));
+        limits.set(&Http { rate_limit_per_second: 2, rate_limit_burst: 2, ..Http::default() });
+        assert_eq!(limits.take(ip, TimeMs(5_000)), Ok(()));
     }
 
     #[test]

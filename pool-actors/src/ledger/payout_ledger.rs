@@ -373,15 +373,23 @@ impl PayoutLedger {
             let begun = tokio::time::Instant::now();
             let totals = store.totals().await?;
             let took = begun.elapsed();
-            let findings = if audit { Some(store.check().await?) } else { None };
+            let findings = if audit { Some(store.check().await) } else { None };
             Ok::<_, StoreError>((totals, findings, took))
         };
         context.spawn(reading.into_actor(self).map(move |read, actor, _| match read {
             Ok((totals, findings, took)) => {
                 actor.totals_due = actor.totals_due.max(now + took * TOTALS_FACTOR);
+                let findings = findings.transpose().unwrap_or_else(|error| {
+                    tracing::error!("the ledger's audit could not be run: {error}");
+                    None
+                });
                 actor.note(totals, findings);
             }
-            Err(error) => actor.summarise(|summary| summary.store_error = Some(error.to_string())),
+            Err(StoreError::Unavailable { what }) => {
+                actor.summarise(|summary| summary.store_error = Some(what));
+            }
+            // Commits may go on all the same: the database is not away.
+            Err(error) => tracing::error!("the ledger's totals could not be read: {error}"),
         }));
     }
 

@@ -37,7 +37,7 @@ EXECUTE FUNCTION refuse_takeover();
 CREATE FUNCTION refuse_user_with_money() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF EXISTS (SELECT 1 FROM accounts AS a WHERE a.user_id = OLD.id
-             AND EXISTS (SELECT 1 FROM ledger_entries AS e WHERE e.account_id = a.id)) THEN
+             AND EXISTS (SELECT 1 FROM balances AS b WHERE b.account_id = a.id)) THEN
     RAISE EXCEPTION 'user % has claimed an account with money history: disable the user instead', OLD.id;
   END IF;
   RETURN OLD;

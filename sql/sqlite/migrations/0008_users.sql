@@ -32,5 +32,5 @@ BEGIN SELECT RAISE(ABORT, 'the account is claimed by another user'); END;
 -- Who claimed an account that money was booked for stays known: such a user is disabled, not deleted.
 CREATE TRIGGER users_with_money_stay BEFORE DELETE ON users
 WHEN EXISTS (SELECT 1 FROM accounts AS a WHERE a.user_id = OLD.id
-             AND EXISTS (SELECT 1 FROM ledger_entries AS e WHERE e.account_id = a.id))
+             AND EXISTS (SELECT 1 FROM balances AS b WHERE b.account_id = a.id))
 BEGIN SELECT RAISE(ABORT, 'the user has claimed an account with money history: disable the user instead'); END;

@@ -59,3 +59,26 @@ async fn postgres_may_be_left_to_its_administrator() {
     };
     tokio::time::timeout(Duration::from_secs(20), loaded).await.expect("the schema is there").unwrap();
 }
+
+#[actix_rt::test]
+async fn a_change_that_takes_longer_than_any_statement_may_is_made_all_the_same() {
+    let server = Arc::new(Postgres::start());
+    let mut settings = PostgresSettings::new(&server.url(), None).unwrap();
+    settings.statement_timeout = Duration::from_millis(300);
+    settings.connect_timeout = Duration::from_millis(300);
+    // Another pool is at it: as slow as an index of a large ledger.
+    let other = Arc::clone(&server);
+    let other = std::thread::spawn(move || {
+        other.sql("SELECT pg_advisory_xact_lock(1145128784, 0), pg_sleep(2)").unwrap();
+    });
+    let at_it = async {
+        while server.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").unwrap().trim() != "1" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), at_it).await.expect("it has the lock");
+    let (store, thread) = PostgresStore::open(settings, None, Arc::new(SystemClock)).unwrap();
+    crate::start(thread);
+    store.load("n1").await.unwrap();
+    other.join().unwrap();
+}

@@ -9,18 +9,19 @@ use super::{
     session::{Parameters, failure},
     statements::{
         MIGRATION_ADD, MIGRATIONS, MIGRATIONS_ALL, MIGRATIONS_EXIST, MIGRATIONS_LOCK, MIGRATIONS_TABLE,
+        MIGRATIONS_UNBOUNDED,
     },
 };
 use crate::ports::store::StoreError;
 
 /// Checks the schema, and applies the changes that it lacks: all in one transaction, one process at a time.
 pub(super) async fn migrate(client: &mut Client, now: TimeMs) -> Result<(), StoreError> {
-    let done = had(client).await?;
-    migrations::verify(MIGRATIONS, &done)?;
-    if migrations::missing(MIGRATIONS, &done).next().is_none() {
+    if !lacks(client).await? {
         return Ok(());
     }
     let change = client.transaction().await.map_err(failure)?;
+    // The index of a large ledger takes minutes: given up on, it would be begun anew for ever.
+    change.batch_execute(MIGRATIONS_UNBOUNDED.text).await.map_err(failure)?;
     change.batch_execute(MIGRATIONS_LOCK.text).await.map_err(failure)?;
     change.batch_execute(MIGRATIONS_TABLE.text).await.map_err(failure)?;
     // Again: somebody else may have been at it until the lock was ours.
@@ -33,6 +34,13 @@ pub(super) async fn migrate(client: &mut Client, now: TimeMs) -> Result<(), Stor
         tracing::info!(version, name, "bringing the database schema up to date");
     }
     change.commit().await.map_err(failure)
+}
+
+/// Whether the schema, which is checked, lacks something.
+pub(super) async fn lacks(client: &Client) -> Result<bool, StoreError> {
+    let done = had(client).await?;
+    migrations::verify(MIGRATIONS, &done)?;
+    Ok(migrations::missing(MIGRATIONS, &done).next().is_some())
 }
 
 /// Checks the schema, which must lack nothing.

@@ -134,6 +134,28 @@ impl Gate {
         Self { settings, clock, state: Mutex::default(), failed: watch::Sender::new(0) }
     }
 
+    /// Gives the schema what it lacks, if this process may, however long that takes: connections are opened within bounds,
+    /// in which a large ledger is not changed.
+    pub(super) async fn bring_up_to_date(&self) -> Result<(), StoreError> {
+        if !self.settings.migrate {
+            return Ok(());
+        }
+        self.is_open()?;
+        let settings = self.settings.clone();
+        let looking = async move {
+            let client = connect(&settings, Purpose::Write).await?;
+            let lacks = schema::lacks(&client).await?;
+            Ok((client, lacks))
+        };
+        let done = match self.settings.bounded(looking).await {
+            Ok((mut client, true)) => schema::migrate(&mut client, (self.clock)()).await,
+            Ok((_, false)) => Ok(()),
+            Err(error) => Err(error),
+        };
+        self.note(done.as_ref().err());
+        done
+    }
+
     pub(super) async fn open(&self, purpose: Purpose) -> Result<Session, StoreError> {
         self.is_open()?;
         let opening = Session::open(&self.settings, purpose, (self.clock)());

@@ -32,6 +32,7 @@ statements! {
     MIGRATIONS_EXIST = "migrations_exist",
     MIGRATIONS_LOCK = "migrations_lock",
     MIGRATIONS_TABLE = "migrations_table",
+    MIGRATIONS_UNBOUNDED = "migrations_unbounded",
     SERVER_VERSION = "server_version",
     SESSION = "session",
     SESSION_TIMEOUT = "session_timeout",

@@ -63,6 +63,7 @@ impl Writer {
 
     /// What a ledger needs at start. From here on this process is the node's only writer.
     pub(super) async fn load(&mut self, node: &str) -> Result<LedgerState, StoreError> {
+        self.gate.bring_up_to_date().await?;
         self.within(async |writer: &mut Self| {
             writer.ready(node).await?;
             read::load(writer.session()?, node).await
