@@ -68,7 +68,7 @@ async fn a_change_that_takes_longer_than_any_statement_may_is_made_all_the_same(
     settings.connect_timeout = Duration::from_millis(300);
     // Another pool is at it: as slow as an index of a large ledger.
     let other = Arc::clone(&server);
-    let other = std::thread::spawn(move || {
+    let other = tokio::task::spawn_blocking(move || {
         other.sql("SELECT pg_advisory_xact_lock(1145128784, 0), pg_sleep(2)").unwrap();
     });
     let at_it = async {
@@ -80,5 +80,5 @@ async fn a_change_that_takes_longer_than_any_statement_may_is_made_all_the_same(
     let (store, thread) = PostgresStore::open(settings, None, Arc::new(SystemClock)).unwrap();
     crate::start(thread);
     store.load("n1").await.unwrap();
-    other.join().unwrap();
+    other.await.unwrap();
 }

@@ -152,7 +152,7 @@ async fn a_port_in_use_is_one_clear_sentence() {
     assert_eq!(
         failure.to_string(),
         format!(
-            "can't listen for miners on {taken}: the port is in use by another program: stop that program, or choose another port in [[stratum.listener]] address [ADDRESS_UNAVAILABLE]"
+            "the address can't be used: can't listen for miners on {taken}: the port is in use by another program: stop that program, or choose another port in [[stratum.listener]] address [ADDRESS_UNAVAILABLE]"
         )
     );
     pool.stop().await;

@@ -14,11 +14,11 @@ catalogue! {
         [("Make the file or variable that the message names readable for the pool's user", Some("dagpool check --config pool.toml"), "high")];
     AddressUnavailable = "ADDRESS_UNAVAILABLE", 500, "error",
         "A listening address is taken or not ours.",
-        "no listening: {detail}", [],
+        "the address can't be used: {detail}", [],
         [("Stop the other program, or set another address", Some("ss -ltnp"), "high")];
     DataDirUnwritable = "DATA_DIR_UNWRITABLE", 500, "error",
         "The data folder can't be written.",
-        "no writing: {detail}", [],
+        "the data folder can't be used: {detail}", [],
         [("Make the folder writable for the pool's user, or set pool.data_dir", Some("df -h"), "high")];
     NodeIdChanged = "NODE_ID_CHANGED", 500, "error",
         "The data folder belongs to a node of another number (`pool.node_id`).",
