@@ -83,7 +83,12 @@ impl RateLimits {
     /// their network.
     pub(super) fn client(&self, request: &ServiceRequest) -> Option<IpAddr> {
         let forwarded = || {
-            let named = request.headers().get(HeaderName::from_static("x-forwarded-for"))?.to_str().ok()?;
+            let named = request
+                .headers()
+                .get_all(HeaderName::from_static("x-forwarded-for"))
+                .last()?
+                .to_str()
+                .ok()?;
             named.rsplit(',').next()?.trim().parse().ok()
         };
         let named = if self.behind_proxy.load(Ordering::Relaxed) { forwarded() } else { None };

@@ -59,7 +59,10 @@ async fn loopback_is_exempt_and_a_proxy_is_believed_only_where_configured() {
         let mut statuses = Vec::new();
         for client in forwarded {
             let request = TestRequest::get().uri("/api/stats").peer_addr("127.0.0.1:9".parse().unwrap());
-            let request = request.insert_header(("x-forwarded-for", client));
+            // A line of its own for each: some proxies add theirs behind the client's.
+            let request = client
+                .split(';')
+                .fold(request, |request, line| request.append_header(("x-forwarded-for", line)));
             statuses.push(call_service(&app, request.to_request()).await.status().as_u16());
         }
         statuses
@@ -73,6 +76,12 @@ async fn loopback_is_exempt_and_a_proxy_is_believed_only_where_configured() {
         [200, 429],
         "its word is the last"
     );
+    for lines in
+        [["192.0.2.1", "10.9.9.9;192.0.2.1"], ["192.0.2.1;192.0.2.2", "192.0.2.9;10.1.1.1, 192.0.2.2"]]
+    {
+        let proxy = Http { behind_proxy: true, ..Http::default() };
+        assert_eq!(statuses(proxy, lines).await, [200, 429], "of several lines, the last: {lines:?}");
+    }
     let exempt = Http { rate_limit_exempt_loopback: true, ..Http::default() };
     assert_eq!(statuses(exempt, strangers).await, [200, 200]);
 }
