@@ -68,7 +68,13 @@ fn trust_store(path: &Path) -> Result<String, PackageError> {
             PackageError::new(Code::FileUnusable, format!("{} can't be made: {error}", folder.display()))
         })?;
     }
-    Ok(std::fs::read_to_string(path).unwrap_or_default())
+    match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        // It is written anew from this: what can't be read must not be taken for nothing.
+        read => read.map_err(|error| {
+            PackageError::new(Code::FileUnusable, format!("{} can't be read: {error}", path.display()))
+        }),
+    }
 }
 
 /// `a.b` becomes `a.b.key`: a dot in the name is no extension here.
