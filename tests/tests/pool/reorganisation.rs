@@ -18,6 +18,11 @@ use crate::{
 
 /// Blocks that are taken back.
 const DEPTH: usize = 20;
+/// By how much blue score the other chain leaves the old one: the newest blocks may not have been credited yet, and a node
+/// refuses what is more than 32 behind.
+const FORK: u64 = 30;
+/// Blocks by which the other chain is ahead: one that was found for the old tips and comes late must not turn it back.
+const LEAD: usize = 10;
 /// Blocks until a reward is final: more than are taken back, as on any chain that is worth it.
 const MATURITY: u64 = 40;
 
@@ -43,22 +48,23 @@ async fn blue_score(node: &str, block: &str) -> (u64, String) {
     (block["blue_score"].as_u64().unwrap(), block["selected_parent"].as_str().unwrap_or_default().to_owned())
 }
 
-/// Mines a chain of its own from before the last blues, until it is the selected one. How many blocks it took.
+/// Mines a chain of its own from before the last blues, until it is the selected one and stays it. How many blocks it took.
 async fn reorganise(node: &str, admin: &str) -> usize {
     let mut newest = tip(node).await;
-    let (top, _) = blue_score(node, &newest).await;
+    let (top, mut parent) = blue_score(node, &newest).await;
     loop {
-        let (score, parent) = blue_score(node, &newest).await;
-        if score + DEPTH as u64 + 1 < top {
+        let (score, before) = blue_score(node, &parent).await;
+        if score + FORK < top {
             break;
         }
-        newest = parent;
+        newest = std::mem::replace(&mut parent, before);
     }
-    for mined in 1..=5 * DEPTH {
+    for mined in 1..=20 * DEPTH {
         let made = rpc(admin, "mineBlocks", json!([{"parents": [newest], "label": "rival"}])).await;
         newest = made[0].as_str().unwrap().to_owned();
         if tip(node).await == newest {
-            return mined;
+            rpc(admin, "mineBlocks", json!([{"parents": [newest], "label": "rival", "count": LEAD}])).await;
+            return mined + LEAD;
         }
     }
     panic!("the other chain does not win");
@@ -107,7 +113,7 @@ async fn twenty_blocks(database: Option<&Postgres>) {
         open.filter(|block| block["status"] == "accepted" && block["color"] == "blue").count()
     };
     pool.until("/api/stats", |_, stats| amount(&stats["ledger"]["reserved"]) > 0).await;
-    pool.until("/api/blocks?limit=500", |_, page| credited(page) > DEPTH + 5).await;
+    pool.until("/api/blocks?limit=500", |_, page| credited(page) > DEPTH + LEAD).await;
     drop(swarm.stop());
     pool.until("/api/stats", |_, stats| stats["ledger"]["lag"] == 0).await;
     let pending = blocks(&pool).await;
