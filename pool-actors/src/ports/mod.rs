@@ -9,4 +9,5 @@ pub mod node;
 pub mod packages;
 pub mod payouts;
 pub mod store;
+pub mod users;
 pub mod wallet;

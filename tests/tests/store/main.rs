@@ -5,6 +5,7 @@ mod deployments;
 mod hours;
 mod migrations;
 mod payouts;
+mod people;
 mod postgres;
 mod replica;
 mod users;
@@ -117,4 +118,44 @@ pays! {
     holds_and_thresholds_are_kept_and_audited,
     more_than_there_is_can_not_be_reserved,
     only_the_newest_dispatcher_writes,
+}
+
+/// The same for users, tokens and the trail.
+macro_rules! signs_in {
+    ($($name:ident),* $(,)?) => {
+        mod people_on_sqlite {
+            use super::*;
+            $(#[actix_rt::test]
+            async fn $name() {
+                let folder = TempDir::new().unwrap();
+                people::$name(std::sync::Arc::new(sqlite(&folder))).await;
+                let db = rusqlite::Connection::open(folder.path().join("pool.db")).unwrap();
+                for statement in ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"] {
+                    let lines: i64 = db.query_row("SELECT count(*) FROM audit", [], |row| row.get(0)).unwrap();
+                    assert_eq!(db.execute(statement, []).is_err(), lines > 0, "{statement}");
+                }
+            })*
+        }
+
+        mod people_on_postgres {
+            use super::*;
+            $(#[actix_rt::test]
+            async fn $name() {
+                let server = pool_tests::postgres::Postgres::start();
+                people::$name(std::sync::Arc::new(postgres::store(&server))).await;
+                let lines = server.sql("SELECT count(*) FROM audit").unwrap();
+                for statement in ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"] {
+                    assert_eq!(server.sql(statement).is_err(), lines.trim() != "0", "{statement}");
+                }
+                assert!(server.sql("TRUNCATE audit").unwrap_err().contains("append-only"));
+            })*
+        }
+    };
+}
+
+signs_in! {
+    codes_are_taken_once,
+    people_are_added_once_and_changed,
+    the_trail_is_paged_from_its_end,
+    tokens_are_kept_and_taken_back,
 }

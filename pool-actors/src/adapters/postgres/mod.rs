@@ -16,6 +16,7 @@ mod schema;
 mod session;
 mod settings;
 mod statements;
+mod users;
 mod write;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

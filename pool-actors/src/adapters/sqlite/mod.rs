@@ -13,6 +13,7 @@ mod schema;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod users;
 mod write;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};

@@ -28,7 +28,7 @@ use crate::ports::{
 
 impl SqliteStore {
     /// Runs `work` in a transaction on the thread that writes.
-    async fn write<R: Send + 'static>(
+    pub(super) async fn write<R: Send + 'static>(
         &self,
         at: TimeMs,
         work: impl FnOnce(&mut Step<'_>) -> Result<R, StoreError> + Send + 'static,

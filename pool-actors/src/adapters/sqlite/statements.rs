@@ -100,6 +100,27 @@ statements! {
     WINDOWS_ALL = "windows_all",
     WORKER_CREATE = "worker_create",
     WORKER_ID = "worker_id",
+    API_TOKEN_ADD = "api_token_add",
+    API_TOKEN_GET = "api_token_get",
+    API_TOKEN_REVOKE = "api_token_revoke",
+    API_TOKENS_OF = "api_tokens_of",
+    AUDIT_ADD = "audit_add",
+    AUDIT_PAGE = "audit_page",
+    BACKUP_CODE_TAKE = "backup_code_take",
+    BACKUP_CODES_LEFT = "backup_codes_left",
+    USER_ADD = "user_add",
+    USER_DISABLED_SET = "user_disabled_set",
+    USER_GET = "user_get",
+    USER_MFA_OFF = "user_mfa_off",
+    USER_MFA_ON = "user_mfa_on",
+    USER_MFA_PREPARE = "user_mfa_prepare",
+    USER_MFA_STEP_TAKE = "user_mfa_step_take",
+    USER_NAMED = "user_named",
+    USER_PASSWORD_SET = "user_password_set",
+    USER_ROLE_SET = "user_role_set",
+    USERS_PAGE = "users_page",
+    BACKUP_CODE_ADD = "backup_code_add",
+    BACKUP_CODES_REMOVE = "backup_codes_remove",
 }
 
 /// Schema changes in order.
@@ -143,6 +164,11 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
         8,
         "users",
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/sqlite/migrations/0008_users.sql")),
+    ),
+    (
+        10,
+        "sign_in",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/sqlite/migrations/0010_sign_in.sql")),
     ),
 ];
 

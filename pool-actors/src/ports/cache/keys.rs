@@ -6,6 +6,7 @@
 //! | `P:1:count:WHAT` | number: how often in this window | the window |
 //! | `P:1:kept:WHAT` | snapshot: figures, job, an answer of the API | as its keeper says |
 //! | `P:1:session:ID` | a log-in | as the log-in |
+//! | `P:1:{sessions}` | table: log-in -> whose, since when | as the longest log-in |
 //! | `P:1:revoked:ID` | a token that is not good any more | as long as the token would be |
 //! | `P:1:events` | channel: what happened in a pool | nothing is kept |
 //!
@@ -48,6 +49,12 @@ impl Keys {
     #[must_use]
     pub fn session(&self, id: &str) -> String {
         format!("{}session:{id}", self.0)
+    }
+
+    /// The list of log-ins.
+    #[must_use]
+    pub fn sessions(&self) -> String {
+        format!("{}{{sessions}}", self.0)
     }
 
     /// A token that was revoked.

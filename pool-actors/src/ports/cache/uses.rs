@@ -155,6 +155,40 @@ impl Cache {
         self.port.remove(self.keys.session(id)).await
     }
 
+    /// All log-ins, by id. The list may name some that have ended.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub async fn sessions<T: DeserializeOwned>(&self) -> Result<BTreeMap<String, T>, CacheError> {
+        let mut fields = self.port.fields(self.keys.sessions()).await?;
+        fields.remove(REVISION);
+        Ok(fields.into_iter().filter_map(|(id, value)| Some((id, read(value)?))).collect())
+    }
+
+    /// Changes the list of log-ins. It lives so long from now on.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub async fn change_sessions<T: Serialize>(
+        &self,
+        set: Option<(&str, &T)>,
+        remove: Vec<String>,
+        revision: u64,
+        lives: Duration,
+    ) -> Result<(), CacheError> {
+        let set = set.map(|(id, value)| Ok((id.to_owned(), written(value)?))).transpose()?;
+        let change = Change { set: set.into_iter().collect(), remove, revision };
+        self.port.change(self.keys.sessions(), change, lives).await
+    }
+
+    /// Forgets what was counted of `what`.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub async fn forget_count(&self, what: &str) -> Result<bool, CacheError> {
+        self.port.remove(self.keys.count(what)).await
+    }
+
     /// Takes a token back that would be good for so long yet.
     ///
     /// # Errors

@@ -1,0 +1,2 @@
+SELECT id::text, username, email, role, password_hash, mfa_sealed, mfa_enabled, disabled_at, created_at, updated_at
+FROM users WHERE id = $1::text::uuid

@@ -1,0 +1,2 @@
+SELECT id, user_id, name, digest, scopes, created_at, expires_at, revoked_at
+FROM api_tokens WHERE user_id = :id ORDER BY created_at DESC, id LIMIT 500

@@ -1,0 +1,1 @@
+INSERT INTO backup_codes (user_id, digest) VALUES (:id, :digest)

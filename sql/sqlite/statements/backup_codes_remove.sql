@@ -1,0 +1,1 @@
+DELETE FROM backup_codes WHERE user_id = :id

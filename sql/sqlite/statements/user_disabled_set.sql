@@ -1,0 +1,5 @@
+-- The last admin who may sign in stays able to.
+UPDATE users SET disabled_at = :disabled_at, updated_at = max(updated_at, :at)
+WHERE id = :id
+  AND (:disabled_at IS NULL OR role <> 'admin' OR disabled_at IS NOT NULL
+       OR EXISTS (SELECT 1 FROM users AS o WHERE o.role = 'admin' AND o.disabled_at IS NULL AND o.id <> users.id))
