@@ -7,6 +7,7 @@ mod algorithms;
 pub mod audit;
 pub mod audit_chain;
 pub mod audit_file;
+pub mod auth;
 pub mod backup;
 pub mod books;
 mod cache;
@@ -217,8 +218,18 @@ impl Pool {
         let shared = (&parts.cache, node_name.as_str());
         let keepers = cache::start(&books, shared, keeper, &events_hub, &snapshot.watched());
         journal::keep_retention(runtime, &journal.reader, &wiring.summary, &clock, &config.journal);
+        let auth = crate::auth::Auth::new(crate::auth::Parts {
+            users: parts.users,
+            cache: parts.cache.clone(),
+            clock: Arc::clone(&clock),
+            key: parts.auth_key,
+            settings: config.auth.clone(),
+            pool_name: config.pool.name.clone(),
+            node: node_name.clone(),
+        });
         let http = api::serve(
             api::Context {
+                auth,
                 pool_name: config.pool.name.clone(),
                 currency: parts.currency,
                 clock: Arc::clone(&clock),

@@ -10,13 +10,14 @@
 //! ```
 //!
 //! Layers, lowest first; none looks upward (a test enforces it): [`ports`], [`config`], [`error`], [`metrics`];
-//! [`runtime`]; [`messages`]; the actors' folders and [`api`]; [`app`] alone wires them.
+//! [`auth`]; [`runtime`]; [`messages`]; the actors' folders and [`api`]; [`app`] alone wires them.
 
 pub mod adapters;
 pub mod algorithm;
 pub mod api;
 pub mod app;
 pub mod audit;
+pub mod auth;
 pub mod cache;
 pub mod config;
 pub mod error;

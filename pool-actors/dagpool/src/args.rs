@@ -29,6 +29,9 @@ pub(crate) enum Command {
     /// The database's schema: bring it up to date, or say what it lacks.
     #[command(after_help = "Example: dagpool migrate status --config pool.toml --json")]
     Migrate(Migrate),
+    /// Who may sign in: works on the configured database, whether a pool runs or not.
+    #[command(subcommand)]
+    User(crate::user::User),
     /// The simulator: a node alone, or a swarm of miners against any pool.
     #[command(subcommand)]
     Sim(Sim),

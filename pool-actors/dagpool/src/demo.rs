@@ -4,6 +4,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use pool_actors::{
+    app::auth::first_admin,
     config::{Config, LogFormat, Profile},
     error::{Code, Failure},
 };
@@ -45,8 +46,12 @@ pub(crate) async fn demo(args: Demo) -> Outcome {
     let address = wallet_address(&node.rpc_url).await?;
     let (config, temporary) = pool_config(&args, &node.rpc_url, address)?;
     let (token, fresh) = token::admin_token(&config.auth)?;
+    let admin = first_admin(&config).await?;
     let pool = run::start(config, token.clone()).await?;
     run::announce(&pool, fresh.then_some(token.as_str()));
+    if let Some((name, password)) = admin {
+        println!("sign in    {name}  {password}  (printed once)");
+    }
     println!("node       {}  (simulated DAG, {} s between blocks)", node.rpc_url, args.block_time);
     println!("miners     {} virtual miners of {}; stop with Ctrl-C", args.miners, args.algorithm);
 

@@ -15,6 +15,7 @@ mod run;
 mod signer;
 mod sim;
 mod token;
+mod user;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
             Command::Run(file) => run::run(&file.config).await,
             Command::Check(check) => check::check(&check).await,
             Command::Migrate(migrate) => migrate::migrate(&migrate).await,
+            Command::User(command) => user::user(command).await,
             Command::Sim(Sim::Node(node)) => sim::node(node).await,
             Command::Sim(Sim::Miners(miners)) => sim::miners(miners).await,
             Command::Bench(bench) => bench::bench(bench).await,

@@ -1,30 +1,34 @@
-//! Who may do what, and what every answer carries.
+//! Who may do what, and what every answer carries. The one place where a request is let in or refused.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use actix_web::{
-    Error, HttpResponse, ResponseError as _,
+    Error, HttpMessage as _, HttpResponse, ResponseError as _,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
-        Method,
+        Method, StatusCode,
         header::{self, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
     web,
 };
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{
     Api,
     errors::{ApiError, ErrorCode},
+    routes::{self, Needs, Route},
 };
 use crate::{
+    auth::{By, Origin, Principal, Scope, same},
     messages::trouble,
     metrics::{AUTH_FAILURES_TOTAL, HTTP_LIMITED_TOTAL},
+    ports::users::{Outcome, Role},
 };
 
-/// The token for routes that change something. Only its digest is kept.
+/// The pool's own token. Only its digest is kept.
 pub(super) struct AdminToken([u8; 32]);
 
 impl AdminToken {
@@ -33,11 +37,9 @@ impl AdminToken {
         Self(Sha256::digest(token.as_bytes()).into())
     }
 
-    /// Whether `token` is the same, in a time that does not depend on where they differ.
+    /// Whether `token` is the same; digests of a guess say nothing about the token.
     fn matches(&self, token: &str) -> bool {
-        let given: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        // All bytes are looked at; digests of a guess say nothing about the token.
-        self.0.iter().zip(given).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+        same(&self.0, &Sha256::digest(token.as_bytes()))
     }
 }
 
@@ -47,57 +49,79 @@ impl fmt::Debug for AdminToken {
     }
 }
 
-/// What a request needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    /// Nothing.
-    Anybody,
-    /// The admin token.
-    Admin,
-}
-
-/// Public to read, with everything below where it ends in `/*`. Whatever is not here needs the admin token, whether it
-/// exists or not, whatever the method.
-const PUBLIC: &[&str] = &[
-    "/api/stats",
-    "/api/miners",
-    "/api/miners/*",
-    "/api/blocks",
-    "/api/blocks/*",
-    "/api/pools",
-    "/api/pools/*",
-    "/api/algorithms/status",
-    "/api/openapi.json",
-    "/api/docs",
-    "/api/live",
-    "/health/*",
-    "/metrics",
-    "/docs/*",
-];
-
-/// Prefixes whose paths are in [`PUBLIC`] or need the token; everything else is the dashboard.
-const GUARDED: &[&str] = &["/api", "/health", "/metrics", "/docs"];
-
-/// The role that a request needs.
-pub(super) fn role(method: &Method, path: &str) -> Role {
-    let below =
-        |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let reads = matches!(*method, Method::GET | Method::HEAD);
-    let public = PUBLIC.iter().any(|known| match known.strip_suffix("/*") {
-        Some(prefix) => below(prefix) && path != prefix,
-        None => path == *known,
-    });
-    if reads && (public || !GUARDED.iter().any(|prefix| below(prefix))) { Role::Anybody } else { Role::Admin }
-}
-
-/// Whether these headers carry the admin token.
-pub(super) fn is_admin(api: &Api, headers: &HeaderMap) -> bool {
-    bearer(headers).is_some_and(|token| api.admin_token.matches(token))
-}
-
+/// The token of a request. Never a cookie: nothing that a browser adds by itself lets anybody in, so another site's page
+/// can't act for whoever looks at it.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Whom a token stands for.
+pub(super) async fn whose(api: &Api, token: &str) -> Result<Option<Principal>, ApiError> {
+    if api.admin_token.matches(token) {
+        return Ok(Some(Principal { actor: "admin token".into(), role: Role::Admin, by: By::AdminToken }));
+    }
+    Ok(api.auth.whose(token).await?)
+}
+
+/// Who sent these headers, on a route that is open to everybody: a token that is not good is no token.
+pub(super) async fn seen(api: &Api, headers: &HeaderMap) -> Option<Principal> {
+    whose(api, bearer(headers)?).await.ok().flatten()
+}
+
+/// Whether somebody sees what operators see.
+pub(super) fn sees(who: &Principal) -> bool {
+    let Needs::Role(role, scope) = SEES else { return false };
+    may(who, role, scope)
+}
+
+const SEES: Needs = Needs::Role(Role::Viewer, Scope::Read);
+
+fn may(who: &Principal, role: Role, scope: Scope) -> bool {
+    let by = match &who.by {
+        By::AdminToken => true,
+        By::Session { setup, .. } => !setup,
+        By::Token { scopes, .. } => scopes.contains(&scope),
+    };
+    by && who.role >= role
+}
+
+/// Lets somebody in who has shown a good token, or says what they lack.
+fn check(who: &Principal, needs: Needs, reads: bool, path: &str) -> Result<(), ApiError> {
+    let lacks = |what: String| Err(ApiError::of(ErrorCode::Forbidden, &[("path", path), ("what", &what)]));
+    if let By::Session { setup: true, .. } = who.by
+        && !matches!(needs, Needs::Known | Needs::Anybody)
+    {
+        return Err(ApiError::of(ErrorCode::MfaRequired, &[("role", who.role.as_str())]));
+    }
+    if let By::Session { unchecked: true, .. } = who.by
+        && !reads
+    {
+        // It may have been taken back: what it says is enough to look, not to act.
+        return Err(ApiError::new(ErrorCode::CacheUnavailable, "sessions can't be looked at"));
+    }
+    match needs {
+        Needs::Anybody | Needs::Known => Ok(()),
+        Needs::Session if matches!(who.by, By::Session { .. }) => Ok(()),
+        Needs::Session => lacks("somebody who signed in with a password".into()),
+        Needs::Role(role, scope) if may(who, role, scope) => Ok(()),
+        Needs::Role(role, _) if who.role < role => lacks(format!("the role {role}")),
+        Needs::Role(_, scope) => lacks(format!("a token of scope {}", scope.as_str())),
+    }
+}
+
+/// What an act changed, for the trail.
+#[derive(Clone)]
+struct Changed {
+    before: Option<Value>,
+    after: Option<Value>,
+}
+
+/// Says with an answer what was before and is after, so that the trail has it.
+pub(super) fn changed(mut response: HttpResponse, before: Value, after: Value) -> HttpResponse {
+    let told = |value: Value| (!value.is_null()).then_some(value);
+    response.extensions_mut().insert(Changed { before: told(before), after: told(after) });
+    response
 }
 
 /// The content security policy that the dashboard is built for: nothing from elsewhere, no inline scripts.
@@ -119,7 +143,46 @@ const HEADERS: &[(&str, &str)] = &[
     ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
 ];
 
-/// The one middleware: checks the role, gives the request an id, writes the bodies of errors, adds security headers.
+/// Where a request comes from, and what it was made by.
+pub(super) fn origin(api: &Api, request: &actix_web::HttpRequest) -> Origin {
+    let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    Origin {
+        address: api.limits.address(request.headers(), request.peer_addr()),
+        agent: agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(200).collect()),
+    }
+}
+
+/// The page that a browser says a request comes from, if it is another site's.
+pub(super) enum Site {
+    /// The pool's own, or no browser.
+    Own,
+    /// Another one, which `http.cors_origins` lists.
+    Listed(HeaderValue),
+    /// Another one.
+    Foreign,
+}
+
+/// See [`Site`].
+pub(super) fn site(api: &Api, headers: &HeaderMap) -> Site {
+    let Some(origin) = headers.get(header::ORIGIN) else { return Site::Own };
+    let Ok(text) = origin.to_str() else { return Site::Foreign };
+    if api.http.cors_origins.iter().any(|listed| listed.eq_ignore_ascii_case(text)) {
+        return Site::Listed(origin.clone());
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let own = text.split_once("://").map(|(_, host)| host);
+    if own.zip(host).is_some_and(|(own, host)| own.eq_ignore_ascii_case(host)) {
+        Site::Own
+    } else {
+        Site::Foreign
+    }
+}
+
+const CORS_METHODS: &str = "GET, POST, PATCH, DELETE";
+const CORS_HEADERS: &str = "authorization, content-type";
+
+/// The one middleware: checks the role, gives the request an id, writes the bodies of errors and the trail, adds security
+/// headers.
 pub(super) async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -130,18 +193,34 @@ pub(super) async fn guard(
     let Some(api) = request.app_data::<web::Data<Api>>().cloned() else {
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
     };
-    let refused = role(request.method(), &path) == Role::Admin && !is_admin(&api, request.headers());
+    let method = request.method().clone();
+    let route = routes::route(&method, &path);
+    let site = site(&api, request.headers());
+    let asks_first = method == Method::OPTIONS
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+        && matches!(site, Site::Listed(_));
+    let address = api.limits.address(request.headers(), request.peer_addr());
+    let mut who = None;
     let mut response = if let Err(error) = within_rate(&request, &path, &api).await {
         request.into_response(error.error_response())
-    } else if refused {
-        let reason = if bearer(request.headers()).is_some() { "wrong_token" } else { "no_token" };
-        metrics::counter!(AUTH_FAILURES_TOTAL, "reason" => reason).increment(1);
-        let error = ApiError::of(ErrorCode::Unauthorized, &[("path", &path)]);
-        request.into_response(error.error_response())
+    } else if asks_first {
+        request.into_response(HttpResponse::NoContent().finish())
     } else {
-        next.call(request).await?.map_into_boxed_body()
+        match enter(&request, &path, &api, &mut who).await {
+            Err(error) => request.into_response(error.error_response()),
+            Ok(()) => {
+                if let Some(who) = &who {
+                    request.extensions_mut().insert(who.clone());
+                }
+                next.call(request).await?.map_into_boxed_body()
+            }
+        }
     };
     let status = response.status();
+    if let (Some(who), Some(route)) = (&who, route) {
+        let changed = response.response().extensions().get::<Changed>().cloned();
+        note(&api, who, route, address, &path, status, changed).await;
+    }
     if status.is_client_error() || status.is_server_error() {
         response = with_body(response, &api, &id, &path);
     }
@@ -152,6 +231,25 @@ pub(super) async fn guard(
     if path.starts_with(BENCH_WORKER) {
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(BENCH_WORKER_POLICY));
     }
+    if let Site::Listed(origin) = site {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(
+            HeaderName::from_static("cross-origin-resource-policy"),
+            HeaderValue::from_static("cross-origin"),
+        );
+        headers.insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static("retry-after, x-request-id"),
+        );
+        if asks_first {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(CORS_METHODS));
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(CORS_HEADERS));
+            headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        }
+    }
+    if !api.http.cors_origins.is_empty() {
+        headers.append(header::VARY, HeaderValue::from_static("origin"));
+    }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
@@ -159,6 +257,69 @@ pub(super) async fn guard(
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }
     Ok(response)
+}
+
+/// Whether a request may go on; `who` is told as soon as it is known.
+async fn enter(
+    request: &ServiceRequest,
+    path: &str,
+    api: &Api,
+    who: &mut Option<Principal>,
+) -> Result<(), ApiError> {
+    let needs = routes::needs(request.method(), path);
+    if needs == Needs::Anybody {
+        return Ok(());
+    }
+    let unknown = |reason: &'static str| {
+        metrics::counter!(AUTH_FAILURES_TOTAL, "reason" => reason).increment(1);
+        ApiError::of(ErrorCode::Unauthorized, &[("path", path)])
+    };
+    let token = bearer(request.headers()).ok_or_else(|| unknown("no_token"))?;
+    let found = whose(api, token).await?.ok_or_else(|| unknown("wrong_token"))?;
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let checked = check(&found, needs, reads, path);
+    if checked.is_err() {
+        metrics::counter!(AUTH_FAILURES_TOTAL, "reason" => "forbidden").increment(1);
+    }
+    *who = Some(found);
+    checked
+}
+
+/// Writes down what somebody did, or was not allowed to do. Looking at things is not written down, and what signing in is about
+/// writes its own lines.
+async fn note(
+    api: &Api,
+    who: &Principal,
+    route: &Route,
+    address: Option<IpAddr>,
+    path: &str,
+    status: StatusCode,
+    changed: Option<Changed>,
+) {
+    let refused = status == StatusCode::FORBIDDEN;
+    let acts = route.method != "GET"
+        && matches!(route.needs, Needs::Role(..))
+        && route.path != "/api/algorithms/plan";
+    if !acts && !refused {
+        return;
+    }
+    if refused {
+        // Once a minute for each: whoever asks again and again must not fill the trail.
+        let what = format!("forbidden:{}:{}", who.actor, route.path);
+        let window = std::time::Duration::from_secs(60);
+        if api.shared_cache.count(&what, window).await.is_ok_and(|counted| counted.count > 1) {
+            return;
+        }
+    }
+    let outcome = match status {
+        status if status.is_success() => Outcome::Done,
+        status if status.is_server_error() => Outcome::Failed,
+        _ => Outcome::Refused,
+    };
+    let action = format!("{} {}", route.method, route.path);
+    let Changed { before, after } = changed.unwrap_or(Changed { before: None, after: None });
+    let after = after.or_else(|| (outcome != Outcome::Done).then(|| json!({ "status": status.as_u16() })));
+    api.auth.trail().note(&who.actor, address, &action, path, outcome, before, after).await;
 }
 
 /// Whether the address may ask by now. Looked at before the token, so that tokens can't be guessed at any speed.
@@ -173,7 +334,6 @@ async fn within_rate(request: &ServiceRequest, path: &str, api: &Api) -> Result<
         ApiError::of(ErrorCode::RateLimited, &known).with(serde_json::json!({ "retry_after_s": wait }))
     })
 }
-
 fn with_body(response: ServiceResponse, api: &Api, id: &str, path: &str) -> ServiceResponse {
     let known = response.response().extensions().get::<ApiError>().cloned();
     let speaks_json = response

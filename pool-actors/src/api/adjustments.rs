@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Api,
+    access::changed,
     errors::{ApiError, ErrorCode},
     pool::{account_named, page, page_size},
     wire::rfc3339,
@@ -75,7 +76,7 @@ pub(super) async fn make(api: web::Data<Api>, body: web::Json<Decision>) -> Resu
                 id = row.id, account = %account, amount = %row.adjustment.amount, author = row.adjustment.author,
                 reason = row.adjustment.reason, reference = row.adjustment.reference, "a balance was corrected"
             );
-            Ok(HttpResponse::Created().json(line(&row)))
+            Ok(changed(HttpResponse::Created().json(line(&row)), Value::Null, line(&row)))
         }
         Adjusted::Before(row) => Ok(HttpResponse::Ok().json(line(&row))),
         Adjusted::OtherContent(row) => Err(ApiError::new(

@@ -1,4 +1,4 @@
-//! `/api/admin/...`: for whoever has the admin token.
+//! `/api/admin/...`: what operators see of the pool, and bans.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     Api,
+    access::changed,
     errors::{ApiError, ErrorCode},
     views,
     wire::{rfc3339, time_or_null},
@@ -45,8 +46,9 @@ pub(super) async fn announce(
         let wanted = format!("message must be 1 to {MESSAGE_CHARS_MAX} printable characters, it has {chars}");
         return Err(ApiError::bad_request(wanted).with(json!({ "parameter": "message" })));
     }
+    let after = json!({ "message": message });
     let told = api.sessions.command_all(SessionCommand::ShowMessage(message)).await;
-    Ok(HttpResponse::Ok().json(json!({ "sessions": told })))
+    Ok(changed(HttpResponse::Ok().json(json!({ "sessions": told })), Value::Null, after))
 }
 
 /// Every miner's session.
@@ -84,8 +86,12 @@ pub(super) async fn lift_ban(
     let parsed: IpAddr = address.parse().map_err(|_| {
         ApiError::bad_request(format!("{address} is no address")).with(json!({ "parameter": "address" }))
     })?;
+    let before = api.bans.list().iter().find(|(banned, _)| **banned == parsed).map(|(_, ban)| {
+        json!({ "reason": ban.reason, "at": rfc3339(ban.decided_at), "until": rfc3339(ban.until) })
+    });
     if api.bans.lift(parsed) {
-        return Ok(HttpResponse::NoContent().finish());
+        let answer = HttpResponse::NoContent().finish();
+        return Ok(changed(answer, before.unwrap_or_default(), Value::Null));
     }
     Err(ApiError::new(ErrorCode::NotFound, format!("{parsed} is not banned")))
 }

@@ -17,7 +17,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Api,
+    access::changed,
     errors::{ApiError, ErrorCode},
+    sign_in::Who,
     wire::{parse_rfc3339, rfc3339},
 };
 use crate::{
@@ -35,8 +37,6 @@ use crate::{
 
 /// Deployments on a page.
 const PAGE_MAX: usize = 100;
-/// Who acts, until users exist.
-const OPERATOR: &str = "operator";
 
 /// What a deployment does unless the operator says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,16 +156,16 @@ async fn planned(api: &Api, wish: &DeployConfig) -> Result<HttpResponse, ApiErro
 }
 
 /// Sessions that a migration moves, and those that it can't.
-struct Who {
+struct Miners {
     moving: usize,
     staying: usize,
 }
 
-async fn who_can(api: &Api, function: &str) -> Who {
+async fn who_can(api: &Api, function: &str) -> Miners {
     let sessions = api.sessions.list().await;
     let can = |able: &Vec<String>| able.iter().any(|name| name == function);
     let moving = sessions.iter().filter(|session| session.algorithms.as_ref().is_some_and(can)).count();
-    Who { moving, staying: sessions.len() - moving }
+    Miners { moving, staying: sessions.len() - moving }
 }
 
 fn plan_phases(plan: &DeployPlan) -> Vec<Value> {
@@ -276,7 +276,11 @@ fn optional<T: Default + DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
 }
 
 /// `POST /api/algorithms/deploy`.
-pub(super) async fn deploy(api: web::Data<Api>, body: web::Bytes) -> Result<HttpResponse, ApiError> {
+pub(super) async fn deploy(
+    api: web::Data<Api>,
+    who: Who,
+    body: web::Bytes,
+) -> Result<HttpResponse, ApiError> {
     let config = optional::<DeployRequest>(&body)?.config;
     let plan = config.plan(&api.deploy_defaults)?;
     if let Some(level) = config.isolation {
@@ -286,15 +290,18 @@ pub(super) async fn deploy(api: web::Data<Api>, body: web::Bytes) -> Result<Http
         plan,
         confirm: config.confirm,
         override_migration_from: config.override_migration_from,
-        by: OPERATOR.to_owned(),
+        by: who.actor.clone(),
     };
+    let before = json!({ "active": api.algorithms.view.get().active.as_ref().map(package) });
     let view = api.algorithms.deploy.ask(deploy).await.map_err(away)??;
-    Ok(HttpResponse::Accepted().json(json!({
+    let answer = json!({
         "deployment_id": view.id.to_string(),
         "status": state(&view),
         "estimated_duration": estimated_s(&view.plan, api.deploy_defaults.drain_ms),
         "monitoring_url": format!("/api/deployments/{}", view.id),
-    })))
+    });
+    let after = json!({ "deployment": answer["deployment_id"], "package": deployment(&view)["package"] });
+    Ok(changed(HttpResponse::Accepted().json(answer), before, after))
 }
 
 /// Compiling and trying out code: it must not hold up those who answer miners. `None` = it was interrupted.
@@ -414,12 +421,13 @@ pub(super) async fn stage(
     let (reference, found) = (staged.reference.clone(), report(&staged.report));
     api.algorithms.stage.ask(StagePackage(staged)).await.map_err(away)?;
     let mut answer = self::package(&reference);
+    let after = answer.clone();
     answer["status"] = json!("staged");
     answer["upload"] = json!(upload);
     for (name, value) in found.as_object().into_iter().flatten() {
         answer[name] = value.clone();
     }
-    Ok(HttpResponse::Ok().json(answer))
+    Ok(changed(HttpResponse::Ok().json(answer), Value::Null, after))
 }
 
 async fn body_of(mut body: web::Payload, bytes_max: usize) -> Result<Vec<u8>, ApiError> {
@@ -522,6 +530,7 @@ pub(super) struct Reason {
 /// `POST /api/deployments/{id}/rollback|pause|resume|advance`.
 pub(super) async fn steer(
     api: web::Data<Api>,
+    who: Who,
     path: web::Path<(u64, String)>,
     body: web::Bytes,
 ) -> Result<HttpResponse, ApiError> {
@@ -543,9 +552,13 @@ pub(super) async fn steer(
             return Err(ApiError::new(ErrorCode::NotFound, message));
         }
     };
-    let order = SteerDeployment { id, steer, by: OPERATOR.to_owned() };
+    let order = SteerDeployment { id, steer, by: who.actor.clone() };
+    let known = api.algorithms.view.get();
+    let known = known.deployment.as_ref().filter(|deployment| deployment.id == id);
+    let before = known.map(|view| json!({ "status": state(view) }));
     let view = api.algorithms.steer.ask(order).await.map_err(away)??;
-    Ok(HttpResponse::Ok().json(deployment(&view)))
+    let after = json!({ "action": action, "status": state(&view) });
+    Ok(changed(HttpResponse::Ok().json(deployment(&view)), before.unwrap_or_default(), after))
 }
 
 fn away(_: Unanswered) -> ApiError {

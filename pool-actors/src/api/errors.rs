@@ -9,6 +9,7 @@ pub(super) use pool_domain::catalogue::Code as ErrorCode;
 
 use super::wire::rfc3339;
 use crate::{
+    auth::Refused,
     messages::trouble,
     ports::{clock::SharedClock, store::StoreError},
 };
@@ -85,10 +86,13 @@ impl ResponseError for ApiError {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         match self.code {
-            ErrorCode::Unauthorized => {
+            ErrorCode::Unauthorized
+            | ErrorCode::SignInRefused
+            | ErrorCode::SessionEnded
+            | ErrorCode::MfaRefused => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"pool\""));
             }
-            ErrorCode::RateLimited => {
+            ErrorCode::RateLimited | ErrorCode::SignInLocked => {
                 let wait = self.details["retry_after_s"].as_u64().unwrap_or(1);
                 response.insert_header((header::RETRY_AFTER, wait));
             }
@@ -115,6 +119,33 @@ impl From<StoreError> for ApiError {
         };
         // The database's own words are for the log, not for strangers.
         Self::new(code, "the ledger's database could not answer")
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        let message = refused.to_string();
+        match refused {
+            Refused::Wrong => Self::new(ErrorCode::SignInRefused, message),
+            Refused::Locked { wait_s } => {
+                Self::new(ErrorCode::SignInLocked, message).with(json!({ "retry_after_s": wait_s }))
+            }
+            Refused::Busy => Self::new(ErrorCode::SignInLocked, message).with(json!({ "retry_after_s": 1 })),
+            Refused::Ended => Self::new(ErrorCode::SessionEnded, message),
+            Refused::MfaWrong => Self::new(ErrorCode::MfaRefused, message),
+            Refused::Unfit(parameter, _) => {
+                Self::bad_request(message).with(json!({ "parameter": parameter }))
+            }
+            Refused::Taken => Self::new(ErrorCode::NameTaken, message),
+            Refused::Closed => Self::new(ErrorCode::RegistrationClosed, message),
+            Refused::NoSuch(_) => Self::new(ErrorCode::NotFound, message),
+            Refused::Conflict(_) => Self::new(ErrorCode::Conflict, message),
+            Refused::Cache(error) => {
+                tracing::warn!(%error, "sessions can't be looked at");
+                Self::new(ErrorCode::CacheUnavailable, "sessions can't be looked at")
+            }
+            Refused::Store(error) => error.into(),
+        }
     }
 }
 

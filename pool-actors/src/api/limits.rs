@@ -7,7 +7,7 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -15,7 +15,10 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{dev::ServiceRequest, http::header::HeaderName};
+use actix_web::{
+    dev::ServiceRequest,
+    http::header::{HeaderMap, HeaderName},
+};
 use pool_domain::units::TimeMs;
 
 use crate::{config::Http, ports::cache::Cache};
@@ -79,20 +82,19 @@ impl RateLimits {
         self.behind_proxy.store(http.behind_proxy, Ordering::Relaxed);
     }
 
-    /// Who asks, if a limit holds for it: the peer, or whom a proxy in front of the pool names last. IPv6 hosts count by
-    /// their network.
-    pub(super) fn client(&self, request: &ServiceRequest) -> Option<IpAddr> {
+    /// Where a request comes from: the peer, or whom a proxy in front of the pool names last. IPv6 hosts count by their network.
+    pub(super) fn address(&self, headers: &HeaderMap, peer: Option<SocketAddr>) -> Option<IpAddr> {
         let forwarded = || {
-            let named = request
-                .headers()
-                .get_all(HeaderName::from_static("x-forwarded-for"))
-                .last()?
-                .to_str()
-                .ok()?;
+            let named = headers.get_all(HeaderName::from_static("x-forwarded-for")).last()?.to_str().ok()?;
             named.rsplit(',').next()?.trim().parse().ok()
         };
         let named = if self.behind_proxy.load(Ordering::Relaxed) { forwarded() } else { None };
-        let client = named.or_else(|| request.peer_addr().map(|peer| peer.ip())).map(network)?;
+        named.or_else(|| peer.map(|peer| peer.ip())).map(network)
+    }
+
+    /// Who asks, if a limit holds for it.
+    pub(super) fn client(&self, request: &ServiceRequest) -> Option<IpAddr> {
+        let client = self.address(request.headers(), request.peer_addr())?;
         let exempt = self.exempt_loopback.load(Ordering::Relaxed) && client.is_loopback();
         (!exempt).then_some(client)
     }

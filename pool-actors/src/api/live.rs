@@ -23,7 +23,7 @@ use actix::{
     Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, SpawnHandle, StreamHandler,
     WrapFuture as _,
 };
-use actix_web::{HttpRequest, HttpResponse, error::PayloadError, web};
+use actix_web::{HttpRequest, HttpResponse, error::PayloadError, http::header::ORIGIN, web};
 use actix_web_actors::ws;
 use futures_util::StreamExt as _;
 use pool_domain::{ids::BlockHash, units::TimeMs};
@@ -38,6 +38,7 @@ use super::{
     wire::rfc3339,
 };
 use crate::{
+    auth::Principal,
     messages::{
         block::BlockView,
         event::{PoolEvent, Relayed},
@@ -100,12 +101,16 @@ pub(super) async fn open(
     request: HttpRequest,
     body: web::Payload,
 ) -> Result<HttpResponse, actix_web::Error> {
+    if matches!(access::site(&api, request.headers()), access::Site::Foreign) {
+        let told = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok()).unwrap_or("?");
+        return Err(ApiError::of(ErrorCode::OriginRefused, &[("origin", told)]).into());
+    }
     let place = Place::take(&api).ok_or_else(|| {
         ApiError::of(ErrorCode::FeedsExhausted, &[("feeds_max", &api.http.feeds_max.to_string())])
             .with(json!({ "feeds_max": api.http.feeds_max }))
     })?;
-    let audience =
-        if access::is_admin(&api, request.headers()) { Audience::Operator } else { Audience::Public };
+    let who = access::seen(&api, request.headers()).await;
+    let audience = audience(who.as_ref());
     let unheard_bytes = Rc::new(Cell::new(0));
     let topics = wish.topics.as_deref().map(|topics| topics.split(',').map(str::to_owned).collect());
     let feed = DashboardFeed {
@@ -128,6 +133,19 @@ pub(super) async fn open(
         if unheard_bytes.get() > UNHEARD_BYTES_MAX { Err(PayloadError::Overflow) } else { Ok(chunk) }
     });
     ws::WsResponseBuilder::new(feed, &request, bounded).frame_size(FRAME_BYTES_MAX).start()
+}
+
+fn audience(who: Option<&Principal>) -> Audience {
+    if who.is_some_and(access::sees) { Audience::Operator } else { Audience::Public }
+}
+
+/// What a client may say: `{"type":"auth","token":"..."}`, since a browser can't send headers with a WebSocket, and a token in
+/// an address would be in logs.
+#[derive(Deserialize)]
+struct Said {
+    #[serde(rename = "type")]
+    kind: String,
+    token: String,
 }
 
 /// One client of the live feed. See the module's documentation.
@@ -231,6 +249,24 @@ impl DashboardFeed {
         }
     }
 
+    /// A client says who it is. The answer is `{"type":"auth","data":{"audience"}}`; the next events are for that audience.
+    fn told(&mut self, text: &str, context: &mut Context) {
+        let Ok(Said { kind, token }) = serde_json::from_str(text) else { return };
+        if kind != "auth" {
+            return;
+        }
+        let api = self.api.clone();
+        let asked = async move { access::whose(&api, &token).await.ok().flatten() };
+        context.spawn(asked.into_actor(self).map(|who, feed, context| {
+            feed.audience = audience(who.as_ref());
+            let data = json!({
+                "role": who.as_ref().map(|who| who.role),
+                "audience": if feed.audience == Audience::Operator { "operator" } else { "public" },
+            });
+            context.text(envelope("auth", 0, feed.api.clock.now(), &data));
+        }));
+    }
+
     fn answered(&mut self, pong: &[u8], context: &mut Context) {
         let expected = self.pinged.is_some_and(|(seq, _)| seq.to_string().as_bytes() == pong);
         if !expected {
@@ -304,6 +340,7 @@ impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for DashboardFeed {
                 context.close(reason);
                 context.stop();
             }
+            Ok(ws::Message::Text(text)) => self.told(&text, context),
             Ok(_) => {}
             Err(error) => {
                 tracing::debug!(%error, "a live feed broke");

@@ -2,7 +2,11 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `access` | who may do what: one table, one middleware |
+//! | `routes` | every route, and what it asks for |
+//! | `access` | who may do what: the one middleware |
+//! | `sign_in` | `/api/auth/...` |
+//! | `people` | `/api/admin/users...`, `/api/admin/sessions...` |
+//! | `trail` | `/api/admin/audit` |
 //! | `errors` | the catalogue of errors, their JSON and their documentation pages |
 //! | `assets` | the dashboard's files, handed in by whoever embeds them |
 //! | `pool` | `/api/stats`, `/api/miners`, `/api/blocks` |
@@ -33,13 +37,19 @@ mod kept;
 pub(crate) mod limits;
 mod live;
 mod payouts;
+mod people;
 mod pool;
+mod routes;
 mod server;
+mod sign_in;
+mod trail;
 mod views;
 mod wire;
 
 pub use wire::rfc3339;
 
+#[cfg(test)]
+mod access_tests;
 #[cfg(test)]
 mod books_tests;
 #[cfg(test)]
@@ -61,6 +71,7 @@ use async_trait::async_trait;
 use limits::RateLimits;
 
 use crate::{
+    auth::Auth,
     config::Http,
     error::Failure,
     messages::{
@@ -161,8 +172,10 @@ pub struct Context {
     pub registry: Registry,
     /// Where metrics are rendered.
     pub metrics: MetricsHandle,
-    /// What routes that change something ask for.
+    /// The pool's own token, which may do everything.
     pub admin_token: String,
+    /// Who may sign in.
+    pub auth: Auth,
     /// The dashboard's files.
     pub assets: Assets,
     /// Limits: live feeds, requests of one address.

@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 
 use super::{
     Api,
+    access::changed,
     errors::{ApiError, ErrorCode},
     pool::{account_named, page, page_size},
+    sign_in::Who,
     wire::{rfc3339, time_or_null},
 };
 use crate::{
@@ -23,8 +25,6 @@ use crate::{
     },
 };
 
-/// Whose name is in the trail: until users exist, everybody with the token is the same.
-const OPERATOR: &str = "operator";
 /// Longest reason.
 const REASON_CHARS_MAX: usize = 200;
 
@@ -286,29 +286,44 @@ fn reason(text: Option<&str>) -> Result<&str, ApiError> {
     Ok(text)
 }
 
+/// Why something is held, if it is.
+async fn held(api: &Api, scope: &Scope) -> Result<Value, ApiError> {
+    Ok(json!({ "held": match scope {
+        Scope::All => api.payouts.held().await?,
+        Scope::Payout(id) => api.payouts.payout(*id).await?.and_then(|(row, _)| row.hold),
+        Scope::Account(account) => api.payouts.terms(account.clone()).await?.hold,
+    } }))
+}
+
 /// `/api/admin/payouts/hold`: nothing that was not sent yet is sent.
 pub(super) async fn hold(
     api: web::Data<Api>,
+    who: Who,
     body: web::Json<HoldRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let why = reason(body.reason.as_deref())?.to_owned();
     let scope = scope(&body)?;
     let subject = scope.to_string();
     tracing::warn!(subject, why, "payouts held");
-    api.payouts.hold(api.clock.now(), scope, Some(why), OPERATOR.into()).await?;
-    Ok(HttpResponse::Ok().json(json!({ "held": subject })))
+    let before = held(&api, &scope).await?;
+    let after = json!({ "what": subject, "held": why });
+    api.payouts.hold(api.clock.now(), scope, Some(why), who.actor.clone()).await?;
+    Ok(changed(HttpResponse::Ok().json(json!({ "held": subject })), before, after))
 }
 
 /// `/api/admin/payouts/release`.
 pub(super) async fn release(
     api: web::Data<Api>,
+    who: Who,
     body: web::Json<HoldRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let scope = scope(&body)?;
     let subject = scope.to_string();
     tracing::info!(subject, "payouts released");
-    api.payouts.hold(api.clock.now(), scope, None, OPERATOR.into()).await?;
-    Ok(HttpResponse::Ok().json(json!({ "released": subject })))
+    let before = held(&api, &scope).await?;
+    api.payouts.hold(api.clock.now(), scope, None, who.actor.clone()).await?;
+    let after = json!({ "what": subject, "held": null });
+    Ok(changed(HttpResponse::Ok().json(json!({ "released": subject })), before, after))
 }
 
 /// An account's own threshold in the smallest unit, a decimal string; `null` = the pool's.
@@ -322,6 +337,7 @@ pub(super) struct ThresholdRequest {
 /// `/api/admin/payouts/threshold`.
 pub(super) async fn threshold(
     api: web::Data<Api>,
+    who: Who,
     body: web::Json<ThresholdRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let account = account_named(&body.account, "account")?;
@@ -329,6 +345,8 @@ pub(super) async fn threshold(
         let wanted = "threshold must be above 0, or null for the pool's";
         return Err(ApiError::bad_request(wanted).with(json!({ "parameter": "threshold" })));
     }
-    api.payouts.set_threshold(api.clock.now(), account.clone(), body.threshold, OPERATOR.into()).await?;
-    Ok(HttpResponse::Ok().json(json!({ "account": account, "threshold": body.threshold })))
+    let before = json!({ "threshold": api.payouts.terms(account.clone()).await?.threshold });
+    api.payouts.set_threshold(api.clock.now(), account.clone(), body.threshold, who.actor.clone()).await?;
+    let after = json!({ "account": account, "threshold": body.threshold });
+    Ok(changed(HttpResponse::Ok().json(&after), before, after.clone()))
 }

@@ -12,10 +12,7 @@ use actix_web::{
     web,
 };
 
-use super::{
-    Api, access, adjustments, admin, algorithms, assets, books, degraded, errors, health, limits::RateLimits,
-    live, payouts, pool,
-};
+use super::{Api, access, assets, degraded, errors, limits::RateLimits, routes};
 use crate::{
     config::Http,
     error::{Code, Failure},
@@ -140,52 +137,6 @@ pub(super) fn configure(routes: &mut web::ServiceConfig) {
             web::PathConfig::default()
                 .error_handler(|error, _| errors::ApiError::bad_request(format!("path: {error}")).into()),
         )
-        .service(web::resource("/health/live").route(web::get().to(health::live)))
-        .service(web::resource("/health/ready").route(web::get().to(health::ready)))
-        .service(web::resource("/metrics").route(web::get().to(health::metrics)))
-        .service(web::resource("/docs/errors").route(web::get().to(errors::docs)))
-        .service(web::resource("/docs/errors/{code}").route(web::get().to(errors::docs)))
-        .service(web::resource("/api/stats").route(web::get().to(pool::stats)))
-        .service(web::resource("/api/miners").route(web::get().to(pool::miners)))
-        .service(web::resource("/api/miners/{account}/hashrate").route(web::get().to(pool::hashrate)))
-        .service(web::resource("/api/miners/{account}").route(web::get().to(pool::miner)))
-        .service(web::resource("/api/miners/{account}/payouts").route(web::get().to(payouts::of_miner)))
-        .service(web::resource("/api/miners/{account}/earnings").route(web::get().to(books::earnings)))
-        .service(web::resource("/api/payouts").route(web::get().to(payouts::list)))
-        .service(web::resource("/api/payouts/{id}").route(web::get().to(payouts::one)))
-        .service(web::resource("/api/admin/payouts").route(web::get().to(payouts::status)))
-        .service(web::resource("/api/admin/payouts/audit").route(web::get().to(payouts::audit)))
-        .service(web::resource("/api/admin/payouts/dry-run").route(web::get().to(payouts::dry_run)))
-        .service(web::resource("/api/admin/payouts/run").route(web::post().to(payouts::run)))
-        .service(web::resource("/api/admin/payouts/hold").route(web::post().to(payouts::hold)))
-        .service(web::resource("/api/admin/payouts/release").route(web::post().to(payouts::release)))
-        .service(web::resource("/api/admin/payouts/threshold").route(web::post().to(payouts::threshold)))
-        .service(web::resource("/api/blocks").route(web::get().to(pool::blocks)))
-        .service(web::resource("/api/blocks/{hash}").route(web::get().to(pool::block)))
-        .service(web::resource("/api/blocks/{hash}/statement").route(web::get().to(books::block_statement)))
-        .service(web::resource("/api/blocks/{hash}/proof").route(web::get().to(books::block_proof)))
-        .service(web::resource("/api/live").route(web::get().to(live::open)))
-        .service(web::resource("/api/algorithms").route(web::get().to(algorithms::list)))
-        .service(web::resource("/api/algorithms/status").route(web::get().to(algorithms::status)))
-        .service(web::resource("/api/algorithms/stage").route(web::post().to(algorithms::stage)))
-        .service(
-            web::resource("/api/algorithms/plan")
-                .route(web::get().to(algorithms::plan))
-                .route(web::post().to(algorithms::plan_of)),
-        )
-        .service(web::resource("/api/algorithms/deploy").route(web::post().to(algorithms::deploy)))
-        .service(web::resource("/api/deployments").route(web::get().to(algorithms::deployments)))
-        .service(web::resource("/api/deployments/{id}").route(web::get().to(algorithms::one)))
-        .service(web::resource("/api/deployments/{id}/{action}").route(web::post().to(algorithms::steer)))
-        .service(web::resource("/api/admin/system").route(web::get().to(admin::system)))
-        .service(web::resource("/api/admin/announce").route(web::post().to(admin::announce)))
-        .service(web::resource("/api/admin/bans").route(web::get().to(admin::bans)))
-        .service(web::resource("/api/admin/bans/{address}").route(web::delete().to(admin::lift_ban)))
-        .service(web::resource("/api/admin/connections").route(web::get().to(admin::connections)))
-        .service(
-            web::resource("/api/admin/ledger/adjustments")
-                .route(web::get().to(adjustments::list))
-                .route(web::post().to(adjustments::make)),
-        )
+        .configure(routes::serve)
         .default_service(web::to(assets::serve));
 }

@@ -31,6 +31,7 @@ use super::{
 };
 use crate::{
     adapters::{cache_memory::MemoryCache, sqlite::SqliteStore},
+    auth::{self, Auth},
     config::Http,
     messages::{
         cache::{BanDesk, CacheStatus},
@@ -211,6 +212,8 @@ pub(super) struct Rig {
     trouble: Option<String>,
     cache: Publisher<CacheStatus>,
     bans: Arc<Bans>,
+    pub(super) auth: Auth,
+    pub(super) shared: Cache,
     _folder: TempDir,
 }
 
@@ -233,7 +236,19 @@ impl Rig {
         }
         let events = Events::new();
         events.begin(NOW);
+        let shared = Cache::new(Arc::new(MemoryCache::default()), "test");
+        let auth = Auth::new(auth::Parts {
+            users: Arc::new(store.clone()),
+            cache: shared.clone(),
+            clock: Arc::new(StoppedClock),
+            key: vec![7; 32],
+            settings: crate::config::Auth::default(),
+            pool_name: "Test Pool".into(),
+            node: "node-0".into(),
+        });
         Self {
+            auth,
+            shared,
             events,
             snapshot: watched(snapshot()).0,
             http: Http { feeds_max: 10, ..Http::default() },
@@ -263,7 +278,7 @@ impl Rig {
             journal: Arc::new(move || trouble.clone()),
             cache: self.cache.watched(),
             node_name: "node-0".to_owned(),
-            shared_cache: Cache::new(Arc::new(MemoryCache::default()), "test"),
+            shared_cache: self.shared.clone(),
             bans: Arc::<Bans>::clone(&self.bans),
             events: self.events.clone(),
             sessions: Arc::<Desk>::clone(&self.desk),
@@ -280,6 +295,7 @@ impl Rig {
             registry: Registry::new(),
             metrics: MetricsHandle::install(),
             admin_token: TOKEN.into(),
+            auth: self.auth.clone(),
             assets: Assets::new(asset),
             http: self.http.clone(),
             history_days: 90,

@@ -18,6 +18,7 @@ use crate::{
         deployments::SharedDeployments,
         payouts::SharedPayouts,
         store::{LedgerState, SharedStore, StoreError, StorePort},
+        users::SharedUsers,
     },
     runtime::threads::Thread,
 };
@@ -31,6 +32,7 @@ pub(super) struct Database {
     pub(super) books: SharedBooks,
     pub(super) payouts: SharedPayouts,
     pub(super) deployments: SharedDeployments,
+    pub(super) users: SharedUsers,
     pub(super) threads: Vec<(&'static str, StoreThread)>,
 }
 
@@ -90,6 +92,7 @@ impl Place {
                     store: Arc::new(store.clone()),
                     books: Arc::new(store.clone()),
                     payouts: Arc::new(store.clone()),
+                    users: Arc::new(store.clone()),
                     deployments: Arc::new(store),
                     threads: threads.into(),
                 })
@@ -101,6 +104,7 @@ impl Place {
                     deployments: Arc::new(store.deployments_of(&node)),
                     books: Arc::new(store.clone()),
                     payouts: Arc::new(store.clone()),
+                    users: Arc::new(store.clone()),
                     store: Arc::new(store),
                     threads: vec![thread],
                 })

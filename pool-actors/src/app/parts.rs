@@ -6,7 +6,7 @@ use plugin_sdk::PowAlgorithm;
 use pool_engine::Registry;
 
 use super::{
-    cache, chain,
+    auth, cache, chain,
     database::{self, Database},
 };
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
         packages::SharedShelf,
         payouts::SharedPayouts,
         store::SharedStore,
+        users::SharedUsers,
         wallet::{SharedSigner, SharedWallet},
     },
     stratum::settings::AccountCheck,
@@ -64,7 +65,11 @@ pub struct Parts {
     pub currency: Currency,
     /// Where metrics are rendered.
     pub metrics: MetricsHandle,
-    /// What routes that change something ask for.
+    /// Who may sign in.
+    pub users: SharedUsers,
+    /// What sessions are signed with, and second factors sealed.
+    pub auth_key: Vec<u8>,
+    /// The pool's own token, which may do everything.
     pub admin_token: String,
     /// The dashboard's files.
     pub assets: Assets,
@@ -79,7 +84,8 @@ impl Parts {
         let clock: SharedClock = Arc::new(SystemClock);
         let data_dir = &config.pool.data_dir;
         let disk = FolderDisk::open(&data_dir.join("journal")).map_err(|error| folder(data_dir, &error))?;
-        let Database { store, books, payouts, deployments, mut threads } = database::open(config, &clock)?;
+        let Database { store, books, payouts, deployments, users, mut threads } =
+            database::open(config, &clock)?;
         let (cache, cache_thread) = cache::open(config)?;
         threads.extend(cache_thread);
         let algorithm = Registry::linked_in()
@@ -103,6 +109,8 @@ impl Parts {
             accounts: chain::account_check(&config.chain),
             currency: chain::currency(config.chain.profile),
             metrics: MetricsHandle::install(),
+            users,
+            auth_key: auth::key(config)?,
             admin_token,
             assets,
         })

@@ -62,10 +62,10 @@ async fn node_number(config: &Config) -> Result<String, Failure> {
     let disk =
         FolderDisk::open(&folder.join("journal")).map_err(|error| super::parts::folder(folder, &error))?;
     let clock: SharedClock = Arc::new(SystemClock);
-    let Database { store, books, payouts, deployments, threads } = database::open(config, &clock)?;
+    let Database { store, books, payouts, deployments, users, threads } = database::open(config, &clock)?;
     let running = Running::start(threads)?;
     let marked = identity::check(&disk, &*store, config.pool.node_id).await;
-    drop((store, books, payouts, deployments));
+    drop((store, books, payouts, deployments, users));
     running.join();
     let node = identity::node_name(config.pool.node_id);
     Ok(if marked? { format!("{node} owns the folder") } else { format!("{node} will own the folder") })

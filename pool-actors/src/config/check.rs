@@ -69,6 +69,33 @@ pub fn check(config: &Config) -> Result<(), Failure> {
             "payout.interval_s is 0, or payout.poll_interval_ms is below 10",
             "use 600 and 1000",
         ),
+        (
+            (8..=64).contains(&config.auth.password_chars_min),
+            "auth.password_chars_min is not between 8 and 64",
+            "use 10",
+        ),
+        (
+            config.auth.session_hours > 0 && config.auth.session_days_max > 0,
+            "auth.session_hours or auth.session_days_max is 0",
+            "use 168 and 30",
+        ),
+        (
+            config
+                .auth
+                .mfa_required
+                .iter()
+                .all(|role| ["admin", "operator", "viewer", "miner"].contains(&role.as_str())),
+            "auth.mfa_required names something that is no role",
+            "use admin, operator, viewer, miner",
+        ),
+        (
+            config.http.cors_origins.iter().all(|origin| {
+                let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+                rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ', '?', '#', '@']))
+            }),
+            "http.cors_origins holds something that is no origin",
+            "write scheme, host and port alone, such as \"https://pool.example.org\"",
+        ),
         (config.payout.recipients_max > 0, "payout.recipients_max is 0", "use 100"),
         (
             config.journal.segment_bytes >= 1 << 20,

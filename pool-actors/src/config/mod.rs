@@ -426,6 +426,9 @@ section! {
         /// A proxy of yours is in front: an address is what it adds to X-Forwarded-For. Never without one, since anybody
         /// could write anything there.
         behind_proxy: bool = false,
+        /// Other sites whose pages may use the API and the live feed from a browser, such as "https://pool.example.org".
+        /// The pool's own dashboard needs none.
+        cors_origins: Vec<String> = vec![],
     }
 }
 
@@ -435,6 +438,19 @@ section! {
         /// Token for routes that change something: the text itself, "file:/path" or "env:NAME".
         /// Without one, a random token is made at each start and printed once.
         admin_token: Option<Secret> = None,
+        /// Key that signs sessions and seals second factors, 32 characters or more: the text itself, "file:/path" or "env:NAME".
+        /// Without one, a random key is made in `pool.data_dir`/auth.key. Pools that share a database need the same one.
+        key: Option<Secret> = None,
+        /// Strangers may register, as miners.
+        registration: bool = true,
+        /// Fewest characters of a password.
+        password_chars_min: usize = 10,
+        /// A session ends when it was not used for so long, hours.
+        session_hours: u64 = 168,
+        /// A session ends after so long whatever happens, days.
+        session_days_max: u64 = 30,
+        /// Roles that can't go without a second factor: "admin", "operator", "viewer", "miner".
+        mfa_required: Vec<String> = vec![],
     }
 }
 

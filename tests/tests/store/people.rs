@@ -130,7 +130,7 @@ pub(crate) async fn the_trail_is_paged_from_its_end(users: SharedUsers) {
     let line = |number: u64| AuditLine {
         at: TimeMs(NOW.0 + number),
         node: "n1".into(),
-        actor: if number % 2 == 0 { "alice" } else { "bob\u{0}\"<b>" }.into(),
+        actor: if number.is_multiple_of(2) { "alice" } else { "bob\u{0}\"<b>" }.into(),
         address: Some("192.0.2.1".into()),
         action: if number < 3 { "auth.login" } else { "POST /api/admin/payouts/hold" }.into(),
         subject: format!("payout:{number}"),

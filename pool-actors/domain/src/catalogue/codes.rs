@@ -79,9 +79,49 @@ catalogue! {
         "no such request: {detail}", [],
         [("Correct what the message names", None, "medium")];
     Unauthorized = "UNAUTHORIZED", 401, "warning",
-        "The route needs the admin token, and the request had none or another one.",
-        "{path} needs the admin token", [],
-        [("Send the admin token that the pool printed at its start", Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm list"), "high")];
+        "The route needs somebody who has signed in, or a token, and the request had none that is good: it may have ended.",
+        "{path} needs a token: sign in, or send the admin token", [],
+        [("Sign in on the dashboard, or send a token: the admin token that the pool printed at its start, or one of your own", Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm list"), "high")];
+    Forbidden = "FORBIDDEN", 403, "warning",
+        "Whoever asks is known, and may not do that: the role is too low, or the token is for something else.",
+        "{path} needs {what}", [],
+        [("Ask an admin of the pool for the role, or make a token with that scope", None, "medium")];
+    SignInRefused = "SIGN_IN_REFUSED", 401, "warning",
+        "Name or password is wrong, there is no such user, or they may not sign in. Which of these is not told.",
+        "not signed in: {detail}", [],
+        [("Type name and password again; an admin can give a new one", Some("dagpool user list --config pool.toml"), "medium")];
+    SignInLocked = "SIGN_IN_LOCKED", 429, "warning",
+        "There were too many tries to sign in, of this user or from this address. Each further lock is longer, up to an hour.",
+        "not now: {detail}", [],
+        [("Wait as long as Retry-After says; an admin sees the tries in the audit trail", None, "medium")];
+    SessionEnded = "SESSION_ENDED", 401, "info",
+        "The session has ended: it was not used for long, somebody signed out, or its refresh token came twice, which means that it was copied.",
+        "signed out: {detail}", [],
+        [("Sign in again", None, "medium")];
+    MfaRefused = "MFA_REFUSED", 401, "warning",
+        "The code of the second factor is wrong, or was used before. Each is good once.",
+        "not signed in: {detail}", [],
+        [("Wait for the next code; see that the phone's clock is right; or use a backup code", Some("dagpool user list --config pool.toml"), "medium")];
+    MfaRequired = "MFA_REQUIRED", 403, "warning",
+        "The role can't go without a second factor (auth.mfa_required), and this user has none yet.",
+        "the role {role} needs a second factor: set one up first", [],
+        [("Set a second factor up on the dashboard", None, "high")];
+    NameTaken = "NAME_TAKEN", 409, "info",
+        "The name or the e-mail address is somebody's.",
+        "not registered: {detail}", [],
+        [("Choose another name", None, "low")];
+    RegistrationClosed = "REGISTRATION_CLOSED", 403, "info",
+        "Strangers may not register at this pool (auth.registration).",
+        "not registered: {detail}", [],
+        [("Ask the pool's admin to add you", None, "low")];
+    Conflict = "CONFLICT", 409, "warning",
+        "What was asked does not fit how things are. Nothing was changed.",
+        "nothing was changed: {detail}", [],
+        [("Do what the message says first", None, "medium")];
+    OriginRefused = "ORIGIN_REFUSED", 403, "warning",
+        "A page of another site asked for the live feed.",
+        "pages of {origin} may not use this pool", [],
+        [("List the site, if it is yours", Some("grep cors_origins pool.toml"), "low")];
     NotFound = "NOT_FOUND", 404, "info",
         "There is nothing under that path, or no miner or block of that name.",
         "not found: {detail}", [],

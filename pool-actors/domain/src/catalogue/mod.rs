@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(worded, "the key: 01 is not trusted");
         assert_eq!(Code::KeyUnknown.word(&worded), worded);
         let known = Code::Unauthorized.message(&[("path", "/api/x")]);
-        assert_eq!(Code::Unauthorized.word(&known), "/api/x needs the admin token");
+        assert_eq!(Code::Unauthorized.word(&known), "/api/x needs a token: sign in, or send the admin token");
         for code in Code::ALL {
             let worded = code.word("WORDS");
             assert!(worded.ends_with("WORDS"), "{code:?}");
@@ -238,7 +238,10 @@ mod tests {
     #[test]
     fn texts_are_filled_with_what_is_known() {
         let known = [("path", "/api/x"), ("id", "7")];
-        assert_eq!(Code::Unauthorized.message(&known), "/api/x needs the admin token");
+        assert_eq!(
+            Code::Unauthorized.message(&known),
+            "/api/x needs a token: sign in, or send the admin token"
+        );
         let fill =
             |text| fill(text, |name| known.iter().find(|(key, _)| *key == name).map(|(_, value)| *value));
         assert_eq!(fill("a {id}{id} of {package}"), "a 77 of PACKAGE");
