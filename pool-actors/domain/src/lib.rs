@@ -48,6 +48,7 @@ pub mod prefetch;
 pub mod proof;
 pub mod rollout;
 pub mod share;
+mod share_list;
 pub mod share_window;
 pub mod slot_health;
 pub mod split;

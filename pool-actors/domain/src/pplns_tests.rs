@@ -5,6 +5,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::share_list::Shape;
 
 fn account(name: impl core::fmt::Display) -> Account {
     Account::new(&format!("{name}")).unwrap()
@@ -110,6 +111,11 @@ fn window_work_is_a_wide_product() {
     assert_eq!(Scheme::default(), TWICE);
 }
 
+/// The same shares in a window that packs next to all of them.
+fn packing() -> ShareWindow {
+    ShareWindow::shaped(Shape { plain: 2, chunk_bits: 2 })
+}
+
 /// The rule as money.md words it: walk back from the winning share.
 fn naive(shares: &[(u64, u8, u64)], winning: u64, window: u128) -> BTreeMap<Account, Work> {
     let mut left = window;
@@ -133,7 +139,7 @@ proptest! {
     ) {
         let mut seq = 0;
         let shares: Vec<_> = gaps.iter().map(|(gap, name, work)| { seq += gap; (seq, *name, *work) }).collect();
-        let mut window = ShareWindow::new();
+        let mut window = packing();
         let mut pushed = 0;
         for (index, network, restart) in blocks {
             let at = index.index(shares.len());
@@ -159,7 +165,7 @@ proptest! {
         gaps in prop::collection::vec((0u8..6, 1u64..1_000), 1..300), network in 1u64..3_000,
     ) {
         let shares: Vec<_> = gaps.iter().zip(1u64..).map(|((name, work), seq)| (seq, *name, *work)).collect();
-        let mut window = ShareWindow::new();
+        let mut window = packing();
         for (seq, name, work) in &shares {
             window.push(ShareSeq(*seq), &account(name), Work(u128::from(*work))).unwrap();
             window.prune_to_work(Work(u128::from(network) * 4));
@@ -167,5 +173,50 @@ proptest! {
             let expected = naive(&shares, *seq, 2 * u128::from(network));
             prop_assert_eq!(snapshot.weights.into_iter().collect::<BTreeMap<_, _>>(), expected);
         }
+    }
+}
+
+proptest! {
+    /// Whatever is asked of a window, it answers the same whether its shares are packed or not.
+    #[test]
+    fn packing_changes_no_answer(
+        steps in prop::collection::vec((1u64..4, 0u8..9, 1u64..40, any::<prop::sample::Index>(), 0u8..12), 1..300),
+        network in 1u64..3_000,
+    ) {
+        let (mut plain, mut packed) = (ShareWindow::new(), packing());
+        let (mut seq, mut seqs) = (0, Vec::new());
+        for (gap, name, work, index, what) in steps {
+            seq += gap;
+            seqs.push(seq);
+            for window in [&mut plain, &mut packed] {
+                window.push(ShareSeq(seq), &account(name), Work(u128::from(work))).unwrap();
+            }
+            let at = seqs[index.index(seqs.len())];
+            let previous = at.saturating_sub(u64::from(name) * 3);
+            let found = block(at, u128::from(network), previous);
+            let scheme = match what {
+                0..=2 => TWICE,
+                3 => Scheme::Prop,
+                4 => Scheme::Solo,
+                5 => {
+                    [&mut plain, &mut packed].into_iter().for_each(|window| window.prune_to_work(Work(u128::from(network))));
+                    continue;
+                }
+                6 => {
+                    [&mut plain, &mut packed].into_iter().for_each(|window| window.prune_through(ShareSeq(at / 2)));
+                    continue;
+                }
+                7 if name == 0 => {
+                    [&mut plain, &mut packed].into_iter().for_each(ShareWindow::begin_anew);
+                    continue;
+                }
+                _ => continue,
+            };
+            prop_assert_eq!(scheme.weigh(&mut plain, &found), scheme.weigh(&mut packed, &found));
+            prop_assert_eq!(plain.state(), packed.state());
+            prop_assert_eq!((plain.len(), plain.newest(), plain.dropped_through()), (packed.len(), packed.newest(), packed.dropped_through()));
+        }
+        let last = block(seq, u128::from(network) * 9, 0);
+        prop_assert_eq!(TWICE.weigh(&mut plain, &last), TWICE.weigh(&mut packed, &last));
     }
 }

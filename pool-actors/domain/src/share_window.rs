@@ -3,14 +3,17 @@
 //! The window's per-account sums are kept while shares are pushed (amortised O(1), a look-up of the account aside). A
 //! block costs O(accounts), plus the shares between its winning share and where the window stood: a few when blocks
 //! come in order, as the journal has them. Siblings may be found at any retained share.
+//!
+//! The newest shares take 16 bytes each, older ones a few bits (`share_list.rs`).
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Account, ShareSeq};
 use crate::pplns::WindowSnapshot;
+use crate::share_list::{Entry, Shape, ShareList};
 use crate::units::Work;
 
 /// Where a window begins.
@@ -20,14 +23,6 @@ pub(crate) enum Bound {
     Work(u128),
     /// After this share.
     After(ShareSeq),
-}
-
-/// A retained share; account and work are indices, which halves the memory of a long window.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    seq: ShareSeq,
-    account: u32,
-    work: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -58,7 +53,7 @@ impl Default for AccountPlace {
 /// The retained shares of one hash function, with a window into them.
 #[derive(Clone, Debug)]
 pub struct ShareWindow {
-    entries: VecDeque<Entry>,
+    entries: ShareList,
     /// The window is `entries[tail..head]`.
     tail: usize,
     head: usize,
@@ -125,8 +120,12 @@ impl ShareWindow {
     /// Empty; until the first block it takes in everything.
     #[must_use]
     pub const fn new() -> Self {
+        Self::shaped(Shape::DEFAULT)
+    }
+
+    pub(crate) const fn shaped(shape: Shape) -> Self {
         Self {
-            entries: VecDeque::new(),
+            entries: ShareList::new(shape),
             tail: 0,
             head: 0,
             bound: Bound::After(ShareSeq(0)),
@@ -208,6 +207,12 @@ impl ShareWindow {
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Bytes on the heap that the shares take, accounts aside.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.entries.heap_bytes()
     }
 
     /// No share is retained.
@@ -304,20 +309,22 @@ impl ShareWindow {
         Ok(index)
     }
 
-    fn work_at(&self, at: usize) -> u128 {
-        self.works[self.entries[at].work as usize]
+    fn work_at(&mut self, at: usize) -> u128 {
+        self.works[self.entries.get(at).work as usize]
     }
 
     fn add(&mut self, at: usize) {
-        let work = self.work_at(at);
+        let entry = self.entries.get(at);
+        let work = self.works[entry.work as usize];
         self.sum += work;
-        self.slots[self.entries[at].account as usize].sum += work;
+        self.slots[entry.account as usize].sum += work;
     }
 
     fn subtract(&mut self, at: usize) {
-        let work = self.work_at(at);
+        let entry = self.entries.get(at);
+        let work = self.works[entry.work as usize];
         self.sum -= work;
-        self.slots[self.entries[at].account as usize].sum -= work;
+        self.slots[entry.account as usize].sum -= work;
     }
 
     fn shrink_tail(&mut self) {
@@ -345,7 +352,7 @@ impl ShareWindow {
         while self.tail < self.head {
             let outside = match self.bound {
                 Bound::Work(work) => self.sum - self.work_at(self.tail) >= work,
-                Bound::After(seq) => self.entries[self.tail].seq <= seq,
+                Bound::After(seq) => self.entries.get(self.tail).seq <= seq,
             };
             if !outside {
                 break;
@@ -359,7 +366,7 @@ impl ShareWindow {
         while self.tail > 0 {
             let inside = match self.bound {
                 Bound::Work(work) => self.sum < work,
-                Bound::After(seq) => self.entries[self.tail - 1].seq > seq,
+                Bound::After(seq) => self.entries.get(self.tail - 1).seq > seq,
             };
             if !inside {
                 break;
@@ -369,10 +376,8 @@ impl ShareWindow {
         }
     }
 
-    fn position(&self, winning: ShareSeq) -> Result<usize, WindowError> {
-        self.entries
-            .binary_search_by_key(&winning, |entry| entry.seq)
-            .map_err(|_| WindowError::UnknownShare(winning))
+    fn position(&mut self, winning: ShareSeq) -> Result<usize, WindowError> {
+        self.entries.find(winning).ok_or(WindowError::UnknownShare(winning))
     }
 
     pub(crate) fn snapshot(
@@ -392,10 +397,11 @@ impl ShareWindow {
         if short && self.tail == 0 && self.dropped_through > self.begun_after {
             return Err(WindowError::Truncated { winning, dropped_through: self.dropped_through });
         }
-        let Some(edge) = self.entries.get(self.tail).copied().filter(|_| self.tail < self.head) else {
+        if self.tail >= self.head {
             // The round began after its own winning share: the caller's order of blocks is wrong.
             return Err(WindowError::UnknownShare(winning));
-        };
+        }
+        let edge = self.entries.get(self.tail);
         let counted = |index: u32, sum: u128| if index == edge.account { sum - excess } else { sum };
         let mut weights: Vec<_> = (0u32..)
             .zip(&self.slots)
@@ -414,10 +420,11 @@ impl ShareWindow {
         })
     }
 
-    pub(crate) fn single(&self, winning: ShareSeq) -> Result<WindowSnapshot, WindowError> {
+    pub(crate) fn single(&mut self, winning: ShareSeq) -> Result<WindowSnapshot, WindowError> {
         let at = self.position(winning)?;
-        let work = Work(self.work_at(at));
-        let account = self.slots[self.entries[at].account as usize].account.clone();
+        let entry = self.entries.get(at);
+        let work = Work(self.works[entry.work as usize]);
+        let account = self.slots[entry.account as usize].account.clone();
         Ok(WindowSnapshot {
             winning,
             first: winning,
@@ -434,7 +441,12 @@ impl ShareWindow {
             dropped_through: self.dropped_through,
             accounts: self.slots.iter().map(|slot| slot.account.clone()).collect(),
             works: self.works.iter().copied().map(Work).collect(),
-            shares: self.entries.iter().map(|entry| (entry.seq, entry.account, entry.work)).collect(),
+            shares: self
+                .entries
+                .to_vec()
+                .into_iter()
+                .map(|entry| (entry.seq, entry.account, entry.work))
+                .collect(),
         }
     }
 
