@@ -57,8 +57,15 @@ pub struct SessionTally {
     pub last_share_at: TimeMs,
     /// Difficulty in force.
     pub difficulty: Difficulty,
-    /// The function that it works on.
-    pub function: Option<AlgorithmName>,
+}
+
+/// Which shares are counted together: by the job that they were sent for, whatever is mined meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShareLabel {
+    /// The job's function.
+    pub algorithm: AlgorithmName,
+    /// The slot that validates them.
+    pub slot: SlotId,
 }
 
 /// From each arbiter's session hub, once a second, to the StatsAggregator. Only sessions with news are in it.
@@ -69,10 +76,10 @@ pub struct StatsTally {
     pub algorithm: AlgorithmName,
     /// Slot that validates it; `None` before the first job.
     pub slot: Option<SlotId>,
-    /// In a migration: the new function, and the slot that validates it.
-    pub moving: Option<(AlgorithmName, SlotId)>,
     /// Sessions with news.
     pub sessions: Vec<SessionTally>,
+    /// The shares of all these, by what they were sent for.
+    pub shares: Vec<(ShareLabel, ShareCounts)>,
     /// Shares that could not be put to any authorised session.
     pub anonymous: ShareCounts,
     /// Connections open on this arbiter (gauge).

@@ -145,16 +145,10 @@ impl Actor for StatsAggregator {
 
 /// Adds a tally to the metric of shares, by function and outcome.
 fn count_shares(tally: &StatsTally) {
-    let (mut main, mut moved) = (tally.anonymous, ShareCounts::default());
-    let moving = tally.moving.as_ref();
-    for session in &tally.sessions {
-        let is_moved = moving.is_some_and(|(to, _)| session.function.as_ref() == Some(to));
-        if is_moved { &mut moved } else { &mut main }.add(&session.counts);
+    for (label, counts) in &tally.shares {
+        count(&label.algorithm, Some(label.slot), counts);
     }
-    count(&tally.algorithm, tally.slot, &main);
-    if let Some((algorithm, slot)) = moving {
-        count(algorithm, Some(*slot), &moved);
-    }
+    count(&tally.algorithm, tally.slot, &tally.anonymous);
 }
 
 fn count(algorithm: &AlgorithmName, slot: Option<SlotId>, sum: &ShareCounts) {

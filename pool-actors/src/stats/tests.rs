@@ -69,7 +69,6 @@ fn tally(session: u64, worker: &Arc<WorkerIdentity>, accepted: u64, work: u128) 
     StatsTally {
         algorithm: AlgorithmName::new("blake2s").unwrap(),
         slot: Some(pool_domain::ids::SlotId(0)),
-        moving: None,
         sessions: vec![SessionTally {
             session: SessionId(session),
             worker: Arc::clone(worker),
@@ -77,8 +76,8 @@ fn tally(session: u64, worker: &Arc<WorkerIdentity>, accepted: u64, work: u128) 
             work: Work(work),
             last_share_at: TimeMs(EPOCH_MS),
             difficulty: Difficulty::whole(4),
-            function: None,
         }],
+        shares: Vec::new(),
         anonymous: ShareCounts { rejected: 1, invalid: 1, ..ShareCounts::default() },
         connections: 3,
         arbiter: 0,

@@ -18,12 +18,16 @@ use pool_domain::{
     units::{TimeMs, Work},
 };
 
-use super::{intake::Intake, jobs::JobBook, settings::Shared};
+use super::{
+    intake::Intake,
+    jobs::{JobBook, Label},
+    settings::Shared,
+};
 use crate::messages::{
     event::MinerSeen,
     session::{SessionCommand, SessionView},
     share::WorkerIdentity,
-    stats::{SessionTally, ShareCounts},
+    stats::{SessionTally, ShareCounts, ShareLabel},
 };
 
 /// Difficulties that are kept ready with their targets.
@@ -59,6 +63,8 @@ pub struct ArbiterContext {
     sessions: RefCell<HashMap<SessionId, Rc<SessionCard>>>,
     news: RefCell<Vec<Rc<SessionCard>>>,
     anonymous: Cell<ShareCounts>,
+    /// By number of the label.
+    labelled: RefCell<Vec<ShareCounts>>,
     /// A moment and its date.
     dated: Cell<(TimeMs, TimeMs)>,
     broadcast: Cell<Broadcast>,
@@ -96,6 +102,7 @@ impl ArbiterContext {
             sessions: RefCell::default(),
             news: RefCell::default(),
             anonymous: Cell::default(),
+            labelled: RefCell::default(),
             dated: Cell::default(),
             broadcast: Cell::default(),
             bounds: RefCell::default(),
@@ -201,14 +208,30 @@ impl ArbiterContext {
         self.sessions.borrow().values().for_each(f);
     }
 
-    /// Counts something of an authorised session.
-    pub fn count(&self, card: &Rc<SessionCard>, change: impl FnOnce(&mut Tally)) {
+    /// Counts a share of an authorised session, for itself and among those with the same label.
+    pub fn count(&self, card: &Rc<SessionCard>, label: Option<Label>, share: &ShareCounts) {
+        if let Some(Label(label)) = label {
+            let (mut labelled, at) = (self.labelled.borrow_mut(), usize::from(label));
+            if labelled.len() <= at {
+                labelled.resize(at + 1, ShareCounts::default());
+            }
+            labelled[at].add(share);
+        }
         let mut tally = card.tally.borrow_mut();
         let tally = tally.get_or_insert_default();
-        change(tally);
+        tally.counts.add(share);
         if !tally.in_news {
             tally.in_news = true;
             self.news.borrow_mut().push(Rc::clone(card));
+        }
+    }
+
+    /// Counts an accepted share of an authorised session.
+    pub fn credit(&self, card: &Rc<SessionCard>, label: Label, work: Work, at: TimeMs) {
+        self.count(card, Some(label), &ShareCounts { accepted: 1, ..ShareCounts::default() });
+        if let Some(tally) = &mut *card.tally.borrow_mut() {
+            tally.work = tally.work.saturating_add(work);
+            tally.last_share_at = at;
         }
     }
 
@@ -224,6 +247,17 @@ impl ArbiterContext {
         let cards = self.news.take();
         let sessions = cards.iter().filter_map(|card| card.take_tally()).collect();
         (sessions, self.anonymous.take())
+    }
+
+    /// What sessions sent since the last call, by what it was sent for.
+    pub fn take_labelled(&self, jobs: &JobBook) -> Vec<(ShareLabel, ShareCounts)> {
+        let mut labelled = self.labelled.borrow_mut();
+        let counts = labelled.iter_mut().map(std::mem::take);
+        (0..)
+            .zip(counts)
+            .filter(|(_, counts)| *counts != ShareCounts::default())
+            .filter_map(|(label, counts)| Some((jobs.label_of(Label(label))?.clone(), counts)))
+            .collect()
     }
 
     /// The name of a function, kept once for the sessions that work on it.
@@ -488,7 +522,6 @@ impl SessionCard {
             work,
             last_share_at: if counts.accepted > 0 { tally.last_share_at } else { TimeMs(0) },
             difficulty: facts.bound.as_ref()?.difficulty,
-            function: facts.function.as_deref().cloned(),
         })
     }
 }

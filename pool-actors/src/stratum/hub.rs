@@ -169,16 +169,15 @@ impl SessionHub {
         let named = |entry: &JobEntry| (entry.job.algorithm.clone(), entry.job.split.stable.slot);
         let jobs = context.jobs.borrow();
         let (algorithm, slot) = jobs.main().or_else(|| jobs.newest()).map(named).unzip();
-        let moving = jobs.functions().and_then(|functions| functions.moving.as_ref());
-        let moving = moving.and_then(|moving| jobs.newest_of(&moving.to)).map(named);
+        let shares = context.take_labelled(&jobs);
         drop(jobs);
         let (sessions, anonymous) = context.take_news();
         let Some(algorithm) = algorithm.or_else(|| AlgorithmName::new("none").ok()) else { return };
         context.shared.exits.tallies.offer(StatsTally {
             algorithm,
             slot,
-            moving,
             sessions,
+            shares,
             anonymous,
             connections: context.connections(),
             arbiter: context.arbiter,

@@ -8,12 +8,15 @@ use pool_domain::{
     fingerprint::{FingerprintKeys, Fingerprinter},
     functions::Functions,
     header::{Bdag80, Bitcoin80, HeaderLayout, Kaspa80, SplitCoinbase},
-    ids::{AlgorithmName, JobId},
+    ids::{AlgorithmName, JobId, SessionId, SlotId},
     job::Freshness,
     units::TimeMs,
 };
 
-use crate::{messages::job::Job, ports::node::HeaderForm};
+use crate::{
+    messages::{job::Job, stats::ShareLabel},
+    ports::node::HeaderForm,
+};
 
 /// Jobs kept at once; with jobs at least 250 ms apart, of two functions in a migration, this is more than a minute.
 const JOBS_MAX: usize = 512;
@@ -33,11 +36,23 @@ pub struct JobEntry {
     pub fingerprints: Fingerprinter,
     /// What a difficulty means for its algorithm.
     pub scale: DifficultyScale,
+    /// Where its shares are counted: those of the stable route, and of the candidate.
+    labels: [Label; 2],
     freshness: Freshness,
     replaced_at: Option<TimeMs>,
 }
 
+/// Number of a [`ShareLabel`] in a [`JobBook`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Label(pub u16);
+
 impl JobEntry {
+    /// Where a share of this session is counted.
+    #[must_use]
+    pub fn label(&self, session: SessionId) -> Label {
+        self.labels[usize::from(self.job.split.is_candidate(session))]
+    }
+
     /// Whether a share that comes `now` is past the job's grace.
     #[must_use]
     pub fn is_late(&self, now: TimeMs, job_grace_ms: u64) -> bool {
@@ -53,12 +68,14 @@ pub struct JobBook {
     entries: VecDeque<JobEntry>,
     /// For each function, the last job that invalidated all earlier ones of it.
     last_clean: Vec<(AlgorithmName, JobId)>,
+    /// All that shares were ever counted by: two slots for each function.
+    labels: Vec<ShareLabel>,
 }
 
 impl Default for JobBook {
     fn default() -> Self {
         let keys = FingerprintKeys(rand::random());
-        Self { keys, entries: VecDeque::new(), last_clean: Vec::new() }
+        Self { keys, entries: VecDeque::new(), last_clean: Vec::new(), labels: Vec::new() }
     }
 }
 
@@ -113,6 +130,7 @@ impl JobBook {
             self.last_clean.retain(|(function, _)| *function != job.algorithm);
             self.last_clean.push((job.algorithm.clone(), job.id));
         }
+        let labels = [job.split.stable, job.split.candidate].map(|to| self.label(&job.algorithm, to.slot));
         let (layout, space) = layout(job.header());
         let scale = DifficultyScale::by_algorithm(&job.algorithm);
         let entry = JobEntry {
@@ -121,12 +139,39 @@ impl JobBook {
             layout,
             space,
             scale,
+            labels,
             freshness: Freshness::Current,
             replaced_at: None,
         };
         self.entries.insert(at, entry);
         self.expire(now, job_grace_ms);
         true
+    }
+
+    fn label(&mut self, algorithm: &AlgorithmName, slot: SlotId) -> Label {
+        let known = self.labels.iter().position(|label| label.slot == slot && label.algorithm == *algorithm);
+        let at = known.unwrap_or_else(|| {
+            self.labels.push(ShareLabel { algorithm: algorithm.clone(), slot });
+            self.labels.len() - 1
+        });
+        Label(u16::try_from(at).unwrap_or(u16::MAX))
+    }
+
+    /// What a number stands for.
+    #[must_use]
+    pub fn label_of(&self, label: Label) -> Option<&ShareLabel> {
+        self.labels.get(usize::from(label.0))
+    }
+
+    /// Where shares of unknown jobs are counted, sent by a session that works on this function, or on none yet.
+    #[must_use]
+    pub fn label_for(&self, function: Option<&AlgorithmName>, session: SessionId) -> Option<Label> {
+        let Some(function) = function else { return self.main().map(|entry| entry.label(session)) };
+        let known = || {
+            let at = self.labels.iter().rposition(|label| label.algorithm == *function)?;
+            Some(Label(u16::try_from(at).unwrap_or(u16::MAX)))
+        };
+        self.newest_of(function).map(|entry| entry.label(session)).or_else(known)
     }
 
     fn expire(&mut self, now: TimeMs, job_grace_ms: u64) {

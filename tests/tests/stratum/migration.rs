@@ -1,7 +1,10 @@
 //! A migration as miners see it: who can switch is told and moved, who can't stays, without work in the end, and knows why.
 
+use std::collections::BTreeMap;
+
 use pool_actors::{
     config::{Listener, Stratum},
+    messages::stats::ShareCounts,
     stratum::dialect::wire_id,
 };
 use pool_domain::{
@@ -170,6 +173,67 @@ async fn who_cannot_stays_is_told_why_again_and_again_and_works_when_its_functio
     let lines = work(&mut miner).await;
     assert_eq!(job_of(lines.last().unwrap()), back);
     assert!(methods(&lines).iter().all(|method| method != "mining.set_algorithm"), "it did not ask for it");
+}
+
+/// Shares by function and outcome since the last call: accepted, stale, duplicate.
+fn counted(rig: &Rig) -> BTreeMap<String, (u64, u64, u64)> {
+    let mut sums = BTreeMap::new();
+    for tally in rig.tallies.get().drain(..) {
+        for (label, counts) in &tally.shares {
+            let sum: &mut (u64, u64, u64) = sums.entry(label.algorithm.to_string()).or_default();
+            *sum = (sum.0 + counts.accepted, sum.1 + counts.stale, sum.2 + counts.duplicate);
+        }
+        assert_eq!(tally.anonymous, ShareCounts::default());
+    }
+    sums
+}
+
+#[actix::test]
+async fn shares_are_counted_for_the_function_of_their_job_whatever_is_mined_meanwhile() {
+    let mut rig = rig();
+    rig.judge(|share| {
+        let stale = pool_domain::share::Verdict::Rejected(pool_domain::share::RejectReason::StaleJob);
+        Some(if share.late { stale } else { pool_domain::share::Verdict::Accepted })
+    });
+    rig.job_of("blake2s", coinbase(7), &only("blake2s")).await;
+    let (mut able, lines) = able(&rig, ABLE).await;
+    let old = number_of(&lines[2]);
+    let mut stays = rig.connect();
+    let (_, notify) = stays.log_in("stayer.rig").await;
+    let old_of_stayer = number_of(&notify);
+    // All who can are moved, and with the next job the migration is over.
+    rig.job_of("blake2s", coinbase(7), &moving("blake3", 100)).await;
+    // The new function's first job comes after the old one's.
+    work(&mut able).await;
+    rig.job_of("blake3", coinbase(7), &moving("blake3", 100)).await;
+    let lines = work(&mut able).await;
+    assert_eq!(params(&lines[0]), json!(["blake3"]));
+    let new = number_of(&lines[2]);
+    work(&mut stays).await;
+    rig.job_of("blake3", coinbase(8), &only("blake3")).await;
+    work(&mut able).await;
+    assert_eq!(stays.json().await["method"], "client.show_message");
+    // Old work in its grace, a repetition of it, and new work.
+    for (number, nonce) in [(&old, 1), (&old, 1), (&new, 11), (&new, 12)] {
+        able.submit("account.rig", number, nonce).await;
+        able.json().await;
+    }
+    stays.submit("stayer.rig", &old_of_stayer, 1).await;
+    assert_eq!(stays.json().await["result"], true);
+    rig.pass(1_100).await;
+    let expected = |old, new| [("blake2s".to_owned(), old), ("blake3".to_owned(), new)].into();
+    assert_eq!(counted(&rig), expected((2, 0, 1), (2, 0, 0)));
+    // Past the grace; of a job that nobody knows any more; and of one that never was.
+    rig.pass(40_000).await;
+    able.submit("account.rig", &old, 3).await;
+    stays.submit("stayer.rig", &old_of_stayer, 3).await;
+    rig.pass(70_000).await;
+    rig.job_of("blake3", coinbase(9), &only("blake3")).await;
+    stays.submit("stayer.rig", &old_of_stayer, 4).await;
+    stays.submit("stayer.rig", "7fffffff", 4).await;
+    able.submit("account.rig", "7fffffff", 4).await;
+    rig.pass(1_100).await;
+    assert_eq!(counted(&rig), expected((0, 4, 0), (0, 1, 0)));
 }
 
 #[actix::test]

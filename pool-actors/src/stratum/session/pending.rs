@@ -5,7 +5,7 @@ use std::rc::Rc;
 use pool_domain::{ids::JobId, prefetch::fetch_ahead, share::Solution, units::TimeMs};
 use smallvec::SmallVec;
 
-use crate::stratum::{context::Bound, wire::ReplyId};
+use crate::stratum::{context::Bound, jobs::Label, wire::ReplyId};
 
 /// What is needed to answer a share.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct Pending {
     pub received_at: TimeMs,
     /// Number of the session's worker.
     pub worker: u16,
+    /// Where it is counted.
+    pub label: Label,
     /// Other jobs it may be for.
     pub guess: Option<Box<Guess>>,
 }
@@ -122,7 +124,7 @@ mod tests {
     fn pending(worker: u16) -> Pending {
         let (difficulty, scale) = (Difficulty::MIN, DifficultyScale::SHA256D);
         let bound = Rc::new(Bound { difficulty, scale, target: Target::MIN, work: Work(1) });
-        Pending { id: ReplyId::null(), bound, received_at: TimeMs(0), worker, guess: None }
+        Pending { id: ReplyId::null(), bound, received_at: TimeMs(0), worker, label: Label(0), guess: None }
     }
 
     proptest! {

@@ -24,7 +24,7 @@ use crate::{
             submit::{SessionPart, job_number, solution},
             wire_id,
         },
-        jobs::{JobBook, JobEntry},
+        jobs::{JobBook, JobEntry, Label},
         wire::{CODE_BAD_PARAMS, Fields, Params, ReplyId, Request, push_error, push_result},
     },
 };
@@ -87,10 +87,22 @@ impl Session {
         };
         match outcome {
             Ok(()) => Flow::Next,
-            Err((Refused::Stall, _)) => Flow::Stall,
-            Err((Refused::Reason(reason), id)) => self.refuse(&id, reason, reason.message(), out),
-            Err((Refused::Words(words), id)) => self.refuse(&id, RejectReason::Other, &words, out),
+            Err((refused, id)) => {
+                let label = self.label_named(&jobs, job_number(self.variant, params));
+                match refused {
+                    Refused::Words(words) => self.refuse(&id, RejectReason::Other, label, &words, out),
+                    Refused::Reason(reason) => self.refuse(&id, reason, label, reason.message(), out),
+                    Refused::Stall => Flow::Stall,
+                }
+            }
         }
+    }
+
+    /// Where a share is counted that is answered at once: by the job that it names, else by what this session works on.
+    fn label_named(&self, jobs: &JobBook, number: Option<u64>) -> Option<Label> {
+        let named = number.and_then(|number| jobs.find(wire_id::split(number).0));
+        let function = || jobs.label_for(self.card.facts.borrow().function.as_deref(), self.card.id);
+        named.map(|entry| entry.label(self.card.id)).or_else(function)
     }
 
     /// What a share says: by whom, for which job, and on which terms.
@@ -173,7 +185,8 @@ impl Session {
         }
         let Candidate { id, worker, guess, solution, received_at } = candidate;
         let (target, work) = (bound.target, bound.work);
-        let token = self.pending.insert(Pending { id, bound, received_at, worker, guess });
+        let label = entry.label(self.card.id);
+        let token = self.pending.insert(Pending { id, bound, received_at, worker, label, guess });
         let Some(ticket) = self.office.issue(token) else {
             let id = self.pending.take(token).map_or_else(ReplyId::null, |pending| pending.id);
             return Err((Refused::Stall, id));
@@ -215,12 +228,14 @@ impl Session {
                 Verdict::Rejected(RejectReason::LowDifficulty) if pending.guess.is_some() => {
                     let id = pending.id.clone();
                     if let Err(reason) = self.guess_again(&mut pending, now) {
-                        end = end.or(self.refuse_judged(&id, reason, out));
+                        end = end.or(self.refuse_judged(&id, reason, pending.label, out));
                     }
                 }
-                Verdict::Rejected(reason) => end = end.or(self.refuse_judged(&pending.id, reason, out)),
+                Verdict::Rejected(reason) => {
+                    end = end.or(self.refuse_judged(&pending.id, reason, pending.label, out));
+                }
                 Verdict::Lost(reason) => {
-                    self.count_reject(RejectCause::Invalid);
+                    self.count_reject(RejectCause::Invalid, Some(pending.label));
                     push_error(out, &pending.id, RejectReason::Other.code(), &reason.to_string());
                     if reason == LostReason::AlgorithmPanicked {
                         end = end.or(Some(self.poison()));
@@ -239,11 +254,7 @@ impl Session {
     fn credit(&mut self, pending: &Pending, now: TimeMs) -> bool {
         self.judged += 1;
         let date = self.hub.date_at(now);
-        self.hub.count(&self.card, |tally| {
-            tally.counts.accepted += 1;
-            tally.work = tally.work.saturating_add(pending.bound.work);
-            tally.last_share_at = date;
-        });
+        self.hub.credit(&self.card, pending.label, pending.bound.work, date);
         match &mut self.pace {
             Pace::Vardiff(vardiff) => vardiff.on_share(now, pending.bound.difficulty).is_some(),
             _ => false,
@@ -282,15 +293,28 @@ impl Session {
         })
     }
 
-    fn refuse(&mut self, id: &ReplyId, reason: RejectReason, words: &str, out: &mut Vec<u8>) -> Flow {
+    fn refuse(
+        &mut self,
+        id: &ReplyId,
+        reason: RejectReason,
+        label: Option<Label>,
+        words: &str,
+        out: &mut Vec<u8>,
+    ) -> Flow {
         push_error(out, id, reason.code(), words);
-        self.count_reject(reason.cause());
+        self.count_reject(reason.cause(), label);
         self.suspect(reason).map_or(Flow::Next, Flow::End)
     }
 
-    fn refuse_judged(&mut self, id: &ReplyId, reason: RejectReason, out: &mut Vec<u8>) -> Option<End> {
+    fn refuse_judged(
+        &mut self,
+        id: &ReplyId,
+        reason: RejectReason,
+        label: Label,
+        out: &mut Vec<u8>,
+    ) -> Option<End> {
         push_error(out, id, reason.code(), reason.message());
-        self.count_reject(reason.cause());
+        self.count_reject(reason.cause(), Some(label));
         self.suspect(reason)
     }
 
@@ -329,21 +353,17 @@ impl Session {
         }
     }
 
-    fn count_reject(&self, cause: RejectCause) {
-        let add = |counts: &mut ShareCounts| {
-            counts.rejected += 1;
-            match cause {
-                RejectCause::Stale => counts.stale += 1,
-                RejectCause::Duplicate => counts.duplicate += 1,
-                RejectCause::LowDifficulty => counts.low_difficulty += 1,
-                RejectCause::Invalid => counts.invalid += 1,
-            }
-        };
+    fn count_reject(&self, cause: RejectCause, label: Option<Label>) {
+        let mut counts = ShareCounts { rejected: 1, ..ShareCounts::default() };
+        match cause {
+            RejectCause::Stale => counts.stale = 1,
+            RejectCause::Duplicate => counts.duplicate = 1,
+            RejectCause::LowDifficulty => counts.low_difficulty = 1,
+            RejectCause::Invalid => counts.invalid = 1,
+        }
         if self.authorised() {
-            self.hub.count(&self.card, |tally| add(&mut tally.counts));
+            self.hub.count(&self.card, label, &counts);
         } else {
-            let mut counts = ShareCounts::default();
-            add(&mut counts);
             self.hub.count_anonymous(&counts);
         }
     }
