@@ -3,6 +3,7 @@
 //! A package is checked anew each time it is loaded: who may write into the folder must not be able to run code.
 
 use std::{
+    collections::{BTreeSet, VecDeque},
     fs::{self, File},
     io::Write as _,
     path::{Path, PathBuf},
@@ -31,16 +32,20 @@ pub struct FolderShelf {
     /// Packages that came with the pool, under any name.
     provided: PathBuf,
     threads: u32,
-    /// One at a time: the record of versions is read, changed and written.
-    staging: Mutex<()>,
+    /// One at a time: the record of versions is read, changed and written. Holds the digests of what this process put on the
+    /// shelf last.
+    staging: Mutex<VecDeque<String>>,
 }
+
+/// Packages that stay on the shelf because this process put them there last, whether or not anybody has told of them yet.
+const RECENT: usize = 4;
 
 impl FolderShelf {
     /// Packages in `folder`, signed by keys of the file `trusted_keys`, to run on so many threads; those that came with
     /// the pool lie in `provided`.
     #[must_use]
     pub fn new(folder: PathBuf, trusted_keys: PathBuf, provided: PathBuf, threads: u32) -> Self {
-        Self { folder, trusted_keys, provided, threads: threads.max(1), staging: Mutex::new(()) }
+        Self { folder, trusted_keys, provided, threads: threads.max(1), staging: Mutex::default() }
     }
 
     fn versions_file(&self) -> PathBuf {
@@ -74,7 +79,12 @@ impl FolderShelf {
         stage(bytes, &context).map_err(|failed| refused(&failed.error, Some(&failed.report)))
     }
 
-    fn keep(&self, digest: &str, bytes: &[u8]) -> std::io::Result<()> {
+    fn keep(&self, recent: &mut VecDeque<String>, digest: &str, bytes: &[u8]) -> std::io::Result<()> {
+        recent.retain(|known| known != digest);
+        recent.push_back(digest.to_owned());
+        if recent.len() > RECENT {
+            recent.pop_front();
+        }
         fs::create_dir_all(&self.folder)?;
         let beside = self.folder.join(format!("{digest}.new"));
         let mut file = File::create(&beside)?;
@@ -92,11 +102,12 @@ impl PackageShelf for FolderShelf {
         wish: &StageWish,
         progress: &dyn Fn(&str),
     ) -> Result<Package, PackageError> {
-        let _alone = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known = KnownVersions::load(&self.versions_file()).map_err(|error| refused(&error, None))?;
         let staged =
             self.check(&bytes, &known, (wish.isolation, wish.allow_downgrade.is_some()), progress)?;
-        self.keep(&staged.digest.to_string(), &bytes).map_err(|error| unkept(&self.folder, &error))?;
+        self.keep(&mut recent, &staged.digest.to_string(), &bytes)
+            .map_err(|error| unkept(&self.folder, &error))?;
         let downgrade = wish.allow_downgrade.clone().filter(|_| staged.is_downgrade);
         let reason = downgrade.as_deref().unwrap_or_default();
         known.record(&staged.manifest.name, &staged.manifest.version, reason);
@@ -119,13 +130,39 @@ impl PackageShelf for FolderShelf {
         package(staged, isolation)
     }
 
+    fn prune(&self, needed: &[PackageRef]) {
+        // Nothing is put on the shelf meanwhile; what was since `needed` was made out is among the recent ones.
+        let recent = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
+        let needed: BTreeSet<&str> =
+            needed.iter().filter_map(digest_of).chain(recent.iter().map(String::as_str)).collect();
+        let Ok(files) = fs::read_dir(&self.folder) else { return };
+        for path in files.flatten().map(|file| file.path()) {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let unneeded = match name.rsplit_once('.') {
+                Some((digest, "zip")) => is_digest(digest) && !needed.contains(digest),
+                // A crash left half of it.
+                Some((digest, "new")) => is_digest(digest),
+                _ => false,
+            };
+            if unneeded {
+                match fs::remove_file(&path) {
+                    Ok(()) => tracing::info!(file = name, "a package that nothing needs any more is removed"),
+                    Err(error) => {
+                        tracing::warn!(file = name, %error, "a package that nothing needs can't be removed");
+                    }
+                }
+            }
+        }
+    }
+
     fn provided(&self, name: &str, isolation: Level) -> (Option<Package>, Vec<PackageError>) {
         let (candidates, mut problems) = self.candidates(name);
         for bytes in candidates {
             let checked = self.check(&bytes, &KnownVersions::default(), (isolation, true), &|_| {});
             let kept = checked.and_then(|staged| {
                 // So that it can be loaded again, whatever becomes of the folder it came from.
-                self.keep(&staged.digest.to_string(), &bytes)
+                let mut recent = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
+                self.keep(&mut recent, &staged.digest.to_string(), &bytes)
                     .map_err(|error| unkept(&self.folder, &error))?;
                 package(staged, isolation)
             });
@@ -165,6 +202,18 @@ impl FolderShelf {
         found.sort_by(|(a, _), (b, _)| b.cmp(a));
         (found.into_iter().map(|(_, bytes)| bytes).collect(), problems)
     }
+}
+
+fn digest_of(reference: &PackageRef) -> Option<&str> {
+    match &reference.source {
+        PackageSource::Package { digest } => Some(digest),
+        PackageSource::LinkedIn => None,
+    }
+}
+
+/// Whether the pool itself gave a file this name; other people's files are left alone.
+fn is_digest(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// What a package file says of itself, and its bytes; the signature is not looked at.
@@ -258,6 +307,49 @@ fn gone(reference: &PackageRef, why: &str) -> PackageError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn reference(digest: &str) -> PackageRef {
+        PackageRef {
+            name: "blake2s".to_owned(),
+            version: "1.0.0".to_owned(),
+            hash_function: "blake2s".to_owned(),
+            source: PackageSource::Package { digest: digest.to_owned() },
+        }
+    }
+
+    #[test]
+    fn what_is_needed_or_was_just_staged_stays_and_so_do_files_of_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = FolderShelf::new(folder.path().to_owned(), "keys".into(), "provided".into(), 1);
+        let digest = |number: usize| format!("{number:064x}");
+        for number in 0..8 {
+            let mut recent = shelf.staging.lock().unwrap();
+            shelf.keep(&mut recent, &digest(number), b"PK").unwrap();
+        }
+        fs::write(folder.path().join(format!("{}.new", digest(9))), "half").unwrap();
+        for name in ["versions.json", "mine.zip", "note.new"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        fs::create_dir(folder.path().join("compiled")).unwrap();
+        let linked_in = PackageRef { source: PackageSource::LinkedIn, ..reference("") };
+        shelf.prune(&[reference(&digest(1)), linked_in, reference("gone")]);
+        let mut left: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        let kept = [1, 4, 5, 6, 7].map(|number| format!("{}.zip", digest(number)));
+        let others = ["compiled", "mine.zip", "note.new", "versions.json"].map(str::to_owned);
+        assert_eq!(left, [&kept[..], &others[..]].concat());
+        // One that is staged again is the newest.
+        let again =
+            |number: usize| shelf.keep(&mut shelf.staging.lock().unwrap(), &digest(number), b"PK").unwrap();
+        again(4);
+        again(10);
+        shelf.prune(&[]);
+        let kept: Vec<_> = [4, 6, 7, 10].map(|number| shelf.place_of(&digest(number)).exists()).into();
+        assert_eq!((kept, shelf.place_of(&digest(5)).exists()), (vec![true; 4], false));
+    }
 
     #[test]
     fn a_file_that_came_with_the_pool_and_cannot_be_read_is_named() {

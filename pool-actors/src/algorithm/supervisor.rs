@@ -13,6 +13,7 @@
 mod kept;
 mod node;
 mod recovery;
+mod shelf;
 mod steps;
 
 use std::{
@@ -370,6 +371,7 @@ impl Actor for AlgorithmSupervisor {
         }
         self.publish_routes();
         self.publish_view();
+        self.tidy_shelf(context);
         context.run_interval(TICK, Self::tick);
     }
 }
@@ -386,9 +388,10 @@ impl Handler<StagePackage> for AlgorithmSupervisor {
         self.publish_view();
         // The plan is asked for next: it says whether the node gives such work.
         let asking = self.ask_about_staged();
-        Box::pin(asking.into_actor(self).map(|answer, actor, _| {
+        Box::pin(asking.into_actor(self).map(|answer, actor, context| {
             actor.note_about_staged(answer);
             actor.publish_view();
+            actor.tidy_shelf(context);
         }))
     }
 }

@@ -46,6 +46,7 @@ mod many;
 mod migration;
 mod recovery;
 mod rollout;
+mod shelf;
 mod trial;
 
 const ROUTE: Route = Route { slot: SlotId(1), generation: Generation(7) };

@@ -169,6 +169,12 @@ pub trait PackageShelf: Send + Sync + 'static {
     /// [`PackageError`] when it is gone, or not valid any more.
     fn load(&self, reference: &PackageRef, isolation: Level) -> Result<Package, PackageError>;
 
+    /// Lets go of every package but these and the few that were staged last. Never fails: what can't be removed now is
+    /// removed another time.
+    fn prune(&self, needed: &[PackageRef]) {
+        let _ = needed;
+    }
+
     /// The newest package of that name which came with the pool and passes all checks, and why newer ones do not.
     fn provided(&self, name: &str, isolation: Level) -> (Option<Package>, Vec<PackageError>) {
         let _ = (name, isolation);

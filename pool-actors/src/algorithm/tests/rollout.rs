@@ -71,6 +71,9 @@ impl DeploymentStore for Memory {
     }
 
     async fn deployments(&self, _: Option<u64>, _: usize) -> Result<Vec<DeploymentRow>, StoreError> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable { what: "away".into() });
+        }
         Ok(self.rows.lock().unwrap().values().rev().cloned().collect())
     }
 

@@ -6,13 +6,20 @@
 
 use sha2::{Digest, Sha256};
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
     sync::OnceLock,
+    time::{Duration, SystemTime},
 };
 use wasmtime::{Engine, Module};
 
 static CACHE: OnceLock<Cache> = OnceLock::new();
+
+/// Modules that are kept, each at most a megabyte or so. A package is compiled twice, once for its checks and once for work.
+const FILES_MAX: usize = 32;
+/// What a crash left of a file that was being written is removed after so long.
+const HALF_WRITTEN_FOR: Duration = Duration::from_secs(3_600);
 
 /// From now on, compiled code is kept in this folder; the first folder named counts for the whole process. To be called by
 /// a thread of normal priority, which the clock of all sandboxes takes over.
@@ -39,12 +46,37 @@ impl Cache {
         }
         let path = self.0.join(format!("{}.cwasm", key(engine, wasm)));
         if let Some(module) = read(engine, &path) {
+            // What was not used for longest goes first.
+            let _ = touch(&path);
             return Ok(module);
         }
         let module = Module::from_binary(engine, wasm)?;
         // Without room for it, the next start compiles again.
         let _ = module.serialize().map(|code| write(&path, &code));
+        self.prune();
         Ok(module)
+    }
+
+    /// Lets go of the modules that were not used for longest. Whatever goes is compiled again when it is needed.
+    fn prune(&self) {
+        let Ok(files) = fs::read_dir(&self.0) else { return };
+        let (mut kept, mut halves) = (Vec::new(), Vec::new());
+        for path in files.flatten().map(|file| file.path()) {
+            let used = fs::metadata(&path).and_then(|file| file.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("cwasm") => kept.push((used, path)),
+                Some("new") => halves.push((used, path)),
+                _ => {}
+            }
+        }
+        kept.sort_unstable_by(|a, b| b.cmp(a));
+        let Some((newest, _)) = kept.first() else { return };
+        let left_behind =
+            |used: &SystemTime| newest.duration_since(*used).is_ok_and(|age| age > HALF_WRITTEN_FOR);
+        let halves = halves.iter().filter(|(used, _)| left_behind(used));
+        for (_, path) in kept.iter().skip(FILES_MAX).chain(halves) {
+            let _ = fs::remove_file(path);
+        }
     }
 
     /// Makes the folder. One that others could have written into is not used.
@@ -63,6 +95,20 @@ impl Cache {
     fn make_private(&self) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
+}
+
+/// Notes that a file was used.
+#[cfg(unix)]
+fn touch(path: &Path) -> io::Result<()> {
+    use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let file = File::open(path)?;
+    Ok(futimens(&file, &Timestamps { last_access: now, last_modification: now })?)
+}
+
+#[cfg(not(unix))]
+fn touch(_: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Names the compiler's output.
@@ -134,5 +180,37 @@ mod tests {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
         cache.module(engine, wasm).unwrap();
         assert_eq!(files(&folder), Vec::<PathBuf>::new(), "a folder that others can write into is not used");
+    }
+
+    #[test]
+    fn only_what_was_used_lately_is_kept() {
+        let temporary = tempfile::tempdir().unwrap();
+        let cache = Cache(temporary.path().join("compiled"));
+        let engine = get(Kind::Epoch).unwrap();
+        let wasm = include_bytes!("../../../tests/fixtures/blake2s.wasm");
+        cache.module(engine, wasm).unwrap();
+        let [used] = &files(&cache.0)[..] else { panic!("one file") };
+        let now = fs::metadata(used).unwrap().modified().unwrap();
+        let at = |path: &Path, ago: u64| {
+            let file = File::options().create(true).append(true).open(path).unwrap();
+            file.set_modified(now - Duration::from_secs(ago)).unwrap();
+        };
+        let others: Vec<_> =
+            (1..=FILES_MAX as u64 + 8).map(|n| cache.0.join(format!("{n:064x}.cwasm"))).collect();
+        for (path, ago) in others.iter().zip(1..) {
+            at(path, ago * 100);
+        }
+        let (old, young) = (cache.0.join("a.17.new"), cache.0.join("b.18.new"));
+        at(&old, 4_000);
+        at(&young, 60);
+        // Compiled long ago, and used now.
+        at(used, 1_000_000);
+        cache.module(engine, wasm).unwrap();
+        assert_eq!(files(&cache.0).len(), others.len() + 3, "only what is written makes room");
+        cache.module(get(Kind::Fuel).unwrap(), wasm).unwrap();
+        let left = files(&cache.0);
+        assert_eq!(left.len(), FILES_MAX + 1, "and what is being written");
+        assert!(left.contains(used) && left.contains(&young) && !left.contains(&old));
+        assert!(left.contains(&others[FILES_MAX - 3]) && !left.contains(&others[FILES_MAX - 2]));
     }
 }
