@@ -255,6 +255,7 @@ impl Pool {
                 shelf: parts.shelf,
                 upload_bytes_max: config.algorithms.upload_bytes_max,
                 import: parts::importer(&config.algorithms.import_dir),
+                shutdown: runtime.shutdown.clone(),
                 registry: runtime.registry.clone(),
                 metrics: parts.metrics,
                 admin_token: parts.admin_token,

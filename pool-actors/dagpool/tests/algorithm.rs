@@ -124,5 +124,18 @@ fn a_new_algorithm_is_a_whole_crate() {
     // Nothing of the author's is written over.
     assert_eq!(author.json(1, &["new", "my-hash", "--sdk-path", sdk])["error"]["code"], "FILE_UNUSABLE");
     assert_eq!(author.json(1, &["new", "My_Hash", "--sdk-path", sdk])["error"]["code"], "MANIFEST_INVALID");
-    assert_eq!(author.json(1, &["new", "other"])["error"]["code"], "BUILD_FAILED");
+    for (arguments, words) in
+        [(&[][..], "can't be guessed"), (&["--sdk-path", "nowhere"], "nowhere is no folder of plugin-sdk")]
+    {
+        let error = &author.json(1, &[&["new", "other"], arguments].concat())["error"];
+        assert_eq!(error["code"], "SDK_NOT_FOUND", "{error:#}");
+        assert!(error["message"].as_str().unwrap().contains(words), "{error:#}");
+        assert!(
+            error["suggested_actions"][0]["command"].as_str().unwrap().contains("--sdk-path"),
+            "{error:#}"
+        );
+    }
+    // What is printed works as it stands, in the folder that it leads to.
+    let next = String::from_utf8(author.run(&["new", "third", "--sdk-path", sdk]).stdout).unwrap();
+    assert!(next.contains("\n  cd third\n  cargo test\n  dagpool algorithm pack\n"), "{next}");
 }

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     messages::deployment::{
         AlgorithmsView, Deploy, DeployError, DeploymentView, PhaseStatus, PhaseView, SlotView, StagePackage,
-        StagedView, Steer, SteerDeployment, rollback_code,
+        StagedView, Steer, SteerDeployment, rollback_code, rollback_message,
     },
     messages::event::PoolEvent,
     ports::{
@@ -293,7 +293,7 @@ pub(super) async fn deploy(
         by: who.actor.clone(),
     };
     let before = json!({ "active": api.algorithms.view.get().active.as_ref().map(package) });
-    let view = api.algorithms.deploy.ask(deploy).await.map_err(away)??;
+    let view = api.algorithms.deploy.ask(deploy).await.map_err(away(&api))??;
     let answer = json!({
         "deployment_id": view.id.to_string(),
         "status": state(&view),
@@ -330,7 +330,7 @@ async fn load_at(api: &web::Data<Api>, level: Level) -> Result<(), ApiError> {
         .ok_or_else(|| ApiError::new(ErrorCode::Internal, "loading was interrupted: try again"))?
         .map_err(refused)?;
     package.report.downgrade = downgrade;
-    api.algorithms.stage.ask(StagePackage(package)).await.map_err(away)
+    api.algorithms.stage.ask(StagePackage(package)).await.map_err(away(api))
 }
 
 /// `?isolation=LEVEL&allow_downgrade=REASON` of a stage request; what is missing is as configured.
@@ -419,7 +419,7 @@ pub(super) async fn stage(
         api.events.publish(api.clock.now(), event);
     }
     let (reference, found) = (staged.reference.clone(), report(&staged.report));
-    api.algorithms.stage.ask(StagePackage(staged)).await.map_err(away)?;
+    api.algorithms.stage.ask(StagePackage(staged)).await.map_err(away(&api))?;
     let mut answer = self::package(&reference);
     let after = answer.clone();
     answer["status"] = json!("staged");
@@ -556,12 +556,20 @@ pub(super) async fn steer(
     let known = api.algorithms.view.get();
     let known = known.deployment.as_ref().filter(|deployment| deployment.id == id);
     let before = known.map(|view| json!({ "status": state(view) }));
-    let view = api.algorithms.steer.ask(order).await.map_err(away)??;
+    let view = api.algorithms.steer.ask(order).await.map_err(away(&api))??;
     let after = json!({ "action": action, "status": state(&view) });
     Ok(changed(HttpResponse::Ok().json(deployment(&view)), before.unwrap_or_default(), after))
 }
 
-fn away(_: Unanswered) -> ApiError {
+/// The supervisor gave no answer: it is gone because the pool stops, or it died and is made anew.
+fn away(api: &Api) -> impl FnOnce(Unanswered) -> ApiError {
+    move |_| match api.shutdown.reason() {
+        Some(reason) => ApiError::new(ErrorCode::PoolStopping, reason.to_string()),
+        None => restarting(),
+    }
+}
+
+fn restarting() -> ApiError {
     ApiError::new(ErrorCode::Internal, "the pool's AlgorithmSupervisor is restarting: try again in a second")
 }
 
@@ -732,6 +740,7 @@ pub(super) fn deployment(view: &DeploymentView) -> Value {
             "cause": cause,
             "code": code.map(ErrorCode::as_str),
             "documentation_link": code.map(|code| format!("/docs/errors/{}", code.as_str())),
+            "message": rollback_message(reason, &view.package, view.evidence.as_ref()),
             "detail": what,
             "input": view.evidence.as_ref().map(|evidence| hex::encode(evidence.input)),
             "got": view.evidence.as_ref().map(|evidence| hex::encode(evidence.got)),

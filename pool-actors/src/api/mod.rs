@@ -87,7 +87,7 @@ use crate::{
         books::SharedBooks, cache::Cache, clock::SharedClock, deployments::SharedDeployments,
         packages::SharedShelf, payouts::SharedPayouts, store::SharedStore,
     },
-    runtime::{observe::Registry, watch::Watched},
+    runtime::{observe::Registry, shutdown::Shutdown, watch::Watched},
 };
 
 pub use algorithms::{DeployDefaults, Import, RowView};
@@ -168,6 +168,8 @@ pub struct Context {
     pub upload_bytes_max: usize,
     /// Reads packages that are already on this machine.
     pub import: Import,
+    /// Whether the pool stops, and why.
+    pub shutdown: Shutdown,
     /// Which actors there are.
     pub registry: Registry,
     /// Where metrics are rendered.

@@ -60,6 +60,7 @@ use crate::{
     runtime::{
         observe::Registry,
         outbox::Outbox,
+        shutdown::{Shutdown, StopReason},
         threads::Thread,
         watch::{Publisher, watched},
     },
@@ -143,11 +144,19 @@ impl BanDesk for Bans {
     }
 }
 
-/// A supervisor that has nothing to deploy.
-struct Idle;
+/// A supervisor that has nothing to deploy, or has ended.
+struct Idle {
+    ended: bool,
+}
 
 impl actix::Actor for Idle {
     type Context = actix::Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        if self.ended {
+            actix::ActorContext::stop(context);
+        }
+    }
 }
 
 impl actix::Handler<StagePackage> for Idle {
@@ -172,9 +181,9 @@ impl actix::Handler<SteerDeployment> for Idle {
     }
 }
 
-fn algorithms() -> AlgorithmDoors {
+fn algorithms(ended: bool) -> AlgorithmDoors {
     use actix::Actor as _;
-    let idle = Idle.start();
+    let idle = Idle { ended }.start();
     AlgorithmDoors {
         view: watched(AlgorithmsView::default()).1,
         stage: Outbox::new("AlgorithmSupervisor", idle.clone().recipient()),
@@ -214,6 +223,8 @@ pub(super) struct Rig {
     bans: Arc<Bans>,
     pub(super) auth: Auth,
     pub(super) shared: Cache,
+    shutdown: Shutdown,
+    supervisor_ended: bool,
     _folder: TempDir,
 }
 
@@ -260,6 +271,8 @@ impl Rig {
             trouble: None,
             cache: watched(CacheStatus::default()).0,
             bans: Arc::default(),
+            shutdown: Shutdown::new(),
+            supervisor_ended: false,
             _folder: folder,
         }
     }
@@ -282,7 +295,7 @@ impl Rig {
             bans: Arc::<Bans>::clone(&self.bans),
             events: self.events.clone(),
             sessions: Arc::<Desk>::clone(&self.desk),
-            algorithms: algorithms(),
+            algorithms: algorithms(self.supervisor_ended),
             payouts: Arc::new(self.sqlite.clone()),
             payout_doors: None,
             payout_status: watched(PayoutStatus::default()).1,
@@ -292,6 +305,7 @@ impl Rig {
             shelf: None,
             upload_bytes_max: 1_000,
             import: Arc::new(|_| Err("nothing is imported".to_owned())),
+            shutdown: self.shutdown.clone(),
             registry: Registry::new(),
             metrics: MetricsHandle::install(),
             admin_token: TOKEN.into(),
@@ -887,4 +901,22 @@ async fn errors_of_deployments_have_their_codes_and_advice() {
     let status = rig.get("/api/algorithms/status").await;
     assert_eq!(status["migration_state"], Value::Null);
     assert_eq!(status["health"], "unknown");
+}
+
+#[actix_rt::test]
+async fn an_order_to_a_pool_that_stops_is_told_so() {
+    let mut rig = Rig::new().await;
+    rig.supervisor_ended = true;
+    let pause = || bearer(TestRequest::post().uri("/api/deployments/1/pause"), TOKEN);
+    let restarting = rig.refused(pause(), StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL").await;
+    assert!(restarting["message"].as_str().unwrap().contains("is restarting"), "{restarting}");
+    rig.shutdown
+        .stop(StopReason::failure("JOURNAL_UNUSABLE", "the share journal could not be written: disk full"));
+    for request in [pause(), bearer(TestRequest::post().uri("/api/algorithms/deploy"), TOKEN)] {
+        let error = rig.refused(request, StatusCode::SERVICE_UNAVAILABLE, "POOL_STOPPING").await;
+        assert_eq!(
+            error["message"],
+            "the pool is stopping: the share journal could not be written: disk full"
+        );
+    }
 }

@@ -281,6 +281,33 @@ pub struct AlgorithmDoors {
     pub steer: Outbox<SteerDeployment>,
 }
 
+/// The reason of a rollback in the catalogue's words; in their own where somebody asked for it.
+#[must_use]
+pub fn rollback_message(
+    reason: &RollbackReason,
+    package: &PackageRef,
+    evidence: Option<&Evidence>,
+) -> String {
+    let (input, what) = match reason {
+        RollbackReason::HashDiffers(input) => (input.as_str(), "another hash"),
+        RollbackReason::WarmUpFailed(what)
+        | RollbackReason::Unhealthy(what)
+        | RollbackReason::NoWork(what)
+        | RollbackReason::SlotFailed(what)
+        | RollbackReason::Requested(what) => ("-", what.as_str()),
+    };
+    let Some(code) = rollback_code(reason) else { return what.to_owned() };
+    let hex = |hash: Option<[u8; 32]>, unknown: &str| hash.map_or_else(|| unknown.to_owned(), hex::encode);
+    code.message(&[
+        ("algorithm", &package.id()),
+        ("reason", what),
+        ("detail", what),
+        ("input", input),
+        ("got", &hex(evidence.map(|evidence| evidence.got), "another hash")),
+        ("expected", &hex(evidence.map(|evidence| evidence.expected), "another one")),
+    ])
+}
+
 /// What the catalogue calls the reason of a rollback; `None` where somebody asked for it.
 #[must_use]
 pub fn rollback_code(reason: &RollbackReason) -> Option<Code> {
@@ -291,5 +318,46 @@ pub fn rollback_code(reason: &RollbackReason) -> Option<Code> {
         RollbackReason::SlotFailed(_) => Some(Code::AlgorithmSlotFailed),
         RollbackReason::NoWork(_) => Some(Code::MigrationFailed),
         RollbackReason::Requested(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::packages::PackageSource;
+
+    #[test]
+    fn reasons_of_rollbacks_are_worded_by_the_catalogue_without_a_gap() {
+        let package = PackageRef {
+            name: "blake2s".to_owned(),
+            version: "1.0.1".to_owned(),
+            hash_function: "blake2s".to_owned(),
+            source: PackageSource::LinkedIn,
+        };
+        let evidence = Evidence { input: [1; 80], got: [2; 32], expected: [3; 32] };
+        let words = |reason: RollbackReason, evidence| rollback_message(&reason, &package, evidence);
+        let what = || "five errors".to_owned();
+        let (input, got, expected) = ("01".repeat(80), "02".repeat(32), "03".repeat(32));
+        assert_eq!(
+            words(RollbackReason::HashDiffers(input.clone()), Some(&evidence)),
+            format!("blake2s_1.0.1 computed {got} for {input}, the algorithm in force {expected}")
+        );
+        // After a restart the hashes are not known any more.
+        assert_eq!(
+            words(RollbackReason::HashDiffers(input.clone()), None),
+            format!("blake2s_1.0.1 computed another hash for {input}, the algorithm in force another one")
+        );
+        for (reason, expected) in [
+            (
+                RollbackReason::WarmUpFailed(what()),
+                "blake2s_1.0.1 did not get through its warm-up: five errors",
+            ),
+            (RollbackReason::Unhealthy(what()), "blake2s_1.0.1: five errors"),
+            (RollbackReason::SlotFailed(what()), "blake2s_1.0.1 failed: five errors"),
+            (RollbackReason::NoWork(what()), "no migration: five errors"),
+            (RollbackReason::Requested(what()), "five errors"),
+        ] {
+            assert_eq!(words(reason, None), expected);
+        }
     }
 }

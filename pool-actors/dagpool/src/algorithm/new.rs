@@ -72,7 +72,7 @@ pub(super) fn new(args: &New) -> Done {
         fs::write(&path, text).map_err(|error| unwritable(&path, error))?;
     }
     let text = format!(
-        "{0} is ready. Next:\n  cd {0} && cargo test\n  dagpool algorithm pack --path {0}\nThen write your function into {0}/src/lib.rs and its known answers into {0}/tests/test_vectors.json.",
+        "{0} is ready. Next:\n  cd {0}\n  cargo test\n  dagpool algorithm pack\nThen write your function into src/lib.rs and its known answers into tests/test_vectors.json there.",
         folder.display()
     );
     Ok(Output::good(text, json!({ "name": name, "folder": folder, "files": FILES.map(|(file, _)| file) })))
@@ -92,12 +92,12 @@ fn sdk(args: &New) -> Result<String, PackageError> {
     let path = args.sdk_path.clone().or_else(inside).ok_or_else(|| {
         let message =
             "where plugin-sdk is can't be guessed here; give --sdk-path FOLDER or --sdk-git ADDRESS";
-        PackageError::new(Code::BuildFailed, message)
+        PackageError::new(Code::SdkNotFound, message)
     })?;
     let path =
         fs::canonicalize(&path).ok().filter(|path| path.join("Cargo.toml").is_file()).ok_or_else(|| {
             PackageError::new(
-                Code::BuildFailed,
+                Code::SdkNotFound,
                 format!("{} is no folder of plugin-sdk: it has no Cargo.toml", path.display()),
             )
         })?;

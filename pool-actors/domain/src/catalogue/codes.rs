@@ -208,6 +208,11 @@ catalogue! {
         "The package computes another hash function than the active algorithm, and the pool can't migrate to it: the node gives no work of it, or the package's author does not foresee it.",
         "no migration: {detail}", [FallBack],
         [("Let the node accept the new function (its activation height may be to come), then ask for the plan again", None, "high")];
+    PoolStopping = "POOL_STOPPING", 503, "warning",
+        "The pool is stopping: what it has is finished, and nothing new is begun.",
+        "the pool is stopping: {detail}", [],
+        [("Ask again once it is back; a deployment that was under way goes on by itself", Some("dagpool algorithm status"), "medium"),
+         ("If nobody stopped it, see the end of its log", None, "high")];
     Internal = "INTERNAL", 500, "critical",
         "A defect of the pool.",
         "a defect of the pool: {detail}", [],
@@ -409,6 +414,11 @@ catalogue! {
         "The algorithm's crate could not be made or built.",
         "not built: {detail}", [],
         [("Do what the message says; the compiler's own words stand above it", Some("cargo test"), "high")];
+    SdkNotFound = "SDK_NOT_FOUND" in PackageValidationFailed, 422, "error",
+        "An algorithm's crate needs plugin-sdk, and it is not where it was looked for.",
+        "no plugin-sdk: {detail}", [],
+        [("Name the folder plugin-sdk of a checkout of the pool's repository", Some("dagpool algorithm new {algorithm} --sdk-path FOLDER"), "high"),
+         ("Or the repository itself", Some("dagpool algorithm new {algorithm} --sdk-git ADDRESS"), "medium")];
     FileUnusable = "FILE_UNUSABLE" in PackageValidationFailed, 422, "error",
         "A file or folder can't be read or written.",
         "a file: {detail}", [],

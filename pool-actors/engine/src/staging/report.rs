@@ -187,7 +187,7 @@ impl Report {
             Strategy::Scheduled => "scheduled",
         };
         self.next_steps = vec![
-            "Look at the migration plan: GET /api/algorithms/plan".to_owned(),
+            format!("Look at the migration plan: dagpool algorithm deploy --plan --strategy {strategy}"),
             format!("Deploy: dagpool algorithm deploy --strategy {strategy}"),
         ];
     }

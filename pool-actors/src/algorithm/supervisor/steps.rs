@@ -20,7 +20,7 @@ use crate::{
         slot::{Checks, Life, SlotHandle},
         warm_up::warm_up,
     },
-    messages::deployment::{DeployError, Evidence, rollback_code},
+    messages::deployment::{DeployError, rollback_code, rollback_message},
     metrics::{DEPLOYMENTS_TOTAL, SLOT_RESTARTS_TOTAL},
     ports::deployments::{DeploymentRow, TrailLine},
     runtime::{outbox::Outbox, threads::Thread},
@@ -375,7 +375,7 @@ impl AlgorithmSupervisor {
         if rollout.apply(event).is_err() {
             return;
         }
-        let failed = trouble_of(reason, &deployment.row, deployment.evidence.as_ref());
+        let detail = rollback_message(reason, &deployment.row.package, deployment.evidence.as_ref());
         deployment.fell_at = Some(stage);
         deployment.writing = true;
         deployment.row.revision += 1;
@@ -386,12 +386,11 @@ impl AlgorithmSupervisor {
         let served = stage > Stage::Shadow;
         let (left, migration) = (deployment.handle.take(), deployment.is_migration());
         let row = deployment.row.clone();
-        let detail = explain(reason);
-        match failed {
-            Some((code, message)) => {
+        match rollback_code(reason) {
+            Some(code) => {
                 let context = json!({ "component": "algorithm", "actor": "AlgorithmSupervisor",
                     "deployment_id": row.id.to_string(), "algorithm": row.package.id(), "stage": stage.to_string() });
-                errors.report(code, &message, &context);
+                errors.report(code, &detail, &context);
             }
             None => tracing::info!(deployment = row.id, %stage, by, "a deployment is rolled back as asked"),
         }
@@ -443,41 +442,5 @@ impl AlgorithmSupervisor {
         view.traffic = deployment.row.rollout.candidate_share();
         tracing::info!(deployment = view.id, outcome, "a deployment is over");
         state.last = Some(view);
-    }
-}
-
-/// The error that a rollback is about; none if somebody asked for it.
-fn trouble_of(
-    reason: &RollbackReason,
-    row: &DeploymentRow,
-    evidence: Option<&Evidence>,
-) -> Option<(Code, String)> {
-    let code = rollback_code(reason)?;
-    let algorithm = row.package.id();
-    let hex = |bytes: Option<&[u8]>| bytes.map_or_else(|| "-".to_owned(), hex::encode);
-    let input = hex(evidence.map(|evidence| &evidence.input[..]));
-    let got = hex(evidence.map(|evidence| &evidence.got[..]));
-    let expected = hex(evidence.map(|evidence| &evidence.expected[..]));
-    let reason = explain(reason);
-    let known = [
-        ("algorithm", &*algorithm),
-        ("reason", &reason),
-        ("input", &input),
-        ("got", &got),
-        ("expected", &expected),
-    ];
-    Some((code, code.message(&known)))
-}
-
-fn explain(reason: &RollbackReason) -> String {
-    match reason {
-        RollbackReason::WarmUpFailed(what)
-        | RollbackReason::Unhealthy(what)
-        | RollbackReason::NoWork(what)
-        | RollbackReason::SlotFailed(what)
-        | RollbackReason::Requested(what) => what.clone(),
-        RollbackReason::HashDiffers(input) => {
-            format!("another hash than the active generation's for {input}")
-        }
     }
 }

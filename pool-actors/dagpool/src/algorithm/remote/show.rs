@@ -162,7 +162,7 @@ pub(super) fn deployment(deployment: &Value) -> String {
     }
     let rollback = &deployment["rollback"];
     if !rollback.is_null() {
-        let _ = writeln!(out, "rolled back  {}: {}", text(&rollback["cause"]), text(&rollback["detail"]));
+        let _ = writeln!(out, "rolled back  {}: {}", text(&rollback["cause"]), text(&rollback["message"]));
         if rollback["got"].is_string() {
             let _ = writeln!(
                 out,
@@ -231,7 +231,7 @@ mod tests {
             "status": "rolled_back", "phase": "shadow", "traffic_split": 0, "kind": "upgrade", "strategy": "gradual",
             "health": { "status": "unhealthy", "reason": "wrong" },
             "phases": [{ "name": "shadow", "status": "failed" }],
-            "rollback": { "cause": "hash_differs", "detail": "d", "input": "aa", "got": "bb", "expected": "cc" },
+            "rollback": { "cause": "hash_differs", "message": "d", "detail": "aa", "input": "aa", "got": "bb", "expected": "cc" },
             "trail": [{ "at": "t", "action": "rolled_back", "stage": "rolled back", "traffic_split": 0, "by": "pool" }],
         }));
         for part in ["input     aa", "got       bb", "expected  cc", "hash_differs: d", "shadow     failed"] {
