@@ -55,7 +55,7 @@ export async function manageAlgorithms(context, url, token, folder) {
   await active.getByText("blake2s").first().waitFor({ timeout: patienceMs });
   await page.getByPlaceholder("operator token").fill(token);
   await page.getByRole("button", { name: "UNLOCK" }).click();
-  await page.getByRole("button", { name: "FORGET TOKEN" }).waitFor({ timeout: patienceMs });
+  await page.getByRole("button", { name: /FORGET TOKEN|SIGN OUT/ }).waitFor({ timeout: patienceMs });
   await page.getByText("NOTHING_STAGED").waitFor({ timeout: patienceMs });
 
   const file = await readFile(new URL("../../tests/fixtures/packages/algorithm-package-blake2s.zip", import.meta.url));

@@ -21,7 +21,7 @@ const see = (page, text, options) => page.getByText(text, options).first().waitF
 async function unlock(page, token = "operator-token") {
   await page.getByPlaceholder("operator token").fill(token);
   await page.getByRole("button", { name: "UNLOCK" }).click();
-  await page.getByRole("button", { name: "FORGET TOKEN" }).waitFor({ timeout: waitMs });
+  await page.getByRole("button", { name: /FORGET TOKEN|SIGN OUT/ }).waitFor({ timeout: waitMs });
 }
 
 async function full(page, name) {

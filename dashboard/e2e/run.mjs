@@ -11,6 +11,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { signPeopleIn } from "./account-demo.mjs";
 import { manageAlgorithms, trustTestKey } from "./algorithms-demo.mjs";
 import { withBrowser } from "./browser.mjs";
 import { accessible, connected, dagDraws, keyboardWorks, numbersChange, offline, openPage, shots } from "./checks.mjs";
@@ -18,7 +19,7 @@ import { steerPayouts } from "./payouts-demo.mjs";
 
 const folder = process.env.SHOTS ?? new URL("./shots/", import.meta.url).pathname;
 
-async function check(url, kill, token) {
+async function check(url, kill, token, admin) {
   await withBrowser(async (context) => {
     const { page, faults } = await openPage(context, url);
     await connected(page);
@@ -41,6 +42,10 @@ async function check(url, kill, token) {
     if (token) {
       await steerPayouts(context, url, token, folder);
       console.log("ok  payouts are seen, held, released and made; a miner finds its own, and checks a proof");
+    }
+    if (admin) {
+      await signPeopleIn(context, url, admin, folder);
+      console.log("ok  people sign in, with a second factor; users, tokens and the trail");
     }
     if (kill) {
       await kill();
@@ -66,18 +71,21 @@ async function withDemo(binary, use) {
   try {
     let url = null;
     let token = null;
+    let admin = null;
     for await (const line of createInterface({ input: demo.stdout })) {
       url = line.match(/^dashboard\s+(http:\/\/\S+)/)?.[1] ?? url;
       token = line.match(/^admin\s+Authorization: Bearer (\S+)/)?.[1] ?? token;
-      if (url && token) break;
+      const [, name, password] = line.match(/^sign in\s+(\S+)\s+(\S+)/) ?? [];
+      if (name) admin = { name, password };
+      if (url && token && admin) break;
     }
-    assert.ok(url && token, "the demonstration says where its dashboard is, and its token");
+    assert.ok(url && token && admin, "the demonstration says where its dashboard is, its token, and who may sign in");
     demo.stdout.resume();
     const kill = async () => {
       demo.kill("SIGKILL");
       await ended;
     };
-    await use(url, kill, token);
+    await use(url, kill, token, admin);
   } catch (error) {
     console.error(`--- the last of the demonstration's log ---\n${log.join("\n")}`);
     throw error;

@@ -36,6 +36,7 @@ class FakePlot {
 }
 vi.mock("uplot", () => ({ default: FakePlot }));
 
+const { Account } = await import("./account/account");
 const { App } = await import("./App");
 const { Session } = await import("./state/session");
 const { AlgorithmsApi } = await import("./algorithms/api");
@@ -59,7 +60,7 @@ function open(answer: RestAnswer = nothing) {
   const algorithms = new AlgorithmsStore({
     api: (token) => new AlgorithmsApi(token, () => Promise.reject(new Error())),
   });
-  const view = render(<App session={session} algorithms={algorithms} />);
+  const view = render(<App session={session} algorithms={algorithms} account={new Account()} />);
   const say = (text: string) => act(() => sockets.at(-1)?.onmessage?.({ data: text }));
   const pass = (ms: number) => act(() => vi.advanceTimersByTimeAsync(ms));
   return { ...view, sockets, say, pass, hangUp: () => act(() => sockets.at(-1)?.onclose?.()) };

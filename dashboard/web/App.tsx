@@ -1,4 +1,5 @@
 import { lazy, Suspense, useEffect, useSyncExternalStore } from "react";
+import type { Account } from "./account/account";
 import type { AlgorithmsStore } from "./algorithms/store";
 import { Overview } from "./pages/Overview";
 import type { Session } from "./state/session";
@@ -11,6 +12,10 @@ import { Toasts } from "./ui/Toasts";
 const AlgorithmsPage = lazy(() => import("./algorithms/AlgorithmsPage"));
 const BenchPage = lazy(() => import("./bench/BenchPage"));
 const PayoutsPage = lazy(() => import("./payouts/PayoutsPage"));
+const SignInPage = lazy(() => import("./account/SignInPage"));
+const AccountPage = lazy(() => import("./account/AccountPage"));
+const UsersPage = lazy(() => import("./account/UsersPage"));
+const AuditPage = lazy(() => import("./account/AuditPage"));
 const MinerPage = lazy(() => import("./miner/MinerPage"));
 
 /** The account that a path like `/miners/ADDRESS` names. */
@@ -27,10 +32,11 @@ function accountOf(path: string): string | null {
 interface AppProps {
   session: Session;
   algorithms: AlgorithmsStore;
+  account: Account;
 }
 
 /** The frame of all pages: keeps the feed going, and finds the page for a path. */
-export function App({ session, algorithms }: AppProps) {
+export function App({ session, algorithms, account }: AppProps) {
   const path = usePath();
   const { service } = useSyncExternalStore(algorithms.subscribe, algorithms.shown);
   useEffect(() => {
@@ -38,8 +44,12 @@ export function App({ session, algorithms }: AppProps) {
     void algorithms.probe();
     return () => session.stop();
   }, [session, algorithms]);
-  const account = accountOf(path);
-  const nav = <Nav algorithms={service === "served"} />;
+  const { me } = useSyncExternalStore(account.subscribe, account.shown);
+  const who = me?.username ?? null;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another person is what this is about
+  useEffect(() => algorithms.forget(), [who, algorithms]);
+  const miner = accountOf(path);
+  const nav = <Nav algorithms={service === "served"} me={me} />;
   return (
     <Toasts>
       <Suspense fallback={<Loading what="page" lines={6} />}>
@@ -49,8 +59,16 @@ export function App({ session, algorithms }: AppProps) {
           <BenchPage session={session} nav={nav} />
         ) : path === "/payouts" ? (
           <PayoutsPage session={session} keeper={algorithms.keeper} nav={nav} />
-        ) : account !== null ? (
-          <MinerPage key={account} account={account} session={session} nav={nav} />
+        ) : path === "/sign-in" ? (
+          <SignInPage session={session} account={account} nav={nav} />
+        ) : path === "/account" ? (
+          <AccountPage session={session} account={account} nav={nav} />
+        ) : path === "/users" ? (
+          <UsersPage session={session} account={account} nav={nav} />
+        ) : path === "/audit" ? (
+          <AuditPage session={session} account={account} nav={nav} />
+        ) : miner !== null ? (
+          <MinerPage key={miner} account={miner} session={session} nav={nav} />
         ) : (
           <Overview session={session} nav={nav} />
         )}

@@ -7,18 +7,23 @@ import "./styles/ui.css";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
+import { Account } from "./account/account";
 import { AlgorithmsStore } from "./algorithms/store";
+import { renewBy } from "./feed/client";
 import { liveUrl, Session } from "./state/session";
 import { Boundary } from "./ui/Boundary";
 
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no #root");
-const algorithms = new AlgorithmsStore();
+const account = new Account();
+renewBy(account.renew);
+account.start();
+const algorithms = new AlgorithmsStore({ keeper: account });
 const session = new Session({ url: liveUrl(window.location) });
 createRoot(root).render(
   <StrictMode>
     <Boundary>
-      <App session={session} algorithms={algorithms} />
+      <App session={session} algorithms={algorithms} account={account} />
     </Boundary>
   </StrictMode>,
 );

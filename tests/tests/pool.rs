@@ -44,6 +44,8 @@ mod postgres;
 mod reload;
 #[path = "pool/reorganisation.rs"]
 mod reorganisation;
+#[path = "pool/sign_in.rs"]
+mod sign_in;
 #[path = "pool/swap.rs"]
 mod swap;
 #[path = "pool/swap_memory.rs"]

@@ -1,4 +1,5 @@
 import { type FormEvent, useId, useState } from "react";
+import { Link, usePath } from "../ui/router";
 import type { Access } from "./access";
 import { FailureCard } from "./FailureCard";
 import type { Failure } from "./failure";
@@ -21,7 +22,8 @@ export interface Purpose {
 }
 
 const algorithms: Purpose = {
-  locked: "You see what is public. Enter the operator token to see reports and history, to stage and to deploy.",
+  locked:
+    "You see what is public. Sign in, or enter the operator token, to see reports and history, to stage and to deploy.",
   wrong: "Enter a valid one to stage and deploy.",
   role: "Staging and deploying need the operator role.",
 };
@@ -41,7 +43,7 @@ export function AccessBar({ access, onUnlock, onLock, purpose = algorithms }: Ac
           : `Signed in (${who}). ${purpose.role}`}
       </span>
       <button type="button" className="button button-small button-blue" onClick={onLock}>
-        FORGET TOKEN
+        {access.user === null ? "FORGET TOKEN" : "SIGN OUT"}
       </button>
     </div>
   );
@@ -56,6 +58,7 @@ function TokenForm({ why, onUnlock, purpose }: FormProps) {
   const [token, setToken] = useState("");
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
+  const here = usePath();
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     if (token.trim() === "") return;
@@ -70,6 +73,9 @@ function TokenForm({ why, onUnlock, purpose }: FormProps) {
         <label className="access-text" htmlFor={id}>
           {why === "wrong-token" ? `The pool does not take this token (any more). ${purpose.wrong}` : purpose.locked}
         </label>
+        <Link className="button" to={`/sign-in?next=${encodeURIComponent(here)}`}>
+          SIGN IN
+        </Link>
         <input
           id={id}
           className="input"
@@ -85,8 +91,8 @@ function TokenForm({ why, onUnlock, purpose }: FormProps) {
         </button>
       </form>
       <p className="access-hint">
-        The pool printed it at its start (or your configuration's <code>auth.admin_token</code>). It stays in this tab
-        only.
+        Or the operator token, which the pool printed at its start (your configuration's <code>auth.admin_token</code>).
+        It stays in this tab only.
       </p>
       {failure && <FailureCard failure={failure} onDismiss={() => setFailure(null)} />}
     </div>

@@ -3,8 +3,16 @@ const key = "dagpool.token";
 
 type Storage = Pick<globalThis.Storage, "getItem" | "setItem" | "removeItem">;
 
+/** Where requests get their token from. */
+export interface Keeper {
+  readonly token: () => string | null;
+  keep(token: string | null): void;
+  /** Who is signed in, if somebody is. */
+  readonly who?: () => { username: string; role: string } | null;
+}
+
 /** The token of this tab. A browser that forbids storage keeps it until the page is left. */
-export class TokenKeeper {
+export class TokenKeeper implements Keeper {
   #token: string | null = null;
   readonly #storage: () => Storage;
 

@@ -20,6 +20,7 @@ vi.mock("uplot", () => ({
   },
 }));
 
+const { Account } = await import("../account/account");
 const { App } = await import("../App");
 const { Session } = await import("../state/session");
 const { Store } = await import("../state/store");
@@ -86,7 +87,7 @@ async function open(pool: Pool, token: string | null = "good") {
   const keeper = new TokenKeeper();
   keeper.keep(token);
   const store = new AlgorithmsStore({ keeper, api: (read) => new AlgorithmsApi(read, pool.fetch) });
-  const view = render(<App session={session} algorithms={store} />);
+  const view = render(<App session={session} algorithms={store} account={new Account()} />);
   const pass = (ms: number) => act(() => vi.advanceTimersByTimeAsync(ms));
   const say = (text: string) => act(() => sockets.at(-1)?.onmessage?.({ data: text }));
   // The page itself is loaded on demand.
@@ -146,7 +147,7 @@ describe("ALGORITHM_MANAGEMENT", () => {
     await pass(50);
     expect(screen.getByText("OPERATOR")).toBeTruthy();
     expect(window.sessionStorage.getItem("dagpool.token")).toBe("good");
-    click("FORGET TOKEN");
+    click("SIGN OUT");
     expect(screen.getByPlaceholderText("operator token")).toBeTruthy();
     expect(window.sessionStorage.length).toBe(0);
   });

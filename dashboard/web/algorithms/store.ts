@@ -1,4 +1,4 @@
-import { type Access, accessOf, TokenKeeper } from "./access";
+import { type Access, accessOf, type Keeper, TokenKeeper } from "./access";
 import { AlgorithmsApi, type DeployConfig, type DeploymentAction, type Outcome, type UploadProgress } from "./api";
 import type { Failure } from "./failure";
 import { type ComparePoint, extend, pointOf, rolloutOf, underWay } from "./rollout";
@@ -47,7 +47,7 @@ const busyMs = 2_000;
 const calmMs = 10_000;
 
 interface StoreOptions {
-  keeper?: TokenKeeper;
+  keeper?: Keeper;
   api?: (token: () => string | null) => AlgorithmsApi;
   now?: () => number;
 }
@@ -56,7 +56,7 @@ interface StoreOptions {
 export class AlgorithmsStore {
   #state = initialAlgorithms;
   /** The tab's token; pages share it. */
-  readonly keeper: TokenKeeper;
+  readonly keeper: Keeper;
   readonly api: AlgorithmsApi;
   readonly #now: () => number;
   readonly #listeners = new Set<() => void>();
@@ -132,6 +132,11 @@ export class AlgorithmsStore {
 
   lock(): void {
     this.keeper.keep(null);
+    this.forget();
+  }
+
+  /** Somebody else is here, or nobody: what was only for whom it was shown to is gone. */
+  forget(): void {
     const locked: Access = { may: "look", why: "no-token" };
     this.#set({ access: locked, overview: nothing, deployments: nothing, plan: nothing, report: null });
   }
@@ -177,7 +182,7 @@ export class AlgorithmsStore {
     const outcome = await this.api.status();
     this.#takeStatus(outcome);
     // The token was forgotten on another page.
-    if (this.keeper.token() === null && this.#state.access.may !== "look") this.lock();
+    if (this.keeper.token() === null && this.#state.access.may !== "look") this.forget();
     // One answer that is missing is said once; what is known stays.
     if (!outcome.ok || this.keeper.token() === null) return;
     if (this.#state.access.may === "look") {

@@ -9,6 +9,15 @@ export type Fetch = (path: string, init: RequestInit) => Promise<Response>;
 const timeoutMs = 10_000;
 const defaultFetch: Fetch = (path, init) => fetch(path, init);
 
+/** Makes a token that ran out good again; false when that can't be. */
+type Renewal = () => Promise<boolean>;
+let renewal: Renewal | null = null;
+
+/** Who is asked when the pool does not take the token any more. */
+export function renewBy(renew: Renewal | null): void {
+  renewal = renew;
+}
+
 /** Asks the pool's routes with the viewer's token. No method throws: what went wrong is in the outcome. */
 export class Client {
   readonly #fetch: Fetch;
@@ -29,14 +38,24 @@ export class Client {
     return answer.ok ? { ok: true, value: decodeList(schema, answer.value) } : answer;
   }
 
-  protected async send(path: string, body?: unknown): Promise<Outcome<unknown>> {
+  protected async send(path: string, body?: unknown, method?: "PATCH" | "DELETE"): Promise<Outcome<unknown>> {
+    const before = this.token();
+    const answer = await this.#once(path, body, method);
+    // An access token lasts a quarter of an hour: a request that comes just after it is sent once more with the next one.
+    const ran = !answer.ok && answer.failure.kind === "locked" && answer.failure.code === "UNAUTHORIZED";
+    if (!ran || before === null || renewal === null || !(await renewal())) return answer;
+    return this.token() === before ? answer : this.#once(path, body, method);
+  }
+
+  async #once(path: string, body: unknown, method: string | undefined): Promise<Outcome<unknown>> {
     const headers: Record<string, string> = {};
     const token = this.token();
     if (token !== null) headers.authorization = `Bearer ${token}`;
     const init: RequestInit = { headers, signal: AbortSignal.timeout(timeoutMs) };
+    if (method !== undefined) init.method = method;
     if (body !== undefined) {
       headers["content-type"] = "application/json";
-      init.method = "POST";
+      init.method = method ?? "POST";
       init.body = JSON.stringify(body);
     }
     try {

@@ -2,6 +2,7 @@
 import { act, fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { App } from "../App";
+import { Account } from "../account/account";
 import { AlgorithmsStore } from "../algorithms/store";
 import { decode } from "../feed/decode";
 import { Session } from "../state/session";
@@ -212,7 +213,7 @@ describe("MINER", () => {
     for (const path of ["/miners/kaspa%3Aqz", "/miners/kaspa:qz"]) {
       window.history.pushState(null, "", path);
       const session = new Session({ url: "ws://x", store: new Store((flush) => flush()) });
-      const view = render(<App session={session} algorithms={new AlgorithmsStore()} />);
+      const view = render(<App session={session} algorithms={new AlgorithmsStore()} account={new Account()} />);
       await waitFor(() => expect(view.getByText("kaspa:qz")).toBeTruthy(), { timeout: 10_000 });
       view.unmount();
     }

@@ -3,7 +3,7 @@ import "../algorithms/deploy.css";
 import "./payouts.css";
 import { type ReactNode, useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { AccessBar, type Purpose } from "../algorithms/AccessBar";
-import type { TokenKeeper } from "../algorithms/access";
+import type { Keeper } from "../algorithms/access";
 import { FailureCard } from "../algorithms/FailureCard";
 import type { Failure } from "../algorithms/failure";
 import type { Remote } from "../algorithms/store";
@@ -26,14 +26,15 @@ import { PayoutsStore } from "./store";
 import { Terms } from "./Terms";
 
 const purpose: Purpose = {
-  locked: "Payouts of everybody are for operators: enter the operator token. Each miner finds its own on its page.",
+  locked:
+    "Payouts of everybody are for operators: sign in, or enter the operator token. Each miner finds its own on its page.",
   wrong: "Enter a valid one to see and steer payouts.",
   role: "Holding, releasing and paying need the operator role.",
 };
 
 interface PageProps {
   session: Session;
-  keeper: TokenKeeper;
+  keeper: Keeper;
   nav: ReactNode;
   /** For tests. */
   api?: PayoutsApi;

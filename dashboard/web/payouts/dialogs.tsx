@@ -1,10 +1,10 @@
-import { type FormEvent, type ReactNode, useEffect, useId, useState } from "react";
+import { useEffect, useState } from "react";
 import { FailureCard } from "../algorithms/FailureCard";
 import type { Failure } from "../algorithms/failure";
 import type { Outcome } from "../feed/client";
 import type { Currency } from "../feed/schema";
 import { parseMoney, unitOf } from "../format/money";
-import { Dialog } from "../ui/Dialog";
+import { Field, Frame } from "../ui/Ask";
 import { Loading } from "../ui/Panel";
 import type { Scope } from "./api";
 import { Outlook } from "./Plan";
@@ -44,79 +44,6 @@ export function AskDialog(props: AskProps) {
 function named(scope: Scope): string {
   if (scope.scope === "all") return "all payouts";
   return scope.scope === "payout" ? `payout #${scope.id}` : `account ${scope.account}`;
-}
-
-interface FrameProps {
-  title: string;
-  /** The word on the button that does it. */
-  act: string;
-  red?: boolean;
-  ready?: boolean;
-  wide?: boolean;
-  onAct: () => Promise<Failure | null>;
-  onClose: () => void;
-  children: ReactNode;
-}
-
-/** A question with two answers; a refusal is shown in it, with the pool's advice. */
-function Frame({ title, act, red = false, ready = true, wide = false, onAct, onClose, children }: FrameProps) {
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    if (!ready || busy) return;
-    setBusy(true);
-    setFailure(await onAct());
-    setBusy(false);
-  };
-  return (
-    <Dialog title={title} onClose={onClose} busy={busy} wide={wide}>
-      <form className="ask" onSubmit={submit}>
-        {children}
-        {failure && <FailureCard failure={failure} />}
-        <div className="dialog-acts">
-          <button type="button" className="button button-quiet" disabled={busy} onClick={onClose}>
-            CANCEL
-          </button>
-          <button type="submit" className={red ? "button button-danger" : "button"} disabled={busy || !ready}>
-            {busy ? "ASKING THE POOL…" : act}
-          </button>
-        </div>
-      </form>
-    </Dialog>
-  );
-}
-
-interface FieldProps {
-  label: string;
-  hint?: string;
-  value: string;
-  placeholder?: string;
-  wrong?: string | null;
-  onChange: (value: string) => void;
-}
-
-function Field({ label, hint, value, placeholder, wrong = null, onChange }: FieldProps) {
-  const id = useId();
-  return (
-    <div className="ask-field">
-      <label htmlFor={id}>{label}</label>
-      <input
-        id={id}
-        className="input"
-        autoComplete="off"
-        spellCheck={false}
-        value={value}
-        placeholder={placeholder}
-        aria-invalid={wrong !== null}
-        aria-describedby={`${id}-hint`}
-        onChange={(event) => onChange(event.target.value)}
-      />
-      <p id={`${id}-hint`} className={wrong === null ? "note" : "warn"}>
-        {wrong ?? hint}
-      </p>
-    </div>
-  );
 }
 
 const reasonMax = 200;

@@ -2,6 +2,7 @@
 import { act, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { App } from "../App";
+import { Account } from "../account/account";
 import { TokenKeeper } from "../algorithms/access";
 import { makeError } from "../algorithms/fixtures";
 import { AlgorithmsStore } from "../algorithms/store";
@@ -409,7 +410,7 @@ describe("the payout page", () => {
       load: async () => ({ stats: null, blocks: null, miners: null }),
     });
     const algorithms = new AlgorithmsStore({ keeper: new TokenKeeper(memory("good")) });
-    render(<App session={session} algorithms={algorithms} />);
+    render(<App session={session} algorithms={algorithms} account={new Account()} />);
     await screen.findByText("WHO_DID_WHAT");
     await waitFor(() => expect(document.title).toBe("Payouts · DAG Pool"));
     window.history.replaceState(null, "", "/");

@@ -1,4 +1,4 @@
-import type { Access, TokenKeeper } from "../algorithms/access";
+import { type Access, accessOf, type Keeper } from "../algorithms/access";
 import type { Failure } from "../algorithms/failure";
 import { merge, type Remote } from "../algorithms/store";
 import type { Outcome } from "../feed/client";
@@ -24,13 +24,13 @@ const everyMs = 3_000;
 /** What the page knows of payouts, asked for again and again while it is open. */
 export class PayoutsStore {
   #state: PayoutsState;
-  readonly #keeper: TokenKeeper;
+  readonly #keeper: Keeper;
   readonly api: PayoutsApi;
   readonly #listeners = new Set<() => void>();
   #timer: ReturnType<typeof setInterval> | undefined;
   #round = 0;
 
-  constructor(keeper: TokenKeeper, api: PayoutsApi) {
+  constructor(keeper: Keeper, api: PayoutsApi) {
     this.#keeper = keeper;
     this.api = api;
     this.#state = {
@@ -120,10 +120,16 @@ export class PayoutsStore {
       this.#set({ access: locked("wrong-token"), asking: false, status: nothing, payouts: nothing, audit: nothing });
       return;
     }
+    if (!status.ok && status.failure.kind === "forbidden") {
+      // Known, and may not even look.
+      const access = accessOf(this.#keeper.who?.() ?? null);
+      this.#set({ access, asking: false, status: { value: null, failure: status.failure } });
+      return;
+    }
     const known = this.#state.payouts.value;
     const list = newest.ok ? { ok: true as const, value: known ? fresh(known, newest.value) : newest.value } : newest;
     this.#set({
-      access: { may: "change", user: null, role: null },
+      access: accessOf(this.#keeper.who?.() ?? null),
       asking: false,
       status: merge(this.#state.status, status),
       payouts: merge(this.#state.payouts, list),

@@ -26,7 +26,7 @@ export function navigate(to: string): void {
 
 /** A link within the page; a click that wants a new tab gets one. */
 export function Link({ to, children, className }: { to: string; children: ReactNode; className?: string }) {
-  const current = usePath() === to;
+  const current = usePath() === to.split("?")[0];
   const go = (event: MouseEvent) => {
     if (
       event.defaultPrevented ||

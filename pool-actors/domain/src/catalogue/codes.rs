@@ -89,7 +89,7 @@ catalogue! {
     SignInRefused = "SIGN_IN_REFUSED", 401, "warning",
         "Name or password is wrong, there is no such user, or they may not sign in. Which of these is not told.",
         "not signed in: {detail}", [],
-        [("Type name and password again; an admin can give a new one", Some("dagpool user list --config pool.toml"), "medium")];
+        [("Type name and password again; an admin can give a new one (dagpool user password)", None, "medium")];
     SignInLocked = "SIGN_IN_LOCKED", 429, "warning",
         "There were too many tries to sign in, of this user or from this address. Each further lock is longer, up to an hour.",
         "not now: {detail}", [],
@@ -101,7 +101,7 @@ catalogue! {
     MfaRefused = "MFA_REFUSED", 401, "warning",
         "The code of the second factor is wrong, or was used before. Each is good once.",
         "not signed in: {detail}", [],
-        [("Wait for the next code; see that the phone's clock is right; or use a backup code", Some("dagpool user list --config pool.toml"), "medium")];
+        [("Wait for the next code; see that the phone's clock is right; or use a backup code. An admin can take the factor away (dagpool user reset-mfa)", None, "medium")];
     MfaRequired = "MFA_REQUIRED", 403, "warning",
         "The role can't go without a second factor (auth.mfa_required), and this user has none yet.",
         "the role {role} needs a second factor: set one up first", [],
