@@ -1,7 +1,8 @@
 //! The algorithm in force and its AlgorithmSupervisor; what a restart does with a deployment that it interrupted.
 //!
 //! The rule: one that served everyone already (draining) is complete. An earlier one goes on at its step, whose time
-//! starts anew, if its package can still be loaded and shows again what it must (warm-up); else it is rolled back.
+//! starts anew, if its package can still be loaded and shows again what it must (warm-up); else it is rolled back. So is
+//! one whose native code ran inside the pool: it may be what ended the pool, and would end it again.
 //!
 //! What was deployed last is in force, also after a migration: `algorithms.active` names what the pool begins with. It
 //! wins only if it names a function that the deployments since did not come from.
@@ -350,6 +351,10 @@ enum Outcome {
 fn what_becomes_of(kept: &Kept, row: &DeploymentRow, active: &PackageRef) -> Outcome {
     if row.replaces != *active {
         return Outcome::RollBack(format!("{} is in force now, not {}", active.id(), row.replaces.id()));
+    }
+    if row.plan.isolation == Level::InProcess && row.rollout.stage() > Stage::Staged {
+        let why = "the pool ended while its native code was at work inside it, and may have ended of it";
+        return Outcome::RollBack(why.to_owned());
     }
     match load(kept, &row.package, row.plan.isolation) {
         Ok(package) => Outcome::Resume(Box::new(package)),

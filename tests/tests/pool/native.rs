@@ -62,6 +62,41 @@ async fn a_library_that_kills_its_process_costs_no_share() {
     at.swarm.end();
 }
 
+/// Nothing contains native code in the pool's own process: the pool dies of it, once. What was acknowledged is durable, and
+/// after the restart the algorithm that was in force before serves.
+#[actix_rt::test]
+async fn a_library_in_the_pool_s_own_process_costs_a_restart_and_nothing_acknowledged() {
+    for (features, code) in [("exit-sometimes", Some(7)), ("segfault-sometimes", None)] {
+        let mut at = Operator::start(|_| {}).await;
+        let package = package(&at, "fixture-faulty", features);
+        at.run(0, &["stage", &package, "--isolation", "in-process"]).await;
+        let deploy = reqwest::Client::new()
+            .post(format!("http://{}/api/algorithms/deploy", at.pool.http))
+            .bearer_auth(pool_tests::pool::ADMIN_TOKEN)
+            .json(&serde_json::json!({ "config": { "strategy": "immediate", "phase_duration": 600 } }));
+        // It may not live to answer.
+        let _ = deploy.send().await;
+        assert_eq!(at.pool.ended(), code, "{}", at.pool.log());
+        at.pool.restart();
+        let (_, deployment) = at.pool.get_as_admin("/api/deployments/1").await;
+        assert_eq!(deployment["status"], "rolled_back", "{deployment:#}");
+        let status = at.pool.until("/api/algorithms/status", |_, body| body["active_algorithm"].is_object());
+        let status = status.await;
+        assert_eq!(status["active_algorithm"]["source"], "linked_in", "{status:#}");
+        let why = deployment["rollback"]["detail"].as_str().unwrap();
+        assert!(why.contains("native code was at work inside it"), "{deployment:#}");
+        crate::inside::more_shares(&at.swarm, features).await;
+        at.swarm.end();
+        at.pool.terminate();
+        let journalled = at.pool.journalled();
+        for miner in at.swarm.miners() {
+            let durable = journalled.get(miner.user.split('.').next().unwrap()).copied().unwrap_or(0);
+            assert!((miner.accepted..=miner.submitted).contains(&durable), "{durable} of {miner:?}");
+            assert!(miner.rejected.is_empty(), "{miner:?}");
+        }
+    }
+}
+
 #[actix_rt::test]
 async fn good_native_code_serves_in_a_child_and_in_the_pool() {
     let mut at = Operator::start(|_| {}).await;

@@ -25,6 +25,7 @@ use pool_engine::{
 use pool_tests::pool::{ADMIN_TOKEN, PATIENCE};
 use serde_json::{Value, json};
 use simulations::miners::SwarmHandle;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::inside::{Inside, assert_durable, journal_of, more_shares};
 
@@ -36,6 +37,8 @@ enum Fault {
     Wrong,
     /// Does not come back, for one input in sixteen.
     Hangs,
+    /// Takes a hundred times as long as it should.
+    Slow,
 }
 
 /// blake2s in another version.
@@ -47,7 +50,15 @@ impl HashFunction for Version {
     }
 
     fn hash(&self, input: &[u8]) -> Result<[u8; 32], AlgorithmError> {
+        let begun = Instant::now();
         let mut hash = self.0.hash(input)?;
+        if self.2 == Fault::Slow && is_mined(input) {
+            let should = begun.elapsed().max(Duration::from_micros(5));
+            while begun.elapsed() < should * 100 {
+                std::hint::spin_loop();
+            }
+            return Ok(hash);
+        }
         // Every version must get through its warm-up, whose headers are always the same: by the hash, not by the header.
         if hash[0] & 15 == 0 && self.2 != Fault::None && is_mined(input) {
             match self.2 {
@@ -219,8 +230,10 @@ async fn a_wrong_hash_is_found_in_shadow_with_its_input() {
 }
 
 #[actix_rt::test]
-async fn code_that_hangs_or_lies_while_it_serves_costs_nobody_a_share() {
-    for (fault, cause) in [(Fault::Hangs, "slot_failed"), (Fault::Wrong, "hash_differs")] {
+async fn code_that_hangs_or_lies_or_is_slow_while_it_serves_costs_nobody_a_share() {
+    for (fault, cause) in
+        [(Fault::Hangs, "slot_failed"), (Fault::Wrong, "hash_differs"), (Fault::Slow, "unhealthy")]
+    {
         let pool = Inside::start(|_| {}).await;
         let mut swarm = pool.miners();
         pool.stage("1.0.1", fault).await;
@@ -303,6 +316,45 @@ fn signed_package(key: &SecretKey) -> Vec<u8> {
     let package = pool_engine::package::Package::from_entries(entries).unwrap();
     let signature = key.sign(&package.digest());
     package.with_signature(&signature).to_zip().unwrap()
+}
+
+/// The connection ends in the middle of an upload, in each of its forms: nothing is staged, and nothing is left of it.
+#[actix_rt::test]
+async fn an_upload_that_is_cut_off_leaves_nothing() {
+    let pool = Inside::start(|_| {}).await;
+    let mut swarm = pool.miners();
+    let key = SecretKey::from_seed(&[9; 32]);
+    let zip = signed_package(&key);
+    let form =
+        [b"--b0\r\nContent-Disposition: form-data; name=\"package\"; filename=\"p.zip\"\r\n\r\n", &zip[..]]
+            .concat();
+    for (kind, body) in [("application/zip", &zip), ("multipart/form-data; boundary=b0", &form)] {
+        for sent in [0, 1, body.len() / 2, body.len()] {
+            let mut connection = tokio::net::TcpStream::connect(pool.pool.http_address()).await.unwrap();
+            let head = format!(
+                "POST /api/algorithms/stage HTTP/1.1\r\nHost: pool\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\n\
+                 Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+                body.len() + 100
+            );
+            connection.write_all(head.as_bytes()).await.unwrap();
+            connection.write_all(&body[..sent]).await.unwrap();
+            connection.shutdown().await.unwrap();
+            // It is closed, with or without a word; a package is never taken.
+            let mut answer = Vec::new();
+            let _ = connection.read_to_end(&mut answer).await;
+            assert!(!answer.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(&answer));
+        }
+    }
+    let (_, list) = pool.call("GET", "/api/algorithms", Value::Null).await;
+    assert_eq!((&list["staged"], &list["can_stage"]), (&Value::Null, &json!(true)), "{list:#}");
+    let kept = std::fs::read_dir(pool.data().join("packages")).into_iter().flatten();
+    let kept: Vec<_> = kept.map(|file| file.unwrap().file_name()).filter(|name| name != "compiled").collect();
+    assert!(kept.is_empty(), "{kept:?}");
+    more_shares(&swarm, "uploads that were cut off").await;
+    assert_unnoticed(&swarm);
+    swarm.end();
+    let folder = pool.stop().await;
+    assert_durable(&swarm, journal_of(&folder));
 }
 
 #[actix_rt::test]

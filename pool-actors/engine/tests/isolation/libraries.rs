@@ -42,6 +42,18 @@ pub(crate) fn plugin_of(name: &str, profile: &str) -> Vec<u8> {
     .unwrap()
 }
 
+/// The C example, with something that runs as soon as it is loaded.
+pub(crate) fn mixer_with_constructor(body: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let header = folder.path().join("constructor.h");
+    let text = format!(
+        "#include <fcntl.h>\n#include <unistd.h>\n\
+         __attribute__((constructor)) static void first(void) {{ {body} }}\n"
+    );
+    fs::write(&header, text).unwrap();
+    mixer(&["-D_DEFAULT_SOURCE", "-include", header.to_str().unwrap()])
+}
+
 /// The C example, with preprocessor definitions.
 pub(crate) fn mixer(defines: &[&str]) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();

@@ -4,9 +4,9 @@ use crate::{cases::vectors, libraries, wasm::limits};
 use plugin_sdk::{HealthStatus, PowAlgorithm, Target, conformance::Vector, conformance::assert_conforms};
 use pool_engine::{
     Registry,
-    isolation::{Host, LoadError, load_in_process, load_process_with, native_generations},
+    isolation::{Host, Limits, LoadError, load_in_process, load_process_with, native_generations},
 };
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 pub(crate) fn host() -> Host {
     Host::program(Path::new(env!("CARGO_BIN_EXE_algorithm-host")))
@@ -95,4 +95,40 @@ fn a_stored_library_that_was_changed_is_not_loaded() {
     let error = load_in_process(&library, store.path()).err().unwrap();
     assert_eq!(error.code(), "ISOLATION_NO_ROOM");
     assert!(error.to_string().contains("is not what its name says"), "{error}");
+}
+
+/// A library's constructors run before anybody has asked it for anything: in the child, behind its first walls.
+#[test]
+fn constructors_that_misbehave_end_their_child_or_reach_nothing() {
+    let good = in_child(&libraries::mixer(&[])).unwrap();
+    let before = good.hash(b"abc").unwrap();
+    let short = Limits { call_timeout: Duration::from_millis(200), ..limits() };
+    for (body, what) in [
+        ("_exit(7);", "its process exited by itself with code 7"),
+        ("volatile int *volatile p = (volatile int *)8; *p = 0;", "its process ended by signal 11"),
+        ("for (volatile int i = 0;; i++) {}", "its process was killed: no answer"),
+    ] {
+        let library = libraries::mixer_with_constructor(body);
+        let error = load_process_with(&host(), &library, short.clone()).err().unwrap();
+        assert_eq!(error.code(), "PLUGIN_SETUP_FAILED", "{body}: {error:?}");
+        assert!(error.to_string().contains(what), "{body}: {error}");
+        assert!(!error.suggested_action().is_empty());
+    }
+    // One that looks for a file or another process finds none, and the library is an algorithm all the same.
+    for body in [
+        "if (open(\"/etc/passwd\", O_RDONLY) >= 0) _exit(9);",
+        "if (fork() >= 0) _exit(9);",
+        "execl(\"/bin/true\", \"true\", (char *)0);",
+    ] {
+        let library = libraries::mixer_with_constructor(body);
+        match load_process_with(&host(), &library, short.clone()) {
+            Ok(algorithm) => assert_eq!(algorithm.hash(b"abc").unwrap(), before, "{body}"),
+            // Or it is ended for trying.
+            Err(error) => {
+                assert_eq!(error.code(), "PLUGIN_SETUP_FAILED", "{body}: {error}");
+                assert!(!error.to_string().contains("code 9"), "{body}: {error}");
+            }
+        }
+    }
+    assert_eq!(good.hash(b"abc").unwrap(), before);
 }
