@@ -46,6 +46,7 @@ use crate::{
         block::ResumeBlock,
         cache::{BanDesk, CacheStatus},
         deployment::AlgorithmDoors,
+        event::PoolEvent,
         job::NodeState,
         journal::AppendShares,
         ledger::LedgerSummary,
@@ -226,6 +227,13 @@ impl Pool {
             settings: config.auth.clone(),
             pool_name: config.pool.name.clone(),
             node: node_name.clone(),
+            alarm: {
+                let (events, clock) = (events_hub.clone(), Arc::clone(&clock));
+                Arc::new(move |code, message| {
+                    let event = PoolEvent::SecurityEvent { code: code.to_owned(), message };
+                    events.publish(clock.now(), event);
+                })
+            },
         });
         let http = api::serve(
             api::Context {

@@ -150,7 +150,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or("-")
 }
 
-/// The pool's API, with the admin token.
+/// The pool's API, with a token.
 struct Client {
     http: reqwest::Client,
     url: String,
@@ -164,7 +164,7 @@ fn failed(what: impl Into<String>, advice: impl Into<String>) -> Failure {
 impl Client {
     fn new(pool: &Pool) -> Result<Self, Failure> {
         let token = pool.token.as_deref().ok_or_else(|| {
-            let what = "the admin token is missing";
+            let what = "a token is missing";
             Failure::new(Code::ConfigInvalid, what, "give --token, or set DAGPOOL_TOKEN")
         })?;
         let http = reqwest::Client::builder().no_proxy().build();

@@ -1,4 +1,4 @@
-//! The admin token: what routes that change something ask for until users and roles exist.
+//! The admin token: may do everything, without a user and without the cache.
 
 use pool_actors::{
     config::Auth,

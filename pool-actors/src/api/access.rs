@@ -51,7 +51,7 @@ impl fmt::Debug for AdminToken {
 
 /// The token of a request. Never a cookie: nothing that a browser adds by itself lets anybody in, so another site's page
 /// can't act for whoever looks at it.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
@@ -64,9 +64,9 @@ pub(super) async fn whose(api: &Api, token: &str) -> Result<Option<Principal>, A
     Ok(api.auth.whose(token).await?)
 }
 
-/// Who sent these headers, on a route that is open to everybody: a token that is not good is no token.
-pub(super) async fn seen(api: &Api, headers: &HeaderMap) -> Option<Principal> {
-    whose(api, bearer(headers)?).await.ok().flatten()
+/// Whom a token stands for, where everybody may ask: one that is not good, or can't be looked at, is no token.
+pub(super) async fn seen(api: &Api, token: &str) -> Option<Principal> {
+    whose(api, token).await.ok().flatten()
 }
 
 /// Whether somebody sees what operators see.

@@ -109,13 +109,18 @@ pub(super) async fn open(
         ApiError::of(ErrorCode::FeedsExhausted, &[("feeds_max", &api.http.feeds_max.to_string())])
             .with(json!({ "feeds_max": api.http.feeds_max }))
     })?;
-    let who = access::seen(&api, request.headers()).await;
+    let token = access::bearer(request.headers()).map(str::to_owned);
+    let who = match &token {
+        Some(token) => access::seen(&api, token).await,
+        None => None,
+    };
     let audience = audience(who.as_ref());
     let unheard_bytes = Rc::new(Cell::new(0));
     let topics = wish.topics.as_deref().map(|topics| topics.split(',').map(str::to_owned).collect());
     let feed = DashboardFeed {
         api: api.clone(),
         audience,
+        token,
         topics,
         since: wish.since,
         live: None,
@@ -152,6 +157,8 @@ struct Said {
 pub(super) struct DashboardFeed {
     api: web::Data<Api>,
     audience: Audience,
+    /// What lets its client see more; looked at again and again, since a session may end before the feed does.
+    token: Option<String>,
     /// Types of messages that are wanted; `None` = all. A snapshot is always sent.
     topics: Option<HashSet<String>>,
     /// Where the client wants to go on.
@@ -255,10 +262,19 @@ impl DashboardFeed {
         if kind != "auth" {
             return;
         }
-        let api = self.api.clone();
-        let asked = async move { access::whose(&api, &token).await.ok().flatten() };
-        context.spawn(asked.into_actor(self).map(|who, feed, context| {
+        self.token = Some(token);
+        self.recognise(true, context);
+    }
+
+    /// Asks whom its token stands for by now.
+    fn recognise(&mut self, say: bool, context: &mut Context) {
+        let (api, Some(token)) = (self.api.clone(), self.token.clone()) else { return };
+        let asked = async move { access::seen(&api, &token).await };
+        context.spawn(asked.into_actor(self).map(move |who, feed, context| {
             feed.audience = audience(who.as_ref());
+            if !say {
+                return;
+            }
             let data = json!({
                 "role": who.as_ref().map(|who| who.role),
                 "audience": if feed.audience == Audience::Operator { "operator" } else { "public" },
@@ -281,6 +297,7 @@ impl DashboardFeed {
 
     fn check(&mut self, context: &mut Context) {
         self.heard = 0;
+        self.recognise(false, context);
         match self.pinged {
             Some((_, at)) if at.elapsed() > SILENCE_MAX => {
                 close(context, ws::CloseCode::Policy, "no pong came");

@@ -1,13 +1,16 @@
 //! The live feed over real sockets.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use pool_domain::{
     ids::{BlockHash, SessionId},
     maturity::Color,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Error, Message, client::IntoClientRequest as _},
@@ -17,9 +20,13 @@ use super::{
     ServerHandle,
     tests::{NOW, Rig, TOKEN, snapshot},
 };
-use crate::messages::{
-    block::BlockView,
-    event::{MinerSeen, PoolEvent},
+use crate::{
+    auth::{LoggedIn, Origin},
+    messages::{
+        block::BlockView,
+        event::{MinerSeen, PoolEvent},
+    },
+    ports::users::Role,
 };
 
 type Socket = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
@@ -215,6 +222,59 @@ async fn an_operator_sees_addresses_and_security_events() {
     rig.events.publish(NOW, PoolEvent::SecurityEvent { code: "BAN".into(), message: "x".into() });
     assert_eq!(feed.next().await["data"]["peer"], "192.0.2.7:1");
     assert_eq!(feed.next().await["data"]["code"], "BAN");
+    server.stop().await;
+}
+
+/// A browser can't send headers with a WebSocket: it says who it is, and is nobody again when its session ends.
+#[actix_rt::test]
+async fn who_says_who_it_is_hears_more_until_the_session_ends() {
+    let rig = Rig::new().await;
+    rig.auth.add("vera", None, "tuna fence orbit".into(), Role::Viewer).await.unwrap();
+    rig.auth.add("mole", None, "tuna fence orbit".into(), Role::Miner).await.unwrap();
+    let signed_in = async |name: &str| match rig
+        .auth
+        .log_in(&Origin::default(), name, "tuna fence orbit".into())
+        .await
+        .unwrap()
+    {
+        LoggedIn::In(pair) => pair.access,
+        LoggedIn::MfaNeeded(_) => panic!("a second factor is asked for"),
+    };
+    let server = serve(&rig);
+    let mut feed = Feed::open(&server, "?topics=security_event").await;
+    feed.next().await;
+    let secret = |n: u8| PoolEvent::SecurityEvent { code: n.to_string(), message: "x".into() };
+    let viewer = signed_in("vera").await;
+    for (token, audience) in [
+        ("rubbish", "public"),
+        (&*signed_in("mole").await, "public"),
+        (&*viewer, "operator"),
+        (TOKEN, "operator"),
+    ] {
+        let said = json!({ "type": "auth", "token": token }).to_string();
+        feed.0.send(Message::text(said)).await.unwrap();
+        let answer = feed.next().await;
+        assert_eq!((&answer["type"], &answer["data"]["audience"]), (&json!("auth"), &json!(audience)));
+        rig.events.publish(NOW, secret(1));
+        if audience == "operator" {
+            assert_eq!(feed.next().await["data"]["code"], "1");
+        }
+    }
+    // Its session ends: the feed notices with its next look.
+    feed.0.send(Message::text(json!({ "type": "auth", "token": viewer }).to_string())).await.unwrap();
+    assert_eq!(feed.next().await["data"]["audience"], "operator");
+    let who = rig.auth.whose(&viewer).await.unwrap().unwrap();
+    rig.auth.log_out(&Origin::default(), &who).await.unwrap();
+    let begun = tokio::time::Instant::now();
+    loop {
+        rig.events.publish(NOW, secret(2));
+        match tokio::time::timeout(Duration::from_millis(300), feed.next()).await {
+            Ok(event) => assert_eq!(event["data"]["code"], "2"),
+            Err(_) => break,
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "the feed still tells what is not for everybody");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
     server.stop().await;
 }
 

@@ -256,6 +256,7 @@ impl Rig {
             settings: crate::config::Auth::default(),
             pool_name: "Test Pool".into(),
             node: "node-0".into(),
+            alarm: Arc::new(|_, _| {}),
         });
         Self {
             auth,

@@ -204,6 +204,9 @@ impl Trail {
     }
 }
 
+/// Tells whoever watches the pool what should not happen: a code, and a sentence without names.
+pub type Alarm = Arc<dyn Fn(&'static str, String) + Send + Sync>;
+
 /// What signing in works with.
 #[derive(Clone)]
 pub struct Auth {
@@ -218,6 +221,7 @@ pub struct Auth {
     settings: Arc<config::Auth>,
     pool_name: Arc<str>,
     trail: Trail,
+    alarm: Alarm,
     /// Tokens of scripts that were looked up a moment ago, with their owners' names and roles.
     known: Arc<Mutex<HashMap<String, people::Known>>>,
 }
@@ -244,13 +248,15 @@ pub struct Parts {
     pub pool_name: String,
     /// This pool process.
     pub node: String,
+    /// Who is told what should not happen.
+    pub alarm: Alarm,
 }
 
 impl Auth {
     /// Of these.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { users, cache, clock, key, settings, pool_name, node } = parts;
+        let Parts { users, cache, clock, key, settings, pool_name, node, alarm } = parts;
         // One key each, so that nothing made for one use is good for the other.
         let derived = |use_: &str| -> [u8; 32] {
             let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), use_.as_bytes());
@@ -270,6 +276,7 @@ impl Auth {
             trail: Trail::new(Arc::clone(&users), Arc::clone(&clock), &node),
             users,
             clock,
+            alarm,
             known: Arc::default(),
         }
     }

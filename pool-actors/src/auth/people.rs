@@ -13,7 +13,7 @@ use super::{
     Auth, By, Origin, Principal, Refused, Scope, TOKEN_PREFIX,
     password::{self, weakness},
     same,
-    sign_in::{Factor, Pair, failed},
+    sign_in::{Factor, Pair, What, failed},
     totp,
 };
 use crate::ports::users::{NewUser, Outcome, Role, TokenRow, UserChange, UserRow};
@@ -157,13 +157,12 @@ impl Auth {
     /// Somebody who is signed in shows that it is still they. Counted like signing in: who has found an open session must not
     /// find the password by it.
     async fn again(&self, from: &Origin, user: &UserRow, password: String) -> Result<(), Refused> {
-        self.admit(from, &user.username).await?;
+        self.admit(from, What::Password, &user.username).await?;
         if self.known(&user.username, password).await?.is_none() {
             failed("wrong_password");
             return Err(Refused::Wrong);
         }
-        self.throttle.succeeded(from.address, &user.username).await?;
-        Ok(())
+        self.admitted(from, What::Password, &user.username).await
     }
 
     /// Another password, for whoever knows the one in force. Ends all other sessions.

@@ -52,34 +52,79 @@ struct Pending {
     user: String,
 }
 
+/// Refusals that are written down in a minute.
+const REFUSALS_MAX: u64 = 120;
+
+/// What is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// A password.
+    Password,
+    /// A code of a second factor: counted whatever address it comes from, since a million codes are soon tried.
+    SecondFactor,
+}
+
+impl What {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::SecondFactor => "second factor",
+        }
+    }
+
+    fn key(self, name: &str) -> String {
+        format!("{}:{name}", self.as_str())
+    }
+
+    fn address(self, from: &Origin) -> Option<std::net::IpAddr> {
+        from.address.filter(|_| self == Self::Password)
+    }
+}
+
 pub(super) fn failed(reason: &'static str) {
     metrics::counter!(AUTH_FAILURES_TOTAL, "reason" => reason).increment(1);
 }
 
 impl Auth {
-    /// Whether one more try may be made. Nothing that costs anything comes before it.
-    pub(super) async fn admit(&self, from: &Origin, account: &str) -> Result<(), Refused> {
-        match self.throttle.admit(from.address, account, self.clock.now()).await? {
+    /// Whether one more try may be made. Nothing that costs anything comes before it. `what` keeps counts apart, whatever
+    /// somebody types as a name.
+    pub(super) async fn admit(&self, from: &Origin, what: What, name: &str) -> Result<(), Refused> {
+        match self.throttle.admit(what.address(from), &what.key(name), self.clock.now()).await? {
             Admission::Admitted => Ok(()),
             Admission::Locked { wait_s, just_now } => {
                 failed("locked");
                 if just_now {
-                    let after = json!({ "wait_s": wait_s });
+                    let after = json!({ "wait_s": wait_s, "of": what.as_str() });
                     self.trail
-                        .note(
-                            account,
-                            from.address,
-                            "auth.locked",
-                            account,
-                            Outcome::Refused,
-                            None,
-                            Some(after),
-                        )
+                        .note(name, from.address, "auth.locked", name, Outcome::Refused, None, Some(after))
                         .await;
+                    (self.alarm)(
+                        "SIGN_IN_LOCKED",
+                        format!("{}: too many tries, locked for {wait_s} s", what.as_str()),
+                    );
                 }
                 Err(Refused::Locked { wait_s })
             }
         }
+    }
+
+    /// They got in: their mistakes are forgotten.
+    pub(super) async fn admitted(&self, from: &Origin, what: What, name: &str) -> Result<(), Refused> {
+        Ok(self.throttle.succeeded(what.address(from), &what.key(name)).await?)
+    }
+
+    /// Writes down that somebody did not get in. A flood is written down by its first lines alone, for a trail that nothing is ever
+    /// removed from.
+    async fn refused(&self, from: &Origin, username: &str) {
+        failed("wrong_password");
+        let window = std::time::Duration::from_secs(60);
+        let counted = self.cache.count("trail:refused", window).await.map_or(1, |counted| counted.count);
+        if counted > REFUSALS_MAX + 1 {
+            return;
+        }
+        let after = (counted > REFUSALS_MAX)
+            .then(|| json!({ "flood": "further refusals of this minute are counted only" }));
+        self.trail.note(username, from.address, "auth.login", username, Outcome::Refused, None, after).await;
     }
 
     /// The user whose password this is. A wrong name takes as long as a wrong password.
@@ -96,15 +141,12 @@ impl Auth {
     /// [`Refused`].
     pub async fn log_in(&self, from: &Origin, username: &str, password: String) -> Result<LoggedIn, Refused> {
         let username = username.trim();
-        self.admit(from, username).await?;
+        self.admit(from, What::Password, username).await?;
         let Some(user) = self.known(username, password).await? else {
-            failed("wrong_password");
-            self.trail
-                .note(username, from.address, "auth.login", username, Outcome::Refused, None, None)
-                .await;
+            self.refused(from, username).await;
             return Err(Refused::Wrong);
         };
-        self.throttle.succeeded(from.address, username).await?;
+        self.admitted(from, What::Password, username).await?;
         if user.mfa_enabled {
             let id = fresh_id();
             let lives = std::time::Duration::from_secs(MFA_S);
@@ -140,9 +182,7 @@ impl Auth {
         user: &UserRow,
         factor: Factor,
     ) -> Result<(), Refused> {
-        // Of its own, whatever address it comes from: a million codes are soon tried.
-        let account = format!("second factor of {}", user.username);
-        self.admit(&Origin { address: None, agent: None }, &account).await?;
+        self.admit(from, What::SecondFactor, &user.username).await?;
         let (action, taken) = match factor {
             Factor::Code(code) => ("auth.mfa", self.take_code(user, &code).await?),
             Factor::BackupCode(code) => {
@@ -158,8 +198,7 @@ impl Auth {
             failed("second_factor");
             return Err(Refused::MfaWrong);
         }
-        self.throttle.succeeded(None, &account).await?;
-        Ok(())
+        self.admitted(from, What::SecondFactor, &user.username).await
     }
 
     pub(super) async fn take_code(&self, user: &UserRow, code: &str) -> Result<bool, Refused> {
@@ -237,6 +276,10 @@ impl Auth {
             Traded::Ended => Err(Refused::Ended),
             Traded::Reused(session) => {
                 failed("refresh_reuse");
+                (self.alarm)(
+                    "REFRESH_TOKEN_REUSED",
+                    "a refresh token came twice: its session was ended".into(),
+                );
                 let after = json!({ "session": claims.sid, "began_from": session.address });
                 self.trail
                     .note(

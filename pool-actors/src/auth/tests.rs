@@ -3,7 +3,7 @@
 use std::{
     net::Ipv4Addr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -40,6 +40,7 @@ struct Rig {
     auth: Auth,
     clock: Arc<Hand>,
     cache: Cache,
+    alarms: Arc<Mutex<Vec<String>>>,
     _folder: TempDir,
 }
 
@@ -51,6 +52,7 @@ fn rig(settings: config::Auth) -> Rig {
     }
     let clock = Arc::new(Hand(AtomicU64::new(1_700_000_000_000)));
     let cache = Cache::new(Arc::new(MemoryCache::default()), "test");
+    let alarms: Arc<Mutex<Vec<String>>> = Arc::default();
     let auth = Auth::new(Parts {
         users: Arc::new(store),
         cache: cache.clone(),
@@ -59,8 +61,12 @@ fn rig(settings: config::Auth) -> Rig {
         settings,
         pool_name: "Pool".into(),
         node: "n1".into(),
+        alarm: Arc::new({
+            let alarms = Arc::clone(&alarms);
+            move |code, text| alarms.lock().unwrap().push(format!("{code}: {text}"))
+        }),
     });
-    Rig { auth, clock, cache, _folder: folder }
+    Rig { auth, clock, cache, alarms, _folder: folder }
 }
 
 impl Rig {
@@ -154,6 +160,10 @@ async fn a_refresh_token_that_comes_twice_ends_its_session() {
     assert!(matches!(rig.auth.refresh(&from(1), &next.refresh).await, Err(Refused::Ended)));
     assert!(rig.who(&other.access).await.is_some(), "another session goes on");
     assert!(rig.trail().await.contains(&"alice auth.refresh.reuse refused".to_owned()));
+    assert_eq!(
+        *rig.alarms.lock().unwrap(),
+        ["REFRESH_TOKEN_REUSED: a refresh token came twice: its session was ended"]
+    );
     // Many at once: one at most gets a pair, and the session ends.
     let all = (0..8).map(|_| async { rig.auth.refresh(&from(1), &other.refresh).await });
     let got = futures_util::future::join_all(all).await;
@@ -320,6 +330,64 @@ async fn guessing_at_codes_locks_from_anywhere() {
         rig.auth.second_factor(&from(77), &token, right).await,
         Err(Refused::Locked { wait_s: 60 })
     ));
+}
+
+#[actix_rt::test]
+async fn what_is_typed_as_a_name_locks_nobody_elses_second_factor() {
+    let rig = rig(config::Auth::default());
+    let (secret, ..) = rig.with_mfa("alice", Role::Admin).await;
+    for name in ["second factor:alice", "mfa:alice", "second factor of alice", "password:alice"] {
+        for _ in 0..6 {
+            let refused = rig.auth.log_in(&from(9), name, "x".into()).await;
+            assert!(matches!(refused, Err(Refused::Wrong | Refused::Locked { .. })));
+        }
+    }
+    rig.later(30_000);
+    let token = rig.mfa_token("alice").await;
+    let code = Factor::Code(secret.code_at(rig.clock.now()));
+    assert!(rig.auth.second_factor(&from(1), &token, code).await.is_ok());
+}
+
+#[actix_rt::test]
+async fn a_flood_of_refusals_is_written_down_by_its_beginning() {
+    let rig = rig(config::Auth::default());
+    let mut wrong = 0;
+    for address in 0..60 {
+        for n in 0..3 {
+            let name = format!("user-{address}-{n}");
+            wrong += usize::from(matches!(
+                rig.auth.log_in(&from(address), &name, "x".into()).await,
+                Err(Refused::Wrong)
+            ));
+        }
+    }
+    assert_eq!(wrong, 180);
+    assert_eq!(rig.trail().await.len(), 121);
+}
+
+/// A name that there is not takes as long as one that there is.
+#[actix_rt::test]
+async fn how_long_it_takes_tells_no_name() {
+    let rig = rig(config::Auth::default());
+    rig.add("alice", Role::Admin).await;
+    let mut took = [Vec::new(), Vec::new()];
+    for n in 0..15_u8 {
+        for (which, name) in ["alice", "nobody"].into_iter().enumerate() {
+            let begun = Instant::now();
+            // From elsewhere each time, and never often enough for a lock.
+            let refused = rig.auth.log_in(&from(n), name, "a wrong password".into()).await;
+            assert!(matches!(refused, Err(Refused::Wrong)));
+            took[which].push(begun.elapsed());
+        }
+    }
+    for times in &mut took {
+        times.sort_unstable();
+    }
+    let [known, unknown] = [took[0][0], took[1][0]];
+    println!("fastest: a user's {known:?}, nobody's {unknown:?}; medians {:?}, {:?}", took[0][7], took[1][7]);
+    // The fastest of each: what else the machine does only makes them slower.
+    let ratio = known.as_secs_f64() / unknown.as_secs_f64();
+    assert!((0.5..2.0).contains(&ratio), "{known:?} and {unknown:?}");
 }
 
 #[actix_rt::test]

@@ -29,7 +29,7 @@ pub(crate) struct Adjust {
     /// The running pool.
     #[arg(long, env = "DAGPOOL_URL", default_value = "http://127.0.0.1:8080")]
     url: String,
-    /// The admin token.
+    /// The admin token, or one of an admin with the scope ledger.
     #[arg(long, env = "DAGPOOL_TOKEN", hide_env_values = true)]
     token: String,
     /// Print JSON.

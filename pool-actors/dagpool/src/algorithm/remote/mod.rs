@@ -25,7 +25,7 @@ pub(crate) struct Connection {
     /// The pool's address: that of its dashboard.
     #[arg(long, env = "DAGPOOL_URL", default_value = "http://127.0.0.1:8080")]
     url: String,
-    /// The admin token: better "file:/path" or the variable than the text, which other users of the machine could see.
+    /// The admin token, or one of your own (dashboard, ACCOUNT): better "file:/path" or the variable than the text, which other users of the machine could see.
     #[arg(long, env = "DAGPOOL_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// Print JSON.
