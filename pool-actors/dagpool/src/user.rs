@@ -159,10 +159,10 @@ pub(crate) async fn user(command: User) -> Outcome {
         }
         User::ResetMfa(named) => change(&named.name, &named.file, "reset_mfa", UserChange::MfaOff).await?,
         User::Disable(named) => {
-            change(&named.name, &named.file, "disable", UserChange::Disabled(true)).await?
+            change(&named.name, &named.file, "disable", UserChange::Disabled(true)).await?;
         }
         User::Enable(named) => {
-            change(&named.name, &named.file, "enable", UserChange::Disabled(false)).await?
+            change(&named.name, &named.file, "enable", UserChange::Disabled(false)).await?;
         }
     }
     Ok(ExitCode::SUCCESS)
