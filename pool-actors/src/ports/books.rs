@@ -136,7 +136,7 @@ pub struct BookTransaction {
     pub block: Option<BlockHash>,
     /// When.
     pub at: TimeMs,
-    /// Kind of ledger account, owner if it has one, amount.
+    /// Kind of ledger account, owner if it has one, amount; in no order that means anything.
     pub lines: Vec<(String, Option<Account>, Amount)>,
 }
 

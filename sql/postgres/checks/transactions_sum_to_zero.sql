@@ -2,4 +2,4 @@
 SELECT t.id
 FROM ledger_transactions AS t LEFT JOIN ledger_entries AS e ON e.transaction_id = t.id
 GROUP BY t.id
-HAVING count(e.line) < 2 OR sum(e.amount) <> 0
+HAVING count(e.kind) < 2 OR sum(e.amount) <> 0

@@ -1,2 +1,2 @@
--- So that nobody takes from it until this transaction ends.
-SELECT amount FROM balances WHERE account_id = $1 AND kind = $2 FOR UPDATE
+-- What is confirmed; so that nobody takes from it until this transaction ends.
+SELECT coalesce(confirmed, 0) FROM account_balances WHERE account_id = $1 FOR UPDATE

@@ -6,11 +6,6 @@ CREATE TEMPORARY TABLE stage_shares (
   work           numeric(39,0)  NOT NULL,
   last_share_at  timestamptz    NOT NULL
 ) ON COMMIT DELETE ROWS;
-CREATE TEMPORARY TABLE stage_balances (
-  kind        text           NOT NULL,
-  account_id  bigint         NOT NULL,
-  amount      numeric(39,0)  NOT NULL
-) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE stage_blocks (
   line           integer        NOT NULL,
   hash           bytea          NOT NULL,

@@ -53,13 +53,18 @@ async fn books_on_postgres_are_audited_and_one_unit_is_found() {
 
     for (table, change, area) in [
         (
-            "ledger_entries",
-            "UPDATE ledger_entries SET amount = amount + CASE WHEN account_id = (SELECT id FROM accounts WHERE address = 'bob') THEN 1 ELSE -1 END \
-           WHERE kind = 'miner_confirmed'",
+            "ledger_lines",
+            "UPDATE ledger_lines AS l SET amounts = (SELECT array_agg(amount + CASE WHEN account_id = \
+             (SELECT id FROM accounts WHERE address = 'bob') THEN 1 ELSE -1 END ORDER BY account_id) \
+             FROM unnest(l.account_ids, l.amounts) AS u (account_id, amount)) WHERE kind = 'miner_confirmed'",
             "posting",
         ),
         ("block_splits", "UPDATE block_splits SET first_counted = first_counted - 1", "window"),
-        ("balances", "UPDATE balances SET amount = amount + 1 WHERE kind = 'fee_confirmed'", "balance"),
+        (
+            "pool_balances",
+            "UPDATE pool_balances SET amount = amount + 1 WHERE kind = 'fee_confirmed'",
+            "balance",
+        ),
         ("share_totals", "UPDATE share_totals SET work = work + 1", "shares"),
         ("blocks", "UPDATE blocks SET reward = reward + 1", "block"),
     ] {

@@ -76,11 +76,17 @@ async fn the_database_itself_refuses_to_forget() {
     first.postings = vec![balanced(1)];
     store.commit(Arc::new(first)).await.unwrap();
     let header = "INSERT INTO ledger_transactions (reference, kind, at) VALUES ('r', 'k', now())";
-    let entry = "INSERT INTO ledger_entries SELECT id, 9, 'fee_pending', 0, 1 FROM ledger_transactions";
+    let entry =
+        "INSERT INTO ledger_lines SELECT id, 'network_fees', 0, '{0}', '{1}' FROM ledger_transactions";
     for (tampering, words) in [
-        ("UPDATE ledger_entries SET amount = 9", "append-only"),
-        ("DELETE FROM ledger_entries", "append-only"),
-        ("TRUNCATE ledger_entries", "append-only"),
+        ("UPDATE ledger_lines SET amounts = '{9}'", "append-only"),
+        ("DELETE FROM ledger_lines", "append-only"),
+        ("TRUNCATE ledger_lines", "append-only"),
+        ("UPDATE ledger_rows SET amount = 9", "append-only"),
+        ("DELETE FROM ledger_rows", "append-only"),
+        ("TRUNCATE ledger_rows", "append-only"),
+        // What was written before rows held many entries is closed.
+        ("INSERT INTO ledger_rows VALUES (1, 9, 'fee_pending', 0, 1)", "append-only"),
         ("UPDATE ledger_transactions SET kind = 'x'", "append-only"),
         ("DELETE FROM ledger_transactions", "append-only"),
         ("TRUNCATE ledger_transactions", "append-only"),
@@ -89,20 +95,25 @@ async fn the_database_itself_refuses_to_forget() {
         ("UPDATE block_splits SET last_seq = 0", "append-only"),
         ("DELETE FROM accounts", "append-only"),
         (
-            "INSERT INTO ledger_entries VALUES (1, 8, 'fee_pending', 0, 1), (1, 9, 'fee_pending', 0, -1)",
+            "INSERT INTO ledger_lines VALUES (1, 'network_fees', 0, '{0}', '{1}'), (1, 'adjustments', 0, '{0}', '{-1}')",
             "sealed",
         ),
         (
-            "INSERT INTO ledger_entries VALUES (7, 1, 'fee_pending', 0, 1), (7, 2, 'fee_pending', 0, -1)",
+            "INSERT INTO ledger_lines VALUES (7, 'network_fees', 0, '{0}', '{1}'), (7, 'adjustments', 0, '{0}', '{-1}')",
             "does not exist",
         ),
-        ("INSERT INTO ledger_entries VALUES (1, 9, 'fee_pending', 0, 1)", "sum to zero"),
+        ("INSERT INTO ledger_lines VALUES (1, 'network_fees', 0, '{0}', '{1}')", "sum to zero"),
+        ("INSERT INTO ledger_lines VALUES (1, 'network_fees', 0, '{0,1}', '{1}')", "check"),
+        ("INSERT INTO ledger_lines VALUES (1, 'network_fees', 0, '{0,1}', '{1,NULL}')", "check"),
+        ("INSERT INTO ledger_lines VALUES (1, 'network_fees', 0, '{0,64}', '{1,-1}')", "check"),
+        ("INSERT INTO ledger_lines VALUES (1, 'miner_pending', 1, '{63,64}', '{1,-1}')", "check"),
+        ("INSERT INTO ledger_lines VALUES (1, 'network_fees', 0, '{0,1}', '{NaN,1}')", "sum to zero"),
         (header, "sum to zero"),
         (&format!("{header}; {entry}"), "sum to zero"),
         (
             &format!(
-                "{header}; INSERT INTO ledger_entries SELECT id, line, 'fee_pending', 99, line - 2 \
-                 FROM ledger_transactions, generate_series(1, 3) AS line WHERE reference = 'r'"
+                "{header}; INSERT INTO ledger_lines SELECT id, 'miner_pending', 1, '{{99,100}}', '{{1,-1}}' \
+                 FROM ledger_transactions WHERE reference = 'r'"
             ),
             "account 99 does not exist",
         ),
@@ -112,7 +123,7 @@ async fn the_database_itself_refuses_to_forget() {
     }
     assert_eq!(store.check().await.unwrap(), vec![]);
     // What the triggers can't see, the audits do.
-    server.sql("UPDATE balances SET amount = amount + 1 WHERE kind = 'fee_pending'").unwrap();
+    server.sql("UPDATE pool_balances SET amount = amount + 1 WHERE kind = 'fee_pending'").unwrap();
     let findings = store.check().await.unwrap();
     assert_eq!(findings.iter().map(|finding| finding.check).collect::<Vec<_>>(), ["balances_match_entries"]);
     assert_eq!(store.totals().await.unwrap().imbalance().0, 1);
@@ -225,7 +236,7 @@ async fn an_account_s_credits_are_found_by_their_index() {
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/postgres/statements/credits_page.sql"));
     let text = text.replace("$1", "'m00001'").replace("$2", "999").replace("$3", "10");
     let plan = server.sql(&format!("SET enable_seqscan = off; EXPLAIN {text}")).unwrap();
-    assert!(plan.contains("ledger_entries_credits"), "{plan}");
+    assert!(plan.contains("ledger_entries_credits") && plan.contains("ledger_lines_credits"), "{plan}");
 }
 
 #[actix_rt::test]

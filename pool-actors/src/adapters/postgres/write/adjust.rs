@@ -46,7 +46,7 @@ impl Writer {
         };
         // Before the balance's own row, as everybody who changes balances.
         step.run(sql::BALANCES_LOCK, &[]).await?;
-        let confirmed = step.query(sql::BALANCE_LOCK, &[&account_id, &"miner_confirmed"]).await?;
+        let confirmed = step.query(sql::BALANCE_LOCK, &[&account_id]).await?;
         let confirmed =
             confirmed.first().map(|row| read::amount(row, 0)).transpose()?.unwrap_or(Amount::ZERO);
         if !adjustment.is_covered(confirmed) {

@@ -1,1 +1,0 @@
-COPY stage_balances (kind, account_id, amount) FROM STDIN (FORMAT binary)

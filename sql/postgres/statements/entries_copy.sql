@@ -1,1 +1,0 @@
-COPY ledger_entries (transaction_id, line, kind, account_id, amount) FROM STDIN (FORMAT binary)
