@@ -50,3 +50,5 @@ mod sign_in;
 mod swap;
 #[path = "pool/swap_memory.rs"]
 mod swap_memory;
+#[path = "pool/upgrade.rs"]
+mod upgrade;
