@@ -358,6 +358,25 @@ describe("the payout page", () => {
     expect(pool.asked).toContain("/api/payouts?limit=20&state=returned");
   });
 
+  it("follows payouts of older pages to their end", async () => {
+    vi.useFakeTimers({ now: atMs, shouldAdvanceTime: true });
+    const pool = new Pool();
+    pool.say("/api/payouts", 200, { items: [makePayout(9), makePayout(8)], next: "8" });
+    pool.say("/api/payouts?limit=20&cursor=8", 200, { items: [makePayout(7, { state: "confirming" })], next: "7" });
+    await open(pool);
+    press("OLDER");
+    const row = await screen.findByRole("button", { name: /#7/ });
+    expect(row.textContent).toContain("CONFIRMING");
+    pool.say("/api/payouts?limit=20&cursor=8", 200, { items: [makePayout(7, { state: "settled" })], next: "7" });
+    await act(() => vi.advanceTimersByTimeAsync(3_100));
+    expect(screen.getByRole("button", { name: /#7/ }).textContent).toContain("SETTLED");
+    expect(screen.getByRole("button", { name: "OLDER" })).toBeTruthy();
+    // All have ended: they are not asked for any more.
+    const asked = pool.asked.filter((path) => path.includes("cursor=8")).length;
+    await act(() => vi.advanceTimersByTimeAsync(6_100));
+    expect(pool.asked.filter((path) => path.includes("cursor=8"))).toHaveLength(asked);
+  });
+
   it("says what an empty pool, one without payouts, and one in trouble means", async () => {
     const pool = new Pool();
     pool.say("/api/payouts", 200, { items: [], next: null });

@@ -126,8 +126,12 @@ export class PayoutsStore {
       this.#set({ access, asking: false, status: { value: null, failure: status.failure } });
       return;
     }
+    const shown = this.#state.payouts.value;
+    const older = newest.ok && shown ? await this.#again(filter, shown, newest.value) : null;
+    if (round !== this.#round) return;
     const known = this.#state.payouts.value;
-    const list = newest.ok ? { ok: true as const, value: known ? fresh(known, newest.value) : newest.value } : newest;
+    const merged = (page: Payouts) => older ?? (known ? fresh(known, page) : page);
+    const list = newest.ok ? { ok: true as const, value: merged(newest.value) } : newest;
     this.#set({
       access: accessOf(this.#keeper.who?.() ?? null),
       asking: false,
@@ -135,6 +139,23 @@ export class PayoutsStore {
       payouts: merge(this.#state.payouts, list),
       audit: merge(this.#state.audit, audit),
     });
+  }
+
+  /** The pages that were asked for, once more, while one of their payouts may still change. Null: they stay as they are. */
+  async #again(filter: Filter, shown: Payouts, newest: Payouts): Promise<Payouts | null> {
+    const kept = olderThan(newest, shown);
+    const last = kept.at(-1);
+    if (!last || !kept.some(({ state }) => state !== "settled" && state !== "returned")) return null;
+    let all = newest;
+    while (all.next !== null) {
+      const page = await this.api.page(filter, all.next);
+      // Asked for more meanwhile, or no answer: the next time.
+      if (!page.ok || this.#state.payouts.value !== shown) return null;
+      all = joined(all.items, page.value);
+      const oldest = all.items.at(-1);
+      if (page.value.items.length === 0 || (oldest && BigInt(oldest.id) <= BigInt(last.id))) break;
+    }
+    return all;
   }
 
   #set(change: Partial<PayoutsState>): void {
@@ -148,10 +169,14 @@ function joined(known: readonly Payout[], page: Payouts): Payouts {
   return { items: [...known.filter(({ id }) => !ids.has(id)), ...page.items], next: page.next };
 }
 
+/** What was shown below the newest page. */
+function olderThan(newest: Payouts, known: Payouts): readonly Payout[] {
+  const oldest = newest.items.at(-1);
+  return oldest ? known.items.filter(({ id }) => BigInt(id) < BigInt(oldest.id)) : [];
+}
+
 /** The newest page in front of what was shown; pages that were asked for stay. */
 function fresh(known: Payouts, newest: Payouts): Payouts {
-  const ids = new Set(newest.items.map(({ id }) => id));
-  const oldest = newest.items.at(-1);
-  const kept = oldest ? known.items.filter(({ id }) => !ids.has(id) && BigInt(id) < BigInt(oldest.id)) : [];
+  const kept = olderThan(newest, known);
   return { items: [...newest.items, ...kept], next: kept.length > 0 ? known.next : newest.next };
 }

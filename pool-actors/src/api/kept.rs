@@ -7,6 +7,7 @@ use std::{
 };
 
 use actix_web::HttpResponse;
+use pool_domain::ids::Account;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -28,11 +29,33 @@ pub(super) fn name(list: &str, limit: usize) -> Option<String> {
     LENGTHS.contains(&limit).then(|| format!("{list}:{limit}"))
 }
 
+/// Accounts that are kept at once, those that were asked for first: each that there is may be asked for.
+const ACCOUNTS_MAX: usize = 20_000;
+
+/// The name of an account that is kept, if there is room for it.
+pub(super) fn name_of_account(api: &Api, account: &Account) -> Option<String> {
+    let name = format!("account:{account}");
+    api.kept.has_room(&key(api, &name)).then_some(name)
+}
+
+fn key(api: &Api, list: &str) -> String {
+    format!("list:{}:{list}", api.node_name)
+}
+
 /// When each list was kept last.
 #[derive(Debug, Default)]
 pub(super) struct Kept(Mutex<HashMap<String, Instant>>);
 
 impl Kept {
+    /// For one more; what was not asked for in the time that it is kept for is gone.
+    fn has_room(&self, list: &str) -> bool {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= ACCOUNTS_MAX && !kept.contains_key(list) {
+            kept.retain(|_, at| at.elapsed() < LIVES);
+        }
+        kept.len() < ACCOUNTS_MAX || kept.contains_key(list)
+    }
+
     fn is_due(&self, list: &str) -> bool {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -56,7 +79,7 @@ pub(super) async fn answer(
     list: Option<String>,
     fresh: Result<Value, ApiError>,
 ) -> Result<HttpResponse, ApiError> {
-    let Some(list) = list.map(|list| format!("list:{}:{list}", api.node_name)) else {
+    let Some(list) = list.map(|list| key(api, &list)) else {
         return Ok(HttpResponse::Ok().json(fresh?));
     };
     match fresh {

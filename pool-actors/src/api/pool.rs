@@ -131,12 +131,19 @@ pub(super) async fn miner(api: web::Data<Api>, path: web::Path<String>) -> Resul
     let account = account_named(&path, "account")?;
     let snapshot = api.snapshot.get();
     let live = snapshot.miners.find(&account);
-    let row = row_of(&api, account.clone()).await?.or_else(|| live.as_ref().map(|_| empty(&account)));
+    let row = match row_of(&api, account.clone()).await {
+        Ok(row) => row.or_else(|| live.as_ref().map(|_| empty(&account))),
+        Err(error) => {
+            let known = Some(format!("account:{account}"));
+            return kept::answer(&api, known, Err(error)).await;
+        }
+    };
     let row = row.ok_or_else(|| {
         ApiError::new(ErrorCode::NotFound, format!("no share of {account} was ever credited"))
             .with(json!({ "account": account }))
     })?;
-    Ok(HttpResponse::Ok().json(views::account(&row, live.as_ref())))
+    let known = kept::name_of_account(&api, &account);
+    kept::answer(&api, known, Ok(views::account(&row, live.as_ref()))).await
 }
 
 /// `?hours=`: how far back, a day without it.

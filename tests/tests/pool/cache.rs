@@ -394,12 +394,16 @@ async fn lists_are_answered_while_the_database_is_away() {
     let some = |_: u16, list: &Value| list["items"].as_array().is_some_and(|items| !items.is_empty());
     pool.until("/api/miners", some).await;
     pool.until("/api/blocks", some).await;
-    let known = ["dagpool:1:kept:list:node-0:miners:50", "dagpool:1:kept:list:node-0:blocks:50"];
+    let credited = |status: u16, body: &Value| status == 200 && body["shares"]["accepted"].as_u64() > Some(0);
+    pool.until("/api/miners/miner0", credited).await;
+    let kept = |list: &str| format!("dagpool:1:kept:list:node-0:{list}");
+    let known = ["miners:50", "blocks:50", "account:miner0"].map(kept);
     let is_kept = |key: &str| redis.cli(&["GET", key]).contains("\"account\"");
     let begun = Instant::now();
     while !known.iter().all(|key| is_kept(key)) {
         // What is asked for often is kept every two seconds.
         let _ = (pool.get("/api/miners").await, pool.get("/api/blocks").await);
+        let _ = pool.get("/api/miners/miner0").await;
         assert!(begun.elapsed() < PATIENCE, "the lists are not kept");
     }
     let is_alert = |frame: &Value| frame["type"] == "alert" && frame["data"]["code"] == "STORE_UNAVAILABLE";
@@ -409,6 +413,10 @@ async fn lists_are_answered_while_the_database_is_away() {
             let kept = pool.until(list, |status, list| status == 200 && list["stale"] == true).await;
             assert!(some(200, &kept) && kept["stale_at"].is_string(), "{kept:#}");
         }
+        let miner = pool.get("/api/miners/miner0").await;
+        assert!(credited(miner.0, &miner.1) && miner.1["stale"] == true, "{miner:?}");
+        assert!(miner.1["stale_at"].is_string() && miner.1["balance"]["confirmed"].is_string(), "{miner:?}");
+        assert_eq!(pool.get("/api/miners/nobody").await.0, 503, "who was never asked for is not made up");
     };
     // The feed is opened first; the alert comes a second after the database was missed.
     let (alert, ()) = tokio::join!(heard(&pool, is_alert), outage);
