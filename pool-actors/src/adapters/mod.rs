@@ -3,6 +3,7 @@
 
 pub mod cache_memory;
 pub mod cache_redis;
+mod certificates;
 pub mod disk_folder;
 pub mod disk_memory;
 mod migrations;

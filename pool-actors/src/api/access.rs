@@ -328,7 +328,7 @@ async fn within_rate(request: &ServiceRequest, path: &str, api: &Api) -> Result<
         return Ok(());
     }
     let Some(client) = api.limits.client(request) else { return Ok(()) };
-    api.limits.take_shared(&api.shared_cache, client, api.clock.now()).await.map_err(|wait| {
+    api.limits.take_shared(&api.shared_cache, client, api.clock.steady()).await.map_err(|wait| {
         metrics::counter!(HTTP_LIMITED_TOTAL).increment(1);
         let known = [("client", &*client.to_string()), ("retry_after_s", &wait.to_string())];
         ApiError::of(ErrorCode::RateLimited, &known).with(serde_json::json!({ "retry_after_s": wait }))

@@ -10,7 +10,7 @@ use super::{
     access::changed,
     errors::{ApiError, ErrorCode},
     pool::{account_named, page, page_size},
-    wire::rfc3339,
+    wire::{Object, rfc3339},
 };
 use crate::ports::books::{Adjusted, Adjustment, AdjustmentRow};
 
@@ -55,8 +55,11 @@ fn text(name: &str, value: &str) -> Result<String, ApiError> {
 }
 
 /// Makes a correction: 201, or 200 when the very same was made before.
-pub(super) async fn make(api: web::Data<Api>, body: web::Json<Decision>) -> Result<HttpResponse, ApiError> {
-    let Decision { reference, account, amount, author, reason, below_zero } = body.into_inner();
+pub(super) async fn make(
+    api: web::Data<Api>,
+    body: web::Json<Object<Decision>>,
+) -> Result<HttpResponse, ApiError> {
+    let Object(Decision { reference, account, amount, author, reason, below_zero }) = body.into_inner();
     if amount.is_zero() || amount.checked_neg().is_none() {
         return Err(ApiError::bad_request("amount must be given or taken, it is zero or out of range")
             .with(json!({ "parameter": "amount" })));

@@ -11,7 +11,7 @@ use super::{
     access::changed,
     errors::{ApiError, ErrorCode},
     views,
-    wire::{rfc3339, time_or_null},
+    wire::{Object, rfc3339, time_or_null},
 };
 use crate::messages::session::{SessionCommand, SessionView};
 
@@ -38,9 +38,9 @@ pub(super) struct Announcement {
 /// Shows a text on all miners whose dialect knows `client.show_message`.
 pub(super) async fn announce(
     api: web::Data<Api>,
-    body: web::Json<Announcement>,
+    body: web::Json<Object<Announcement>>,
 ) -> Result<HttpResponse, ApiError> {
-    let message = body.into_inner().message;
+    let Object(Announcement { message }) = body.into_inner();
     let chars = message.chars().count();
     if chars == 0 || chars > MESSAGE_CHARS_MAX || message.chars().any(char::is_control) {
         let wanted = format!("message must be 1 to {MESSAGE_CHARS_MAX} printable characters, it has {chars}");

@@ -20,7 +20,7 @@ use super::{
     access::changed,
     errors::{ApiError, ErrorCode},
     sign_in::Who,
-    wire::{parse_rfc3339, rfc3339},
+    wire::{Object, parse_rfc3339, rfc3339},
 };
 use crate::{
     messages::deployment::{
@@ -93,7 +93,7 @@ pub(super) async fn plan(
 
 /// `POST /api/algorithms/plan`: the same for the body of a deploy request.
 pub(super) async fn plan_of(api: web::Data<Api>, body: web::Bytes) -> Result<HttpResponse, ApiError> {
-    planned(&api, &optional::<DeployRequest>(&body)?.config).await
+    planned(&api, &optional::<DeployRequest>(&body)?.config.0).await
 }
 
 async fn planned(api: &Api, wish: &DeployConfig) -> Result<HttpResponse, ApiError> {
@@ -184,7 +184,7 @@ fn plan_phases(plan: &DeployPlan) -> Vec<Value> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct DeployRequest {
-    config: DeployConfig,
+    config: Object<DeployConfig>,
 }
 
 /// How to deploy; what is missing is as configured.
@@ -272,7 +272,9 @@ fn optional<T: Default + DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     if body.is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_slice(body).map_err(|error| ApiError::bad_request(format!("body: {error}")))
+    let Object(body) =
+        serde_json::from_slice(body).map_err(|error| ApiError::bad_request(format!("body: {error}")))?;
+    Ok(body)
 }
 
 /// `POST /api/algorithms/deploy`.
@@ -281,7 +283,7 @@ pub(super) async fn deploy(
     who: Who,
     body: web::Bytes,
 ) -> Result<HttpResponse, ApiError> {
-    let config = optional::<DeployRequest>(&body)?.config;
+    let Object(config) = optional::<DeployRequest>(&body)?.config;
     let plan = config.plan(&api.deploy_defaults)?;
     if let Some(level) = config.isolation {
         load_at(&api, level).await?;
@@ -384,7 +386,7 @@ pub(super) async fn stage(
             part.ok_or_else(|| ApiError::bad_request("the form has no part named package"))?.to_vec()
         }
         "application/json" => {
-            let wish: ByPath = serde_json::from_slice(&bytes)
+            let Object(wish): Object<ByPath> = serde_json::from_slice(&bytes)
                 .map_err(|error| ApiError::bad_request(format!("body: {error}")))?;
             (api.import)(&wish.package_path).map_err(ApiError::bad_request)?
         }

@@ -115,6 +115,9 @@ impl From<StoreError> for ApiError {
             StoreError::NotFound { what } => {
                 return Self::new(ErrorCode::NotFound, format!("there is no {what}"));
             }
+            StoreError::Ended { what } => {
+                return Self::new(ErrorCode::PayoutEnded, format!("{what} has ended"));
+            }
             _ => ErrorCode::Internal,
         };
         // The database's own words are for the log, not for strangers.

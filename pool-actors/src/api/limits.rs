@@ -7,7 +7,7 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -25,6 +25,8 @@ use crate::{config::Http, ports::cache::Cache};
 
 /// Addresses that are remembered at once; past it all are forgotten, and begin with full buckets.
 const ADDRESSES_MAX: usize = 65_536;
+/// Whoever a proxy does not name by an address.
+const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 /// A request in the buckets' unit, so that a rate per second times milliseconds is exact.
 const REQUEST: u64 = 1_000;
 /// A request waits no longer than this for the shared count.
@@ -83,10 +85,13 @@ impl RateLimits {
     }
 
     /// Where a request comes from: the peer, or whom a proxy in front of the pool names last. IPv6 hosts count by their network.
+    /// Whom the proxy names in a way that is no address is nobody in particular: all such share one bucket, and are never
+    /// exempt.
     pub(super) fn address(&self, headers: &HeaderMap, peer: Option<SocketAddr>) -> Option<IpAddr> {
         let forwarded = || {
-            let named = headers.get_all(HeaderName::from_static("x-forwarded-for")).last()?.to_str().ok()?;
-            named.rsplit(',').next()?.trim().parse().ok()
+            let line = headers.get_all(HeaderName::from_static("x-forwarded-for")).last()?;
+            let last = line.to_str().ok().and_then(|line| line.rsplit(',').next());
+            Some(last.and_then(address).unwrap_or(NOBODY))
         };
         let named = if self.behind_proxy.load(Ordering::Relaxed) { forwarded() } else { None };
         named.or_else(|| peer.map(|peer| peer.ip())).map(network)
@@ -170,6 +175,14 @@ impl RateLimits {
     }
 }
 
+/// An address as proxies write it: with or without a port, IPv6 with or without brackets, perhaps in quotes.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim().trim_matches('"');
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let with_port = || Some(text.parse::<SocketAddr>().ok()?.ip());
+    text.parse().ok().or_else(with_port).or_else(bracketed)
+}
+
 fn network(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) if !ip.is_loopback() => {
@@ -230,6 +243,25 @@ mod tests {
             limits.take(IpAddr::from(host.to_be_bytes()), TimeMs(0)).unwrap();
         }
         assert!(limits.buckets.lock().unwrap().len() <= ADDRESSES_MAX);
+    }
+
+    #[test]
+    fn proxies_name_addresses_in_several_ways() {
+        for (text, ip) in [
+            ("1.2.3.4", "1.2.3.4"),
+            (" 1.2.3.4:567", "1.2.3.4"),
+            ("::1", "::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:80 ", "2001:db8::1"),
+            ("\"[2001:db8::1]:80\"", "2001:db8::1"),
+        ] {
+            assert_eq!(address(text), Some(ip.parse().unwrap()), "{text}");
+        }
+        for text in
+            ["", "unknown", "_hidden", "unix:", "1.2.3.4:", "1.2.3.4:99999", "[1.2.3.4]x", "[::1", "1.2.3"]
+        {
+            assert_eq!(address(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -82,6 +82,18 @@ async fn loopback_is_exempt_and_a_proxy_is_believed_only_where_configured() {
         let proxy = Http { behind_proxy: true, ..Http::default() };
         assert_eq!(statuses(proxy, lines).await, [200, 429], "of several lines, the last: {lines:?}");
     }
+    let exempting = Http { behind_proxy: true, rate_limit_exempt_loopback: true, ..Http::default() };
+    for (lines, told) in [
+        (["192.0.2.1:5000", "192.0.2.1:5001"], [200, 429]),
+        (["[2001:db8::1]:80", "2001:db8::1"], [200, 429]),
+        (["192.0.2.1:80", "192.0.2.2:80"], [200, 200]),
+        // No address: a bucket for all such, even where the proxy itself is exempt.
+        (["unknown", "192.0.2.1, _hidden"], [200, 429]),
+        (["\u{e9}", ""], [200, 429]),
+        (["unknown", "192.0.2.1"], [200, 200]),
+    ] {
+        assert_eq!(statuses(exempting.clone(), lines).await, told, "{lines:?}");
+    }
     let exempt = Http { rate_limit_exempt_loopback: true, ..Http::default() };
     assert_eq!(statuses(exempt, strangers).await, [200, 200]);
 }

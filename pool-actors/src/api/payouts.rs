@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 use pool_domain::{
     ids::{Account, PayoutId},
     payout::PayoutState,
+    payout_plan::Spent,
     units::{Amount, TimeMs},
 };
 use serde::Deserialize;
@@ -15,7 +16,7 @@ use super::{
     errors::{ApiError, ErrorCode},
     pool::{account_named, page, page_size},
     sign_in::Who,
-    wire::{rfc3339, time_or_null},
+    wire::{Object, rfc3339, time_or_null},
 };
 use crate::{
     messages::payout::{Outlook, RunPayouts},
@@ -152,8 +153,14 @@ pub(super) async fn status(api: web::Data<Api>) -> Result<HttpResponse, ApiError
     let held = api.payouts.held().await?;
     let terms = api.payouts.all_terms().await?;
     let now = api.clock.now();
+    // As the wall clock has it; the limits themselves go by one that does not step.
     let since = |hours: u64| TimeMs(now.0.saturating_sub(hours * HOUR_MS));
-    let spent = api.payouts.spent(since(1), since(24)).await?;
+    let reserved = api.payouts.reserved(since(24), None).await?;
+    let sum = |from: TimeMs| {
+        let of_it = reserved.iter().filter(|one| one.created_at >= from).map(|one| one.amount);
+        Amount::checked_sum(of_it).unwrap_or(Amount(i128::MAX))
+    };
+    let spent = Spent { hour: sum(since(1)), day: sum(since(24)) };
     let status = api.payout_status.get();
     let terms: Vec<_> = terms
         .iter()
@@ -260,6 +267,13 @@ fn scope(request: &HoldRequest) -> Result<Scope, ApiError> {
     let wrong = |parameter: &str, what: &str| {
         ApiError::bad_request(format!("{parameter}: {what}")).with(json!({ "parameter": parameter }))
     };
+    for (parameter, given, of) in
+        [("id", request.id.is_some(), "payout"), ("account", request.account.is_some(), "account")]
+    {
+        if given && request.scope != of {
+            return Err(wrong(parameter, &format!("belongs to scope {of}, not to {}", request.scope)));
+        }
+    }
     match request.scope.as_str() {
         "all" => Ok(Scope::All),
         "payout" => {
@@ -299,8 +313,9 @@ async fn held(api: &Api, scope: &Scope) -> Result<Value, ApiError> {
 pub(super) async fn hold(
     api: web::Data<Api>,
     who: Who,
-    body: web::Json<HoldRequest>,
+    body: web::Json<Object<HoldRequest>>,
 ) -> Result<HttpResponse, ApiError> {
+    let Object(body) = body.into_inner();
     let why = reason(body.reason.as_deref())?.to_owned();
     let scope = scope(&body)?;
     let subject = scope.to_string();
@@ -315,8 +330,9 @@ pub(super) async fn hold(
 pub(super) async fn release(
     api: web::Data<Api>,
     who: Who,
-    body: web::Json<HoldRequest>,
+    body: web::Json<Object<HoldRequest>>,
 ) -> Result<HttpResponse, ApiError> {
+    let Object(body) = body.into_inner();
     let scope = scope(&body)?;
     let subject = scope.to_string();
     tracing::info!(subject, "payouts released");
@@ -338,8 +354,9 @@ pub(super) struct ThresholdRequest {
 pub(super) async fn threshold(
     api: web::Data<Api>,
     who: Who,
-    body: web::Json<ThresholdRequest>,
+    body: web::Json<Object<ThresholdRequest>>,
 ) -> Result<HttpResponse, ApiError> {
+    let Object(body) = body.into_inner();
     let account = account_named(&body.account, "account")?;
     if body.threshold.is_some_and(|threshold| threshold.0 <= 0) {
         let wanted = "threshold must be above 0, or null for the pool's";

@@ -581,6 +581,46 @@ async fn every_route_asks_for_the_token_that_it_should() {
 }
 
 #[actix_rt::test]
+async fn what_is_to_be_held_is_said_once_and_by_name() {
+    let rig = Rig::new().await;
+    let of = |path: &str, body: &str| {
+        let request = TestRequest::post().uri(path).insert_header((header::CONTENT_TYPE, "application/json"));
+        bearer(request.set_payload(body.to_owned()), TOKEN)
+    };
+    for path in ["/api/admin/payouts/hold", "/api/admin/payouts/release"] {
+        for (body, words) in [
+            (r#"{"scope":"all","id":"7","reason":"x"}"#, "id: belongs to scope payout, not to all"),
+            (
+                r#"{"scope":"all","account":"alice","reason":"x"}"#,
+                "account: belongs to scope account, not to all",
+            ),
+            (r#"{"scope":"account","id":"7","account":"alice","reason":"x"}"#, "id: belongs to scope payout"),
+            (
+                r#"{"scope":"payout","id":"7","account":"alice","reason":"x"}"#,
+                "account: belongs to scope account",
+            ),
+            (r#"["all",null,null,"x"]"#, "expected an object"),
+        ] {
+            let error = rig.refused(of(path, body), StatusCode::BAD_REQUEST, "BAD_REQUEST").await;
+            assert!(error["message"].as_str().unwrap().contains(words), "{path} {body}: {error}");
+        }
+    }
+    for (path, body) in [
+        ("/api/admin/payouts/threshold", r#"["alice",null]"#),
+        ("/api/admin/announce", r#"["hello"]"#),
+        ("/api/admin/ledger/adjustments", r#"["r","alice","1","a","b",false]"#),
+        ("/api/algorithms/deploy", "[{}]"),
+        ("/api/algorithms/deploy", r#"{"config":[]}"#),
+    ] {
+        let error = rig.refused(of(path, body), StatusCode::BAD_REQUEST, "BAD_REQUEST").await;
+        assert!(error["message"].as_str().unwrap().contains("expected an object"), "{path} {body}: {error}");
+    }
+    let ended = super::errors::ApiError::from(StoreError::Ended { what: "payout 7".into() });
+    assert_eq!(actix_web::ResponseError::status_code(&ended), StatusCode::CONFLICT);
+    assert_eq!(ended.to_string(), "nothing is held: payout 7 has ended");
+}
+
+#[actix_rt::test]
 async fn stats_have_the_shape_that_scripts_and_dashboard_rely_on() {
     let rig = Rig::new().await;
     let stats = rig.get("/api/stats").await;

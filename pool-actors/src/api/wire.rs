@@ -1,7 +1,38 @@
-//! Times and numbers on the wire.
+//! Times and numbers on the wire, and the shape of what is sent.
+
+use std::{fmt, marker::PhantomData};
 
 use pool_domain::units::TimeMs;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use serde_json::Value;
+
+/// A JSON object. By itself serde takes a list for one, too, with the values in the order in which the program happens to
+/// name them.
+#[derive(Debug, Default)]
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Named<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Named<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_map(Named(PhantomData)).map(Self)
+    }
+}
 
 /// RFC 3339 in UTC with milliseconds, e.g. `2026-11-22T12:00:00.000Z`.
 pub fn rfc3339(at: TimeMs) -> String {
@@ -81,6 +112,29 @@ pub(super) fn per_second(per_1000_s: u64) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_object_is_no_list() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Two {
+            one: u8,
+            other: Option<u8>,
+        }
+        let read = |text| serde_json::from_str::<Object<Two>>(text).map(|Object(two)| (two.one, two.other));
+        assert_eq!(read(r#"{"one":1,"other":2}"#).unwrap(), (1, Some(2)));
+        assert_eq!(read(r#"{"one":1}"#).unwrap(), (1, None));
+        for (text, words) in [
+            ("[1,2]", "invalid type: sequence, expected an object at line 1"),
+            ("null", "expected an object"),
+            ("7", "expected an object"),
+            (r#"{"one":1,"more":2}"#, "unknown field `more`"),
+            (r#"{"other":2}"#, "missing field `one`"),
+        ] {
+            let refused = read(text).unwrap_err().to_string();
+            assert!(refused.contains(words), "{text}: {refused}");
+        }
+    }
 
     #[test]
     fn times_are_those_of_the_calendar() {

@@ -12,7 +12,7 @@ use crate::{
         BudgetLevel, CommitCore, CommitHandle, Durability, Journal, JournalReader, JournalShard, Options,
     },
     messages::ledger::LedgerSummary,
-    ports::{clock::SharedClock, disk::SharedDisk},
+    ports::{clock::{Clock, SharedClock}, disk::SharedDisk},
     runtime::{
         Runtime,
         shutdown::StopReason,
@@ -94,6 +94,12 @@ pub(super) fn trouble(reader: &JournalReader) -> Arc<dyn Fn() -> Option<String> 
     })
 }
 
+/// The wall clock's time, but no later than real time has come since the process began: a clock that is set forward must not
+/// cost what would have been kept.
+fn no_later((wall, steady): (TimeMs, TimeMs), clock: &dyn Clock) -> TimeMs {
+    clock.now().min(wall.plus_ms(clock.steady().since(steady)))
+}
+
 /// Drops segments that the ledger has taken in and that are older than the retention, or in the way of new shares.
 pub(super) fn keep_retention(
     runtime: &Runtime,
@@ -106,13 +112,14 @@ pub(super) fn keep_retention(
     let (retention_ms, shutdown) = (config.retention_s.saturating_mul(1_000), runtime.shutdown.clone());
     // Below where an alert is raised: that is for records that can't be dropped.
     let bytes_max = config.disk_budget_bytes / 4 * 3;
+    let begun = (clock.now(), clock.steady());
     actix_rt::spawn(async move {
         loop {
             tokio::select! {
                 _ = shutdown.requested() => return,
                 () = tokio::time::sleep(RETENTION_EVERY) => {}
             }
-            let older_than = TimeMs(clock.now().0.saturating_sub(retention_ms));
+            let older_than = TimeMs(no_later(begun, &*clock).0.saturating_sub(retention_ms));
             let needed_after = summary.get().journal_needed_after;
             let retained = reader.retain(needed_after, older_than);
             match retained.and_then(|old| Ok(old + reader.make_room(needed_after, bytes_max)?)) {
@@ -125,4 +132,33 @@ pub(super) fn keep_retention(
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Clocks(u64, u64);
+
+    impl Clock for Clocks {
+        fn now(&self) -> TimeMs {
+            TimeMs(self.0)
+        }
+
+        fn steady(&self) -> TimeMs {
+            TimeMs(self.1)
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_forward_makes_nothing_older() {
+        let begun = (TimeMs(1_000_000), TimeMs(500));
+        for (wall, steady, told) in [
+            (1_000_070, 570, 1_000_070),
+            (9_000_000, 570, 1_000_070),
+            (400, 570, 400),
+        ] {
+            assert_eq!(no_later(begun, &Clocks(wall, steady)), TimeMs(told));
+        }
+    }
 }

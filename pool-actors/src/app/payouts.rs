@@ -10,7 +10,7 @@ use crate::{
     error::Failure,
     ledger::{
         payout_dispatcher::{self, PayoutDispatcher},
-        payout_rounds::{self, Parts as RoundParts},
+        payout_rounds::{self, Ages, Parts as RoundParts},
     },
     messages::payout::{PayoutDoors, PayoutRules, PayoutStatus, RunPayouts},
     ports::{
@@ -50,7 +50,8 @@ pub(super) fn start(
     };
     let depth = if payout.confirmations > 0 { payout.confirmations } else { wallet.depth() };
     let clock = Arc::clone(&wiring.clock);
-    let rounds = RoundParts { store: Arc::clone(store), wallet, signer, clock, rules, depth };
+    let rounds =
+        RoundParts { store: Arc::clone(store), wallet, signer, clock, rules, depth, ages: Ages::default() };
     let parts = payout_dispatcher::Parts {
         rounds: rounds.clone(),
         poll_interval: Duration::from_millis(payout.poll_interval_ms),

@@ -2,12 +2,15 @@
 //! down before it is acted on. All state is in the store, so that whoever begins a round goes on where anybody, crashed or
 //! not, has left off.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use pool_domain::{
-    ids::Account,
+    ids::{Account, PayoutId},
     payout::{Hold, PayoutAction, PayoutEvent, next_action},
-    payout_plan::{PlanRules, plan},
+    payout_plan::{PlanRules, Spent, plan},
     units::{Amount, TimeMs},
 };
 
@@ -15,7 +18,7 @@ use crate::{
     messages::payout::{Outlook, PayoutView},
     ports::{
         clock::SharedClock,
-        payouts::{Ending, PayoutRow, SharedPayouts, Token},
+        payouts::{Ending, PayoutRow, Reserved, SharedPayouts, Token},
         store::StoreError,
         wallet::{Payment, Sent, SharedSigner, SharedWallet, Spend, WalletError},
     },
@@ -43,6 +46,59 @@ pub struct Parts {
     pub rules: PlanRules,
     /// How deep a transaction must be to be final.
     pub depth: u64,
+    /// How long ago payouts were made.
+    pub ages: Ages,
+}
+
+/// When payouts were made, by the clock that does not step: a wall clock that is set forward must not let the spending
+/// limits be used up twice, and one that is set back not keep them used up until it has come to the old time again. What
+/// was made before this process began has the age that the wall clock gives it when it is first looked at, none if that
+/// lies ahead.
+#[derive(Debug, Clone, Default)]
+pub struct Ages(Arc<Mutex<BTreeMap<PayoutId, TimeMs>>>);
+
+impl Ages {
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<PayoutId, TimeMs>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn made(&self, ids: &[PayoutId], steady: TimeMs) {
+        self.locked().extend(ids.iter().map(|id| (*id, steady)));
+    }
+
+    /// From which number on payouts are asked for whatever the wall clock says: the first that is younger than a day, or
+    /// that was not seen yet.
+    fn first(&self, steady: TimeMs) -> Option<PayoutId> {
+        let made = self.locked();
+        let young = made.iter().find(|(_, at)| steady.since(**at) < DAY_MS).map(|(id, _)| *id);
+        young.or_else(|| made.keys().next_back().map(|last| PayoutId(last.0.saturating_add(1))))
+    }
+
+    /// What of these counts now.
+    fn spent(&self, all: &[Reserved], wall: TimeMs, steady: TimeMs) -> Result<Spent, StoreError> {
+        let mut made = self.locked();
+        let newest = made.keys().next_back().copied();
+        let mut spent = Spent::default();
+        for one in all {
+            let at = *made.entry(one.id).or_insert_with(|| {
+                // Made since the last look, though nobody heard of it: just now.
+                let missed = newest.is_some_and(|newest| one.id > newest);
+                let age_ms = if missed { 0 } else { wall.since(one.created_at) };
+                TimeMs(steady.0.saturating_sub(age_ms))
+            });
+            let age_ms = steady.since(at);
+            for (sum, within_ms) in [(&mut spent.hour, HOUR_MS), (&mut spent.day, DAY_MS)] {
+                if age_ms < within_ms {
+                    *sum = sum.checked_add(one.amount).ok_or_else(|| StoreError::Corrupt {
+                        what: "the payouts of a day are beyond 128 bits".into(),
+                    })?;
+                }
+            }
+        }
+        // Whatever the wall clock still brings up stays known, or it would be young again.
+        made.retain(|id, at| steady.since(*at) < DAY_MS || all.iter().any(|one| one.id == *id));
+        Ok(spent)
+    }
 }
 
 /// Why a round did not get through.
@@ -267,7 +323,8 @@ impl Rounds {
             return Ok(outlook);
         }
         for payouts in outlook.plan.payouts.chunks(RESERVED_AT_ONCE) {
-            self.parts.store.reserve(self.token, self.now(), payouts.to_vec()).await?;
+            let ids = self.parts.store.reserve(self.token, self.now(), payouts.to_vec()).await?;
+            self.parts.ages.made(&ids, self.parts.clock.steady());
         }
         Ok(outlook)
     }
@@ -292,8 +349,10 @@ impl Rounds {
 pub async fn look(parts: &Parts, good: &mut BTreeSet<Account>) -> Result<Outlook, Trouble> {
     let now = parts.clock.now();
     let held = parts.store.held().await?;
-    let hour_from = TimeMs(now.0.saturating_sub(HOUR_MS));
-    let spent = parts.store.spent(hour_from, TimeMs(now.0.saturating_sub(DAY_MS))).await?;
+    let steady = parts.clock.steady();
+    let day_from = TimeMs(now.0.saturating_sub(DAY_MS));
+    let reserved = parts.store.reserved(day_from, parts.ages.first(steady)).await?;
+    let spent = parts.ages.spent(&reserved, now, steady)?;
     let (mut takeable, mut refused) = (Vec::new(), Vec::new());
     for candidate in parts.store.candidates(parts.rules.threshold).await? {
         if !good.contains(&candidate.account) {

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use pool_domain::{
     ids::{Account, PayoutId},
     payout::{Hold, PayoutEvent, PayoutState},
-    payout_plan::{Candidate, Spent},
+    payout_plan::Candidate,
     units::{Amount, TimeMs},
 };
 use serde::Serialize;
@@ -20,6 +20,17 @@ use super::{store::StoreError, wallet::Signed};
 
 /// Proof of being the only dispatcher: newer tokens are greater.
 pub type Token = u64;
+
+/// What a payout has taken from balances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reserved {
+    /// Its number.
+    pub id: PayoutId,
+    /// When, by the wall clock of then.
+    pub created_at: TimeMs,
+    /// How much.
+    pub amount: Amount,
+}
 
 /// A payout as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,11 +199,11 @@ pub trait PayoutStore: Send + Sync + 'static {
     /// [`StoreError`].
     async fn candidates(&self, threshold: Amount) -> Result<Vec<Candidate>, StoreError>;
 
-    /// What was reserved since these times and not returned.
+    /// Payouts that were not returned: those made at `from` or later by the wall clock, and those numbered `first` or higher.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn spent(&self, hour_from: TimeMs, day_from: TimeMs) -> Result<Spent, StoreError>;
+    async fn reserved(&self, from: TimeMs, first: Option<PayoutId>) -> Result<Vec<Reserved>, StoreError>;
 
     /// Why all payouts are held, if they are.
     ///
@@ -263,7 +274,8 @@ pub trait PayoutStore: Send + Sync + 'static {
     /// Puts a hold on something (`Some(reason)`), or releases it.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when there is no such payout or account; [`StoreError`].
+    /// [`StoreError::NotFound`] when there is no such payout or account, [`StoreError::Ended`] when the payout that is to be
+    /// held has ended; [`StoreError`].
     async fn hold(
         &self,
         at: TimeMs,

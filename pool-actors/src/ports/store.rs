@@ -70,6 +70,12 @@ pub enum StoreError {
         /// What has changed.
         what: String,
     },
+    /// It is over: nothing about it changes any more.
+    #[error("store: {what} has ended")]
+    Ended {
+        /// What was asked for.
+        what: String,
+    },
     /// There is no such thing.
     #[error("store: there is no {what}")]
     NotFound {

@@ -10,8 +10,8 @@ use pool_actors::{
     ledger::payout_rounds::Parts,
     ports::{
         payouts::{
-            AccountTerms, Ending, PayoutAudit, PayoutQuery, PayoutRow, PayoutStep, PayoutStore, Scope,
-            SharedPayouts, Token,
+            AccountTerms, Ending, PayoutAudit, PayoutQuery, PayoutRow, PayoutStep, PayoutStore, Reserved,
+            Scope, SharedPayouts, Token,
         },
         store::StoreError,
         wallet::{
@@ -23,7 +23,7 @@ use pool_actors::{
 use pool_domain::{
     ids::{Account, PayoutId},
     payout::{ChainView, PayoutEvent},
-    payout_plan::{Candidate, ChainLimits, Spent},
+    payout_plan::{Candidate, ChainLimits},
     units::{Amount, TimeMs},
 };
 
@@ -97,8 +97,8 @@ impl PayoutStore for Store {
         self.0.candidates(threshold).await
     }
 
-    async fn spent(&self, hour_from: TimeMs, day_from: TimeMs) -> Result<Spent, StoreError> {
-        self.0.spent(hour_from, day_from).await
+    async fn reserved(&self, from: TimeMs, first: Option<PayoutId>) -> Result<Vec<Reserved>, StoreError> {
+        self.0.reserved(from, first).await
     }
 
     async fn held(&self) -> Result<Option<String>, StoreError> {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use pool_actors::{
-    ledger::payout_rounds::{Parts, Rounds, Trouble, look},
+    ledger::payout_rounds::{Ages, Parts, Rounds, Trouble, look},
     ports::{
         payouts::{PayoutQuery, Scope},
         store::StoreError,
@@ -239,6 +239,48 @@ async fn holds_stop_what_was_not_sent_and_limits_spread_the_rest() {
     world.settle(&mut rounds).await;
     assert_eq!(world.on_chain("alice").await.0, 2 * COIN);
     world.assert_exact("limits").await;
+}
+
+const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: i64 = 24 * 3_600_000;
+
+/// Somebody sets the clock: what may be spent in an hour is neither spent twice in one, nor held back for longer than one.
+#[actix_rt::test]
+async fn limits_go_by_the_hours_that_pass_whatever_the_clock_is_set_to() {
+    for mut world in [World::on_sqlite().await, World::on_postgres().await] {
+        let limits = SpendingLimits { per_hour: Some(Amount(3 * COIN)), per_day: Some(Amount(7 * COIN)) };
+        let parts = world.parts();
+        let parts = Parts { rules: pool_domain::payout_plan::PlanRules { limits, ..parts.rules }, ..parts };
+        let mut rounds = Rounds::take(parts.clone()).await.unwrap();
+        world.credit(&[("alice", 2 * COIN)]).await;
+        assert_eq!(rounds.reserve().await.unwrap().plan.total(), Amount(2 * COIN));
+        world.credit(&[("bob", 2 * COIN)]).await;
+        for step in [2 * DAY_MS, 3_650 * DAY_MS, -3_660 * DAY_MS, 8 * DAY_MS] {
+            world.clock.step(step);
+            world.clock.pass(HOUR_MS / 5);
+            let outlook = rounds.reserve().await.unwrap();
+            assert_eq!(outlook.plan.total(), Amount::ZERO, "after a step of {step} ms");
+            assert_eq!((outlook.spent.hour, outlook.spent.day), (Amount(2 * COIN), Amount(2 * COIN)));
+        }
+        // Back for good: what was paid lies in the future now, and is an hour old all the same.
+        world.clock.step(-5 * DAY_MS);
+        world.clock.pass(HOUR_MS / 5);
+        assert_eq!(rounds.reserve().await.unwrap().plan.total(), Amount(2 * COIN));
+        // The process is started again, and finds payouts that lie in the future: they are new at most.
+        let mut rounds = Rounds::take(Parts { ages: Ages::default(), ..parts.clone() }).await.unwrap();
+        world.credit(&[("carol", 2 * COIN)]).await;
+        assert_eq!(rounds.reserve().await.unwrap().plan.total(), Amount::ZERO);
+        world.clock.pass(HOUR_MS);
+        assert_eq!(rounds.reserve().await.unwrap().plan.total(), Amount(2 * COIN));
+        world.credit(&[("dave", 2 * COIN)]).await;
+        world.clock.pass(HOUR_MS);
+        let outlook = rounds.reserve().await.unwrap();
+        assert_eq!((outlook.plan.total(), outlook.spent.day), (Amount::ZERO, Amount(6 * COIN)), "the day's");
+        world.clock.pass(23 * HOUR_MS);
+        assert_eq!(rounds.reserve().await.unwrap().plan.total(), Amount(2 * COIN));
+        world.settle(&mut rounds).await;
+        world.assert_exact("a clock that steps").await;
+    }
 }
 
 #[actix_rt::test]

@@ -16,7 +16,7 @@ use pool_actors::{
         sqlite::SqliteStore,
         system_clock::SystemClock,
     },
-    ledger::payout_rounds::{Parts, Rounds},
+    ledger::payout_rounds::{Ages, Parts, Rounds},
     ports::{
         clock::{Clock, SharedClock},
         payouts::SharedPayouts,
@@ -42,17 +42,34 @@ pub(crate) const DEPTH: u64 = 3;
 pub(crate) const COIN: i128 = 100_000_000;
 
 /// Time that only moves when a test says so; begins in 2023.
-pub(crate) struct TestClock(AtomicU64);
+pub(crate) struct TestClock {
+    steady: AtomicU64,
+    /// By how much somebody has set the wall clock forward (or back), modulo 2^64.
+    stepped: AtomicU64,
+}
 
 impl TestClock {
+    fn at(ms: u64) -> Self {
+        Self { steady: AtomicU64::new(ms), stepped: AtomicU64::new(0) }
+    }
+
     pub(crate) fn pass(&self, ms: u64) {
-        self.0.fetch_add(ms, Ordering::SeqCst);
+        self.steady.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// Sets the wall clock.
+    pub(crate) fn step(&self, ms: i64) {
+        self.stepped.fetch_add(ms.cast_unsigned(), Ordering::SeqCst);
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> TimeMs {
-        TimeMs(self.0.load(Ordering::SeqCst))
+        TimeMs(self.steady().0.wrapping_add(self.stepped.load(Ordering::SeqCst)))
+    }
+
+    fn steady(&self) -> TimeMs {
+        TimeMs(self.steady.load(Ordering::SeqCst))
     }
 }
 
@@ -115,7 +132,7 @@ impl World {
         let payout_address = rpc(&node.rpc_url, "getNewAddress", json!(["pool"])).await;
         let (wallet, signer) =
             wallet_on(&node.rpc_url, payout_address.as_str().unwrap(), Duration::from_secs(30));
-        let clock = Arc::new(TestClock(AtomicU64::new(1_700_000_000_000)));
+        let clock = Arc::new(TestClock::at(1_700_000_000_000));
         let world = Self {
             node,
             store,
@@ -189,6 +206,7 @@ impl World {
                 limits: SpendingLimits::default(),
             },
             depth: DEPTH,
+            ages: Ages::default(),
         }
     }
 

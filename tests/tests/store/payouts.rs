@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pool_actors::ports::{
-    payouts::{AccountTerms, Ending, PayoutQuery, Scope, SharedPayouts},
+    payouts::{AccountTerms, Ending, PayoutQuery, Reserved, Scope, SharedPayouts},
     store::{Position, SharedStore, StoreError},
     wallet::{Signed, Spend},
 };
@@ -11,7 +11,6 @@ use pool_domain::{
     accounting::LedgerAccount,
     ids::{PayoutId, ShareSeq},
     payout::{PayoutEvent, PayoutState},
-    payout_plan::Spent,
     units::{Amount, TimeMs},
 };
 
@@ -69,10 +68,11 @@ pub(crate) async fn a_payout_is_settled_once_with_all_its_steps(store: SharedSto
     let left: Vec<_> =
         due.iter().map(|one| (one.account.as_str(), one.confirmed.0, one.last_payout_at)).collect();
     assert_eq!(left, [("alice", COINS, at(1))]);
-    let everything = Spent { hour: Amount(2 * COINS + 500), day: Amount(2 * COINS + 500) };
-    assert_eq!(payouts.spent(at(1), at(0)).await.unwrap(), everything);
-    let spent = Spent { hour: Amount(0), ..everything };
-    assert_eq!(payouts.spent(at(2), at(0)).await.unwrap(), spent);
+    let taken = [Reserved { id, created_at: at(1), amount: Amount(2 * COINS + 500) }];
+    assert_eq!(payouts.reserved(at(1), None).await.unwrap(), taken);
+    assert_eq!(payouts.reserved(at(2), None).await.unwrap(), []);
+    assert_eq!(payouts.reserved(at(2), Some(id)).await.unwrap(), taken);
+    assert_eq!(payouts.reserved(at(2), Some(PayoutId(2))).await.unwrap(), []);
     assert_eq!(store.check().await.unwrap(), vec![]);
 
     // Nothing is sent before it is persisted.
@@ -102,6 +102,8 @@ pub(crate) async fn a_payout_is_settled_once_with_all_its_steps(store: SharedSto
     assert_eq!(payouts.open_payouts().await.unwrap(), []);
     let (row, steps) = payouts.payout(id).await.unwrap().unwrap();
     assert_eq!((row.state, row.ended_at, row.reason), (PayoutState::Settled, Some(at(6)), None));
+    let held = payouts.hold(at(8), Scope::Payout(id), Some("why".into()), "ann".into()).await;
+    assert!(matches!(held, Err(StoreError::Ended { .. })), "{held:?}");
     let states: Vec<_> = steps.iter().map(|step| step.state.as_str()).collect();
     let way = ["reserved", "signed", "broadcast", "confirming", "broadcast", "confirming", "settled"];
     assert_eq!(states, way);
@@ -128,7 +130,8 @@ pub(crate) async fn an_impossible_payout_goes_back_and_frees_what_it_spent(
     let (row, _) = payouts.payout(ids[0]).await.unwrap().unwrap();
     assert_eq!((row.state, row.reason.as_deref()), (PayoutState::Returned, Some("replaced")));
     // What was returned does not count against the limits; what was never signed can be withdrawn.
-    assert_eq!(payouts.spent(at(0), at(0)).await.unwrap().hour, Amount(900));
+    let left: Vec<_> = payouts.reserved(at(0), None).await.unwrap().iter().map(|one| one.amount).collect();
+    assert_eq!(left, [Amount(900)]);
     let third = payouts.reserve(token, at(6), vec![pay("alice")]).await.unwrap()[0];
     payouts.end(token, at(7), third, Ending::Withdrawn("held".into())).await.unwrap();
     assert_eq!(balance(&store, "alice").await, (900, 0, 0));

@@ -240,6 +240,34 @@ async fn half_open_and_slow_strangers_are_closed_without_a_ban() {
     pool.stop().await;
 }
 
+/// Sends its shares in one piece and says at once that it says no more: it is owed an answer to each.
+#[actix::test]
+async fn who_closes_its_direction_is_answered_to_the_end() {
+    let mut pool = Pool::start(1, |stratum, _| stratum.shares_outstanding_max = 4);
+    pool.job().await;
+    let mut miner = pool.connect().await;
+    let (_, notify) = miner.log_in("account.rig").await;
+    let job = number_of(&notify);
+    for nonce in 100..140 {
+        miner.submit("account.rig", &job, nonce).await;
+    }
+    let mut stream = miner.into_inner();
+    tokio::io::AsyncWriteExt::shutdown(&mut stream).await.unwrap();
+    let mut miner = Client::new(stream);
+    let mut answered = Vec::new();
+    while let Some(line) = miner.next().await {
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        answered.extend(line["id"].as_u64());
+    }
+    answered.sort_unstable();
+    assert_eq!(answered, (100..140).collect::<Vec<_>>());
+    // Who has nothing to wait for is closed at once.
+    let mut stream = pool.connect().await.into_inner();
+    tokio::io::AsyncWriteExt::shutdown(&mut stream).await.unwrap();
+    assert_eq!(Client::new(stream).next().await, None);
+    pool.stop().await;
+}
+
 #[actix::test]
 async fn who_is_banned_is_turned_away_and_others_are_not() {
     let mut pool = Pool::start(1, |_, banning| banning.malformed_max = 2);

@@ -163,6 +163,10 @@ catalogue! {
         "Nothing is paid out by this pool process: payout.enabled is false.",
         "nothing is paid out: {detail}", [],
         [("Set payout.enabled, and restart", Some("dagpool check --config pool.toml"), "medium")];
+    PayoutEnded = "PAYOUT_ENDED", 409, "warning",
+        "The payout has ended, as paid or as given back: there is nothing left to hold.",
+        "nothing is held: {detail}", [],
+        [("Hold the account instead, if it is not to be paid again", Some("curl -s -H \"Authorization: Bearer $(cat admin.token)\" localhost:8080/api/payouts"), "medium")];
     PayoutsUnavailable = "PAYOUTS_UNAVAILABLE", 503, "error",
         "The wallet or the node does not answer, so it can't be said what would be paid. Nothing is lost: payouts go on by themselves.",
         "payouts wait: {detail}", [Retry],

@@ -101,9 +101,7 @@ impl RedisSettings {
             return Err("it is of use with rediss:// only; the address asks for no TLS".to_owned());
         }
         let pem = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        if !pem.windows(27).any(|part| part == b"-----BEGIN CERTIFICATE-----") {
-            return Err(format!("{} holds no certificate (PEM)", file.display()));
-        }
+        super::super::certificates::authorities(&pem).map_err(|what| format!("{} {what}", file.display()))?;
         self.authority = Some(pem);
         Ok(())
     }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use pool_domain::{
     ids::{Account, PayoutId},
     payout::{PayoutEvent, PayoutState},
-    payout_plan::{Candidate, Spent},
+    payout_plan::Candidate,
     units::{Amount, TimeMs},
 };
 use tokio_postgres::Row;
@@ -24,7 +24,8 @@ use super::{
 };
 use crate::ports::{
     payouts::{
-        AccountTerms, Ending, PayoutAudit, PayoutQuery, PayoutRow, PayoutStep, PayoutStore, Scope, Token,
+        AccountTerms, Ending, PayoutAudit, PayoutQuery, PayoutRow, PayoutStep, PayoutStore, Reserved, Scope,
+        Token,
     },
     store::StoreError,
     wallet::{Signed, Spend},
@@ -53,8 +54,8 @@ impl PayoutStore for PostgresStore {
         self.read_newest(Candidates(threshold)).await
     }
 
-    async fn spent(&self, hour_from: TimeMs, day_from: TimeMs) -> Result<Spent, StoreError> {
-        self.read_newest(SpentSince(hour_from, day_from)).await
+    async fn reserved(&self, from: TimeMs, first: Option<PayoutId>) -> Result<Vec<Reserved>, StoreError> {
+        self.read_newest(ReservedSince(from, first)).await
     }
 
     async fn held(&self) -> Result<Option<String>, StoreError> {
@@ -177,15 +178,18 @@ impl Question for Candidates {
     }
 }
 
-struct SpentSince(TimeMs, TimeMs);
+struct ReservedSince(TimeMs, Option<PayoutId>);
 
-impl Question for SpentSince {
-    type Answer = Spent;
+impl Question for ReservedSince {
+    type Answer = Vec<Reserved>;
 
-    async fn ask(&self, session: &Session) -> Result<Spent, StoreError> {
-        let found = session.query(sql::PAYOUT_SPENT, &[&Stamp(self.0), &Stamp(self.1)]).await?;
-        let row = found.first().ok_or_else(|| corrupt("no row where one must be"))?;
-        Ok(Spent { hour: amount(row, 0)?, day: amount(row, 1)? })
+    async fn ask(&self, session: &Session) -> Result<Self::Answer, StoreError> {
+        let first = self.1.map(|id| signed(id.0)).transpose()?;
+        let found = session.query(sql::PAYOUT_SPENT, &[&Stamp(self.0), &first]).await?;
+        let row = |row: &Row| {
+            Ok(Reserved { id: PayoutId(count(row, 0)?), created_at: time(row, 1)?, amount: amount(row, 2)? })
+        };
+        found.iter().map(row).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use pool_domain::{
     ids::{Account, PayoutId},
     payout::{PayoutEvent, PayoutState},
-    payout_plan::{Candidate, Spent},
+    payout_plan::Candidate,
     postings::Payout,
     units::{Amount, TimeMs},
 };
@@ -20,7 +20,8 @@ use super::{
 };
 use crate::ports::{
     payouts::{
-        AccountTerms, Ending, PayoutAudit, PayoutQuery, PayoutRow, PayoutStep, PayoutStore, Scope, Token,
+        AccountTerms, Ending, PayoutAudit, PayoutQuery, PayoutRow, PayoutStep, PayoutStore, Reserved, Scope,
+        Token,
     },
     store::{Posting, StoreError},
     wallet::{Signed, Spend},
@@ -73,15 +74,16 @@ impl PayoutStore for SqliteStore {
         self.read_for_ledger(parameters).await
     }
 
-    async fn spent(&self, hour_from: TimeMs, day_from: TimeMs) -> Result<Spent, StoreError> {
-        let since = |db: &Connection, from: TimeMs| {
-            let found = rows(db, sql::PAYOUT_SPENT, named_params! { ":from": signed(from.0)? }, |row| {
-                amount(row, 0)
-            })?;
-            Ok::<_, StoreError>(found.first().copied().unwrap_or_default())
-        };
-        self.read_for_ledger(move |db| Ok(Spent { hour: since(db, hour_from)?, day: since(db, day_from)? }))
-            .await
+    async fn reserved(&self, from: TimeMs, first: Option<PayoutId>) -> Result<Vec<Reserved>, StoreError> {
+        self.read_for_ledger(move |db| {
+            let first = first.map(|id| signed(id.0)).transpose()?;
+            let named = named_params! { ":from": signed(from.0)?, ":first": first };
+            rows(db, sql::PAYOUT_SPENT, named, |row| {
+                let (id, created_at) = (PayoutId(count(row, 0)?), TimeMs(count(row, 1)?));
+                Ok(Reserved { id, created_at, amount: amount(row, 2)? })
+            })
+        })
+        .await
     }
 
     async fn held(&self) -> Result<Option<String>, StoreError> {
@@ -166,15 +168,14 @@ impl PayoutStore for SqliteStore {
             match &scope {
                 Scope::All => run(step.tx, sql::PAYOUT_HOLD_ALL, named_params! { ":reason": reason })?,
                 Scope::Payout(id) => {
-                    let found = run(
+                    if stored(step, *id)?.state.is_final() && reason.is_some() {
+                        return Err(StoreError::Ended { what: format!("payout {id}") });
+                    }
+                    run(
                         step.tx,
                         sql::PAYOUT_HOLD_ONE,
                         named_params! { ":id": signed(id.0)?, ":reason": reason },
-                    )?;
-                    if found == 0 {
-                        return Err(StoreError::NotFound { what: format!("payout {id}") });
-                    }
-                    found
+                    )?
                 }
                 Scope::Account(account) => {
                     let account_id = known_account(step, account)?;

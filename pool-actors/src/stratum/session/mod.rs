@@ -151,7 +151,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Place<S> {
             _ => None,
         };
         let end = failed.or(end);
-        let turn_due = end.is_some() || connection.session.stalled || !connection.outbound.is_empty();
+        let session = &connection.session;
+        let turn_due = end.is_some() || session.stalled || session.leaving || !connection.outbound.is_empty();
         if let Some(end) = end {
             connection.end(end);
         }
@@ -225,7 +226,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.session.fetch_ahead(1);
         let mut idle = false;
         for _ in 0..READS_PER_TURN {
-            if end.is_some() || self.session.stalled || !self.outbound.is_empty() {
+            if end.is_some() || self.session.stalled || self.session.leaving || !self.outbound.is_empty() {
                 idle = true;
                 break;
             }
@@ -236,7 +237,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     break;
                 }
                 Poll::Ready(Err(_)) => end = Some(End::Disconnected),
-                Poll::Ready(Ok(())) if buffer.filled().is_empty() => end = Some(End::Disconnected),
+                // Its last shares count: it hears of them, if it has closed this one direction only.
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => self.session.leaving = true,
                 Poll::Ready(Ok(())) => {
                     self.session.fetch_ahead(2);
                     end = self.consume(buffer.filled(), now, out);
@@ -252,11 +254,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             end = Some(failed);
         }
         out.clear();
+        if end.is_none() && self.is_done() {
+            end = Some(End::Disconnected);
+        }
         if !idle {
             task.waker().wake_by_ref();
         }
         self.session.schedule(now);
         end
+    }
+
+    /// The miner says nothing more, and has been told everything.
+    fn is_done(&self) -> bool {
+        let session = &self.session;
+        session.leaving && !session.stalled && self.outbound.is_empty() && session.pending.is_empty()
     }
 
     /// Takes bytes apart into lines.

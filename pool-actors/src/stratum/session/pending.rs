@@ -72,6 +72,12 @@ impl PendingTable {
         }
     }
 
+    /// Whether no share awaits its verdict. Looks at each place.
+    pub fn is_empty(&self) -> bool {
+        let places = self.0.as_ref().map_or(&[][..], |places| &places.places[..]);
+        places.iter().all(|place| matches!(place, Place::Free(_)))
+    }
+
     /// Keeps a share; the token finds it again.
     pub fn insert(&mut self, pending: Pending) -> u32 {
         let Places { places, free } = &mut **self.0.get_or_insert_default();
@@ -141,6 +147,7 @@ mod tests {
                     let found = table.take(step - 3).map(|pending| pending.worker);
                     prop_assert_eq!(found, model.remove(&(step - 3)));
                 }
+                prop_assert_eq!(table.is_empty(), model.is_empty());
             }
         }
     }

@@ -152,6 +152,8 @@ pub struct Session {
     throttled: bool,
     /// It has no credit for the line that comes next.
     pub(super) stalled: bool,
+    /// The miner says nothing more, and may still listen.
+    pub(super) leaving: bool,
     /// It is over; only its end is left to do.
     pub(super) ended: bool,
 }
@@ -197,6 +199,7 @@ impl Session {
             last_sent_at: now,
             throttled: false,
             stalled: false,
+            leaving: false,
             ended: false,
             hub,
             card,

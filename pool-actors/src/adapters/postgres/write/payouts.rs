@@ -295,7 +295,10 @@ impl Step<'_> {
         match scope {
             Scope::All => self.run(sql::PAYOUT_HOLD_ALL, &[&words]).await?,
             Scope::Payout(id) => {
-                self.payout(*id).await?;
+                let payout = self.payout(*id).await?;
+                if reason.is_some() && payout.state.is_final() {
+                    return Err(StoreError::Ended { what: format!("payout {id}") });
+                }
                 self.run(sql::PAYOUT_HOLD_ONE, &[&signed(id.0)?, &words]).await?;
             }
             Scope::Account(account) => {
