@@ -10,6 +10,7 @@ use super::{
     errors::{ApiError, ErrorCode},
     pool::{page, page_size},
     sign_in::{Hidden, session_view, user_view},
+    wire::Object,
 };
 use crate::{
     auth::{Decision, Session},
@@ -89,8 +90,11 @@ pub(super) async fn one(api: web::Data<Api>, name: web::Path<String>) -> Result<
 }
 
 /// `POST /api/admin/users`: 201.
-pub(super) async fn add(api: web::Data<Api>, body: web::Json<AddUser>) -> Result<HttpResponse, ApiError> {
-    let AddUser { username, email, password, role } = body.into_inner();
+pub(super) async fn add(
+    api: web::Data<Api>,
+    body: web::Json<Object<AddUser>>,
+) -> Result<HttpResponse, ApiError> {
+    let AddUser { username, email, password, role } = body.into_inner().0;
     let user = api.auth.add(&username, email.as_deref(), password.0, role).await?;
     let view = user_view(&user);
     Ok(changed(HttpResponse::Created().json(&view), Value::Null, view))
@@ -100,9 +104,9 @@ pub(super) async fn add(api: web::Data<Api>, body: web::Json<AddUser>) -> Result
 pub(super) async fn change(
     api: web::Data<Api>,
     name: web::Path<String>,
-    body: web::Json<ChangeUser>,
+    body: web::Json<Object<ChangeUser>>,
 ) -> Result<HttpResponse, ApiError> {
-    let (decision, what) = match body.into_inner() {
+    let (decision, what) = match body.into_inner().0 {
         ChangeUser::Role(role) => (Decision::Role(role), "role"),
         ChangeUser::Disabled(disabled) => (Decision::Disabled(disabled), "disabled"),
         ChangeUser::ResetMfa(true) => (Decision::ResetMfa, "reset_mfa"),

@@ -11,7 +11,7 @@ use super::{
     Api,
     access::origin,
     errors::{ApiError, ErrorCode},
-    wire::{rfc3339, time_or_null},
+    wire::{Object, rfc3339, time_or_null},
 };
 use crate::{
     auth::{By, Factor, LoggedIn, MFA_S, Pair, Principal, Session},
@@ -149,9 +149,9 @@ fn pair(pair: &Pair) -> Value {
 pub(super) async fn register(
     api: web::Data<Api>,
     request: HttpRequest,
-    body: web::Json<Register>,
+    body: web::Json<Object<Register>>,
 ) -> Result<HttpResponse, ApiError> {
-    let Register { username, email, password } = body.into_inner();
+    let Register { username, email, password } = body.into_inner().0;
     let from = origin(&api, &request);
     let user = api.auth.register(&from, &username, email.as_deref(), password.0).await?;
     Ok(HttpResponse::Created().json(user_view(&user)))
@@ -161,9 +161,9 @@ pub(super) async fn register(
 pub(super) async fn log_in(
     api: web::Data<Api>,
     request: HttpRequest,
-    body: web::Json<LogIn>,
+    body: web::Json<Object<LogIn>>,
 ) -> Result<HttpResponse, ApiError> {
-    let LogIn { username, password } = body.into_inner();
+    let LogIn { username, password } = body.into_inner().0;
     Ok(match api.auth.log_in(&origin(&api, &request), &username, password.0).await? {
         LoggedIn::In(tokens) => HttpResponse::Ok().json(pair(&tokens)),
         LoggedIn::MfaNeeded(token) => HttpResponse::Ok().json(json!({
@@ -176,9 +176,9 @@ pub(super) async fn log_in(
 pub(super) async fn verify(
     api: web::Data<Api>,
     request: HttpRequest,
-    body: web::Json<Verify>,
+    body: web::Json<Object<Verify>>,
 ) -> Result<HttpResponse, ApiError> {
-    let Verify { mfa_token, code, backup_code } = body.into_inner();
+    let Verify { mfa_token, code, backup_code } = body.into_inner().0;
     let factor = factor(code, backup_code)?;
     let tokens = api.auth.second_factor(&origin(&api, &request), &mfa_token.0, factor).await?;
     Ok(HttpResponse::Ok().json(pair(&tokens)))
@@ -188,7 +188,7 @@ pub(super) async fn verify(
 pub(super) async fn refresh(
     api: web::Data<Api>,
     request: HttpRequest,
-    body: web::Json<Refresh>,
+    body: web::Json<Object<Refresh>>,
 ) -> Result<HttpResponse, ApiError> {
     let tokens = api.auth.refresh(&origin(&api, &request), &body.refresh_token.0).await?;
     Ok(HttpResponse::Ok().json(pair(&tokens)))
@@ -229,10 +229,10 @@ pub(super) async fn mfa_setup(
     api: web::Data<Api>,
     request: HttpRequest,
     who: Who,
-    body: web::Json<Password>,
+    body: web::Json<Object<Password>>,
 ) -> Result<HttpResponse, ApiError> {
     let from = origin(&api, &request);
-    let setup = api.auth.mfa_setup(&from, &who, body.into_inner().password.0).await?;
+    let setup = api.auth.mfa_setup(&from, &who, body.into_inner().0.password.0).await?;
     Ok(HttpResponse::Ok().json(json!({
         "secret": setup.secret, "otpauth_uri": setup.uri, "qr_svg": setup.qr_svg,
     })))
@@ -243,10 +243,10 @@ pub(super) async fn mfa_enable(
     api: web::Data<Api>,
     request: HttpRequest,
     who: Who,
-    body: web::Json<Code>,
+    body: web::Json<Object<Code>>,
 ) -> Result<HttpResponse, ApiError> {
     let from = origin(&api, &request);
-    let enabled = api.auth.mfa_enable(&from, &who, body.into_inner().code.0).await?;
+    let enabled = api.auth.mfa_enable(&from, &who, body.into_inner().0.code.0).await?;
     let mut view = pair(&enabled.pair);
     view["backup_codes"] = json!(enabled.backup_codes);
     Ok(HttpResponse::Ok().json(view))
@@ -257,9 +257,9 @@ pub(super) async fn mfa_disable(
     api: web::Data<Api>,
     request: HttpRequest,
     who: Who,
-    body: web::Json<Disable>,
+    body: web::Json<Object<Disable>>,
 ) -> Result<HttpResponse, ApiError> {
-    let Disable { password, code, backup_code } = body.into_inner();
+    let Disable { password, code, backup_code } = body.into_inner().0;
     let factor = factor(code, backup_code)?;
     api.auth.mfa_disable(&origin(&api, &request), &who, password.0, factor).await?;
     Ok(HttpResponse::NoContent().finish())
@@ -270,9 +270,9 @@ pub(super) async fn backup_codes(
     api: web::Data<Api>,
     request: HttpRequest,
     who: Who,
-    body: web::Json<Code>,
+    body: web::Json<Object<Code>>,
 ) -> Result<HttpResponse, ApiError> {
-    let codes = api.auth.backup_codes(&origin(&api, &request), &who, body.into_inner().code.0).await?;
+    let codes = api.auth.backup_codes(&origin(&api, &request), &who, body.into_inner().0.code.0).await?;
     Ok(HttpResponse::Ok().json(json!({ "backup_codes": codes })))
 }
 
@@ -281,9 +281,9 @@ pub(super) async fn password(
     api: web::Data<Api>,
     request: HttpRequest,
     who: Who,
-    body: web::Json<ChangePassword>,
+    body: web::Json<Object<ChangePassword>>,
 ) -> Result<HttpResponse, ApiError> {
-    let ChangePassword { password, new_password } = body.into_inner();
+    let ChangePassword { password, new_password } = body.into_inner().0;
     api.auth.change_password(&origin(&api, &request), &who, password.0, new_password.0).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -333,9 +333,9 @@ pub(super) async fn add_token(
     api: web::Data<Api>,
     request: HttpRequest,
     who: Who,
-    body: web::Json<AddToken>,
+    body: web::Json<Object<AddToken>>,
 ) -> Result<HttpResponse, ApiError> {
-    let AddToken { name, scopes, expires_in_days } = body.into_inner();
+    let AddToken { name, scopes, expires_in_days } = body.into_inner().0;
     let new = api.auth.add_token(&who, &name, &scopes, expires_in_days).await?;
     let mut view = token_view(&new.row);
     note(&api, &request, &who, "auth.token.add", &new.row.id, None, Some(view.clone())).await;

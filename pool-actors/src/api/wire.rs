@@ -1,6 +1,6 @@
 //! Times and numbers on the wire, and the shape of what is sent.
 
-use std::{fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData, ops::Deref};
 
 use pool_domain::units::TimeMs;
 use serde::{
@@ -13,6 +13,14 @@ use serde_json::Value;
 /// name them.
 #[derive(Debug, Default)]
 pub(super) struct Object<T>(pub(super) T);
+
+impl<T> Deref for Object<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

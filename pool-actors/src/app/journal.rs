@@ -12,7 +12,10 @@ use crate::{
         BudgetLevel, CommitCore, CommitHandle, Durability, Journal, JournalReader, JournalShard, Options,
     },
     messages::ledger::LedgerSummary,
-    ports::{clock::{Clock, SharedClock}, disk::SharedDisk},
+    ports::{
+        clock::{Clock, SharedClock},
+        disk::SharedDisk,
+    },
     runtime::{
         Runtime,
         shutdown::StopReason,
@@ -153,11 +156,9 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_forward_makes_nothing_older() {
         let begun = (TimeMs(1_000_000), TimeMs(500));
-        for (wall, steady, told) in [
-            (1_000_070, 570, 1_000_070),
-            (9_000_000, 570, 1_000_070),
-            (400, 570, 400),
-        ] {
+        for (wall, steady, told) in
+            [(1_000_070, 570, 1_000_070), (9_000_000, 570, 1_000_070), (400, 570, 400)]
+        {
             assert_eq!(no_later(begun, &Clocks(wall, steady)), TimeMs(told));
         }
     }
