@@ -20,7 +20,7 @@ use simulations::{miners::SwarmHandle, node::NodeHandle};
 use crate::{
     audit::assert_clean,
     mining,
-    payouts::{MINERS, assert_paid_once, payouts, setup},
+    payouts::{MINERS, assert_paid_once, setup},
 };
 
 /// The newest schema that the earlier pool knew.
@@ -116,57 +116,53 @@ fn back_on_sqlite(file: &Path) {
     }
 }
 
-/// What people see of their money, and what the books hold.
-async fn money(pool: &PoolProcess) -> Value {
-    let mut seen = Vec::new();
-    for n in 0..MINERS {
-        for path in ["", "/earnings?limit=500", "/payouts?limit=500"] {
-            let (status, mut body) = pool.get(&format!("/api/miners/miner{n}{path}")).await;
-            assert_eq!(status, 200, "{path}: {body:#}");
-            if path.is_empty() {
-                // Hash rates change with time.
-                body = json!([body["balance"], body["shares"]["accepted"], body["work"]]);
-            }
-            seen.push(body);
-        }
-    }
-    let (_, stats) = pool.get("/api/stats").await;
-    let (_, blocks) = pool.get("/api/blocks?limit=500").await;
-    let ledger =
-        ["pending", "confirmed", "reserved", "paid", "imbalance"].map(|key| stats["ledger"][key].clone());
-    let of_block = |block: &Value| {
-        json!([
-            block["hash"],
-            block["account"],
-            block["status"],
-            block["color"],
-            block["reward"],
-            block["found_at"]
-        ])
-    };
-    let blocks: Vec<Value> = blocks["items"].as_array().unwrap().iter().map(of_block).collect();
-    json!({ "miners": seen, "ledger": ledger, "blocks": blocks, "payouts": payouts(pool).await })
+/// All that is about money, by the names that both shapes have.
+const MONEY: [&str; 8] = [
+    "SELECT kind, account_id, amount FROM balances ORDER BY 1, 2",
+    "SELECT transaction_id, kind, account_id, amount FROM ledger_entries ORDER BY 1, 2, 3",
+    "SELECT id, reference, kind, block, at FROM ledger_transactions ORDER BY 1",
+    "SELECT number, hash, status, color, reward, income FROM blocks ORDER BY 1",
+    "SELECT id, state, created_at, ended_at FROM payouts ORDER BY 1",
+    "SELECT payout_id, line, account_id, amount FROM payout_items ORDER BY 1, 2",
+    "SELECT payout_id, txid, fee FROM payout_transactions ORDER BY 1",
+    "SELECT worker_id, algorithm, accepted, work FROM share_totals ORDER BY 1, 2",
+];
+
+fn on_postgres(server: &Postgres) -> Vec<String> {
+    MONEY.iter().map(|query| server.sql(query).unwrap()).collect()
 }
 
-/// Says where they differ, not all that they are.
-fn assert_same(before: &Value, after: &Value, place: &str) {
-    match (before, after) {
-        (Value::Object(one), Value::Object(other)) if one.len() == other.len() => {
-            for (key, value) in one {
-                assert_same(value, &other[key], &format!("{place}.{key}"));
-            }
-        }
-        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
-            for (n, (one, other)) in one.iter().zip(other).enumerate() {
-                assert_same(one, other, &format!("{place}[{n}]"));
-            }
-        }
-        _ => assert_eq!(before, after, "{place}"),
-    }
+fn on_sqlite(file: &Path) -> Vec<String> {
+    let db = Connection::open(file).unwrap();
+    let all = MONEY.iter().map(|query| {
+        let query =
+            ["amount", "reward", "income", "fee", "work"].iter().fold((*query).to_owned(), |query, name| {
+                let parts = format!(" {name}_hi, {name}_mid, {name}_lo");
+                query
+                    .replace(&format!(" {name} "), &format!("{parts} "))
+                    .replace(&format!(" {name},"), &format!("{parts},"))
+            });
+        let mut rows = db.prepare(&query).unwrap();
+        let columns = rows.column_count();
+        let shown = rows.query_map([], |row| {
+            (0..columns).map(|n| row.get::<_, rusqlite::types::Value>(n)).collect::<Result<Vec<_>, _>>()
+        });
+        shown.unwrap().map(|row| format!("{:?}\n", row.unwrap())).collect()
+    });
+    all.collect()
+}
+
+/// What an account has earned, newest first, but for what has become of it.
+async fn earned(pool: &PoolProcess) -> Vec<Value> {
+    let (status, body) = pool.get("/api/miners/miner0/earnings?limit=500").await;
+    assert_eq!(status, 200, "{body:#}");
+    let line =
+        |item: &Value| json!([item["id"], item["block"], item["income"], item["revision"], item["amount"]]);
+    body["items"].as_array().unwrap().iter().map(line).collect()
 }
 
 /// A pool that has paid, stopped at rest: nothing is mined and nothing is on its way.
-async fn filled(more: &str) -> (NodeHandle, PoolProcess, SwarmHandle, Value) {
+async fn filled(more: &str) -> (NodeHandle, PoolProcess, SwarmHandle, Vec<Value>) {
     let node = mining::node("blake2s", 250, 1);
     let mut setup = setup(&node.rpc_url).await;
     setup.more.push_str(more);
@@ -174,17 +170,9 @@ async fn filled(more: &str) -> (NodeHandle, PoolProcess, SwarmHandle, Value) {
     let mut swarm = mining::miners(pool.stratum, "blake2s", MINERS, None);
     pool.until("/api/stats", |_, stats| amount(&stats["ledger"]["paid"]) > 0).await;
     assert_paid_once(&pool, &node, &mut swarm, "the beginning").await;
-    // Nothing more is found: what was has been seen to its present end.
     pool.until("/api/stats", |_, stats| stats["ledger"]["lag"] == 0).await;
-    let mut before = money(&pool).await;
-    loop {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let again = money(&pool).await;
-        if again == before {
-            break;
-        }
-        before = again;
-    }
+    let before = earned(&pool).await;
+    assert!(!before.is_empty());
     assert_eq!(pool.terminate(), Some(0), "{}", pool.log());
     (node, pool, swarm, before)
 }
@@ -199,30 +187,28 @@ fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// The pool starts on it, with the same money, clean books, and goes on to mine and to pay.
-async fn goes_on(mut pool: PoolProcess, node: &NodeHandle, before: &Value) {
+/// The pool starts on it with clean books, knows what was earned before, and goes on to mine and to pay.
+async fn goes_on(mut pool: PoolProcess, node: &NodeHandle, before: &[Value]) {
     pool.restart();
     pool.until("/health/ready", |status, _| status == 200).await;
-    assert_same(before, &money(&pool).await, "money");
+    assert!(earned(&pool).await.ends_with(before));
     assert_clean(&pool);
+    let (_, stats) = pool.get("/api/stats").await;
+    let paid = amount(&stats["ledger"]["paid"]);
+    assert!(paid > 0, "{stats:#}");
     // Credits of now stand before those of then.
     let mut swarm = mining::miners(pool.stratum, "blake2s", MINERS, None);
-    let earned = |body: &Value| body["items"].as_array().unwrap().len();
-    let then = earned(&before["miners"][1]);
-    assert!(then > 0, "{before:#}");
-    pool.until("/api/miners/miner0/earnings?limit=500", |status, body| status == 200 && earned(body) > then)
-        .await;
-    let (_, now) = pool.get("/api/miners/miner0/earnings?limit=500").await;
-    assert!(
-        now["items"].as_array().unwrap().ends_with(before["miners"][1]["items"].as_array().unwrap()),
-        "{now:#}"
-    );
+    pool.until("/api/miners/miner0/earnings?limit=500", |status, body| {
+        status == 200 && body["items"].as_array().unwrap().len() > before.len()
+    })
+    .await;
+    let now = earned(&pool).await;
+    assert!(now.ends_with(before), "{now:#?} {before:#?}");
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = format!("http://{}/api/admin/payouts/release", pool.http);
     let request =
         client.post(url).bearer_auth(pool_tests::pool::ADMIN_TOKEN).json(&json!({ "scope": "all" }));
     assert_eq!(request.send().await.unwrap().status(), 200);
-    let paid = amount(&before["ledger"][3]);
     pool.until("/api/stats", |_, stats| amount(&stats["ledger"]["paid"]) > paid).await;
     assert_paid_once(&pool, node, &mut swarm, "the change").await;
     assert_clean(&pool);
@@ -232,7 +218,9 @@ async fn goes_on(mut pool: PoolProcess, node: &NodeHandle, before: &Value) {
 async fn a_filled_postgres_of_an_earlier_pool_is_brought_up_to_date_though_it_dies_meanwhile() {
     let mut server = Postgres::start();
     let (node, pool, _swarm, before) = filled(&format!("[store]\nurl = \"{}\"\n", server.url())).await;
+    let money = on_postgres(&server);
     back_on_postgres(&server);
+    assert_eq!(on_postgres(&server), money, "what an earlier pool would have left");
     let versions = "SELECT max(version) FROM schema_migrations";
     assert_eq!(server.sql(versions).unwrap(), OLD.to_string());
     for killed in ["server", "process"] {
@@ -266,6 +254,9 @@ async fn a_filled_postgres_of_an_earlier_pool_is_brought_up_to_date_though_it_di
         let _ = connection.await;
         assert_eq!(server.sql(versions).unwrap(), OLD.to_string(), "all of it or nothing");
     }
+    let done = migrate(&pool).output().unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    assert_eq!(on_postgres(&server), money);
     goes_on(pool, &node, &before).await;
 }
 
@@ -273,7 +264,9 @@ async fn a_filled_postgres_of_an_earlier_pool_is_brought_up_to_date_though_it_di
 async fn a_filled_sqlite_of_an_earlier_pool_is_brought_up_to_date_though_the_process_dies_meanwhile() {
     let (node, pool, _swarm, before) = filled("").await;
     let file = pool.data().join("pool.db");
+    let money = on_sqlite(&file);
     back_on_sqlite(&file);
+    assert_eq!(on_sqlite(&file), money, "what an earlier pool would have left");
     // Killed at moments from before it begins to after its end.
     for pause in (0..20).map(|step| Duration::from_millis(step * 5)) {
         let mut migrating = migrate(&pool)
@@ -285,5 +278,8 @@ async fn a_filled_sqlite_of_an_earlier_pool_is_brought_up_to_date_though_the_pro
         migrating.kill().unwrap();
         migrating.wait().unwrap();
     }
+    let done = migrate(&pool).output().unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    assert_eq!(on_sqlite(&file), money);
     goes_on(pool, &node, &before).await;
 }
