@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+mod certificates;
 pub mod kaspad;
 pub mod packages;
 pub mod pool;

@@ -29,6 +29,8 @@ pub struct Postgres {
     port: u16,
     /// What it holds in memory.
     buffers: &'static str,
+    /// It takes encrypted connections, and no others but from its superuser.
+    tls: bool,
     child: Option<Child>,
 }
 
@@ -141,10 +143,38 @@ impl Postgres {
         Self::on(initialised(), "128MB")
     }
 
+    /// A server that takes the pool's connections over TLS only, with a certificate for this IP address (without: its own),
+    /// which nobody but [`Self::authority`] has signed.
+    ///
+    /// # Panics
+    /// When it does not start, or there is no openssl.
+    #[must_use]
+    pub fn with_tls(named: Option<&str>) -> Self {
+        let folder = initialised();
+        let own_name = own_loopback().to_string();
+        crate::certificates::signed(folder.path(), named.unwrap_or(&own_name));
+        for file in ["server.pem", "key.pem"] {
+            own(&folder.path().join(file));
+        }
+        let rules = "hostssl all dagpool 127.0.0.0/8 trust\nhost all postgres 127.0.0.0/8 trust\n";
+        fs::write(folder.path().join("data/pg_hba.conf"), rules).expect("written");
+        Self::of(folder, SMALL, true)
+    }
+
+    /// Who signed the certificate of a server with TLS.
+    #[must_use]
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join("authority.pem")
+    }
+
     fn on(folder: TempDir, buffers: &'static str) -> Self {
+        Self::of(folder, buffers, false)
+    }
+
+    fn of(folder: TempDir, buffers: &'static str, tls: bool) -> Self {
         let address = own_loopback();
         let port = TcpListener::bind((address, 0)).and_then(|held| held.local_addr()).expect("a port").port();
-        let mut server = Self { folder, address, port, buffers, child: None };
+        let mut server = Self { folder, address, port, buffers, tls, child: None };
         server.restart();
         server
     }
@@ -304,6 +334,11 @@ impl Postgres {
             server.args(["-c", setting]);
         }
         server.args(["-c", &format!("shared_buffers={}", self.buffers)]);
+        if self.tls {
+            let file = |name: &str| self.folder.path().join(name).display().to_string();
+            server.args(["-c", "ssl=on", "-c", &format!("ssl_cert_file={}", file("server.pem"))]);
+            server.args(["-c", &format!("ssl_key_file={}", file("key.pem"))]);
+        }
         self.child = Some(server.stdout(Stdio::null()).stderr(log).spawn().expect("postgres starts"));
         self.is_ready()
     }

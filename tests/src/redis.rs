@@ -127,24 +127,8 @@ impl Redis {
     pub fn with_tls() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = |file: &str| folder.path().join(file).to_str().expect("a path of text").to_owned();
-        let openssl = |arguments: &[&str]| {
-            let made = Command::new("openssl").args(arguments).stdin(Stdio::null()).output();
-            let made = made.expect("openssl is installed: tests/tools/packages.sh does it");
-            assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        };
-        let (key, certificate, request) = (path("key.pem"), path("server.pem"), path("server.csr"));
-        let (authority, its_key, extensions) =
-            (path("authority.pem"), path("authority.key"), path("extensions"));
-        let names = format!("subjectAltName=IP:{}\nbasicConstraints=CA:FALSE\n", own_loopback());
-        fs::write(&extensions, names).expect("written");
-        let fresh = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-        let own = ["-x509", "-days", "2", "-subj", "/CN=authority", "-keyout", &its_key, "-out", &authority];
-        openssl(&[&["req"][..], &fresh, &own].concat());
-        let asked = ["-subj", "/CN=cache", "-keyout", &key, "-out", &request];
-        openssl(&[&["req"][..], &fresh, &asked].concat());
-        let signing =
-            ["x509", "-req", "-in", &request, "-CA", &authority, "-CAkey", &its_key, "-CAcreateserial"];
-        openssl(&[&signing[..], &["-days", "2", "-extfile", &extensions, "-out", &certificate]].concat());
+        crate::certificates::signed(folder.path(), &own_loopback().to_string());
+        let (certificate, key, authority) = (path("server.pem"), path("key.pem"), path("authority.pem"));
         let options = [
             "--save",
             "",

@@ -150,6 +150,14 @@ fn postgres(config: &Config, key: &str, url: &SecretUrl) -> Result<PostgresSetti
             "write sqlite:PATH or postgres://user@host:port/database",
         )
     })?;
+    let authorities = &config.store.ca_file;
+    // A replica may be reached without, on the same machine.
+    if !authorities.as_os_str().is_empty() && (settings.is_encrypted() || key == "store.url") {
+        settings.trust(authorities).map_err(|what| {
+            let advice = "name the file (PEM) of whoever signed the servers' certificates";
+            Failure::new(Code::ConfigInvalid, format!("store.ca_file: {what}"), advice)
+        })?;
+    }
     settings.connections = config.store.connections;
     settings.connect_timeout = Duration::from_millis(config.store.connect_timeout_ms);
     settings.statement_timeout = Duration::from_millis(config.store.statement_timeout_ms);

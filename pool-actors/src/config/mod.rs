@@ -374,6 +374,9 @@ section! {
         url: SecretUrl = "sqlite:pool.db".into(),
         /// Password of the database, if the address should not hold it: the text itself, "file:/path" or "env:NAME".
         password: Option<Secret> = None,
+        /// PostgreSQL: who signs the servers' certificates (a file, PEM), for TLS (`?sslmode=verify-full` in the addresses).
+        /// Empty = whom the system trusts.
+        ca_file: PathBuf = PathBuf::new(),
         /// PostgreSQL: address of a read replica for what the API shows; the primary is asked while it does not answer.
         replica_url: Option<SecretUrl> = None,
         /// PostgreSQL: connections for what the API shows, to each server. The ledger has its own, at most four.

@@ -8,6 +8,7 @@ mod payouts;
 mod people;
 mod postgres;
 mod replica;
+mod tls;
 mod users;
 
 use pool_actors::{

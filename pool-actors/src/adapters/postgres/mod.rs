@@ -16,6 +16,7 @@ mod schema;
 mod session;
 mod settings;
 mod statements;
+mod tls;
 mod users;
 mod write;
 

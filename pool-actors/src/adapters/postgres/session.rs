@@ -99,9 +99,16 @@ pub(super) async fn connect(settings: &PostgresSettings, purpose: Purpose) -> Re
     if purpose != Purpose::Replica {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
-    let (client, connection) = config.connect(NoTls).await.map_err(failure)?;
-    // Ends with the client, or with the connection, which the client then reports.
-    tokio::spawn(connection);
+    // Each ends with the client, or with the connection, which the client then reports.
+    let client = if let Some(tls) = &settings.tls {
+        let (client, connection) = config.connect(tls.clone()).await.map_err(failure)?;
+        tokio::spawn(connection);
+        client
+    } else {
+        let (client, connection) = config.connect(NoTls).await.map_err(failure)?;
+        tokio::spawn(connection);
+        client
+    };
     client.batch_execute(SESSION.text).await.map_err(failure)?;
     let bound = settings.statement_timeout.as_millis().to_string();
     client.query(SESSION_TIMEOUT.text, &[&bound]).await.map_err(failure)?;

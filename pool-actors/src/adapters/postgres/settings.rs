@@ -1,16 +1,25 @@
 //! Where the database is and how long it may take.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tokio::time::timeout;
 use tokio_postgres::config::{Config, Host, SslMode};
 
+use super::{super::certificates, tls::Tls};
 use crate::ports::store::{HISTORY_DAYS, StoreError};
 
 /// A database that can be connected to.
 #[derive(Clone)]
 pub struct PostgresSettings {
     pub(super) config: Config,
+    /// Whom an encrypted connection trusts; `None` = nothing is encrypted.
+    pub(super) tls: Option<Tls>,
+    /// The file of authorities, if it was given one.
+    authorities: Option<PathBuf>,
     /// Connections for reading.
     pub connections: u32,
     /// Bound on the time until a connection is usable.
@@ -25,20 +34,21 @@ pub struct PostgresSettings {
 
 impl PostgresSettings {
     /// From `postgres://user:password@host:port/database` (several hosts are tried in turn), or the `key=value` form.
-    /// `password` stands in for one that the address should not show.
+    /// `password` stands in for one that the address should not show. `sslmode=verify-full` (or `require`, which is the same
+    /// here) encrypts the connection and checks the server's certificate and name; without it nothing is encrypted.
     ///
     /// # Errors
     /// What is wrong with the address, without its password.
     pub fn new(url: &str, password: Option<String>) -> Result<Self, String> {
+        // The library knows `require` alone, and leaves what is checked to whoever encrypts.
+        let url = url.replace("sslmode=verify-full", "sslmode=require");
+        if url.contains("sslmode=verify-ca") {
+            return Err("sslmode=verify-ca: write verify-full; the server's name is checked, too".into());
+        }
         let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
             // Its source names the key; the address itself may hold a password.
             std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
         })?;
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err("sslmode=require: TLS is not built into this pool; use a Unix socket, a private \
-                        network or a tunnel, and sslmode=disable"
-                .into());
-        }
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err("no host is named".into());
         }
@@ -48,10 +58,14 @@ impl PostgresSettings {
         if let Some(password) = password {
             config.password(password);
         }
-        // With several hosts, the one that takes writes; a replica is asked through its own address.
-        config.ssl_mode(SslMode::Disable);
+        let tls = if config.get_ssl_mode() == SslMode::Require { Some(Tls::by_system()?) } else { None };
+        if tls.is_none() {
+            config.ssl_mode(SslMode::Disable);
+        }
         Ok(Self {
             config,
+            tls,
+            authorities: None,
             connections: 8,
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
@@ -62,6 +76,27 @@ impl PostgresSettings {
 }
 
 impl PostgresSettings {
+    /// Whether connections are encrypted.
+    #[must_use]
+    pub const fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Trusts the authorities of a file (PEM), instead of those of the system.
+    ///
+    /// # Errors
+    /// What is wrong with the file, or that nothing is encrypted.
+    pub fn trust(&mut self, file: &Path) -> Result<(), String> {
+        if !self.is_encrypted() {
+            return Err("it is of use with sslmode=verify-full only; the address asks for no TLS".to_owned());
+        }
+        let pem = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let store = certificates::authorities(&pem).map_err(|what| format!("{} {what}", file.display()))?;
+        self.tls = Some(Tls::by(store)?);
+        self.authorities = Some(file.to_owned());
+        Ok(())
+    }
+
     /// The same database for PostgreSQL's own programs, as the variables that libpq reads (its documentation, "Environment
     /// Variables"): the arguments of a program can be read by every user of a machine, and hold no password therefore.
     #[must_use]
@@ -81,6 +116,13 @@ impl PostgresSettings {
             ("PGPASSWORD", config.get_password().map(|word| String::from_utf8_lossy(word).into_owned())),
             ("PGDATABASE", self.database().map(str::to_owned)),
             ("PGOPTIONS", config.get_options().map(str::to_owned)),
+            // Before version 16 libpq can't check by whom the system trusts: then it encrypts.
+            (
+                "PGSSLMODE",
+                self.is_encrypted()
+                    .then(|| if self.authorities.is_some() { "verify-full" } else { "require" }.into()),
+            ),
+            ("PGSSLROOTCERT", self.authorities.as_ref().map(|file| file.display().to_string())),
         ];
         variables.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
@@ -168,11 +210,37 @@ mod tests {
     }
 
     #[test]
+    fn encryption_is_asked_for_by_the_address() {
+        let settings = |url: &str| PostgresSettings::new(url, None).unwrap();
+        for (url, encrypted) in [
+            ("postgres://h/db", false),
+            ("postgres://h/db?sslmode=disable", false),
+            ("postgres://h/db?sslmode=prefer", false),
+            ("postgres://h/db?sslmode=require", true),
+            ("postgres://h/db?sslmode=verify-full", true),
+            ("host=h dbname=db sslmode=verify-full", true),
+        ] {
+            let settings = settings(url);
+            assert_eq!(settings.is_encrypted(), encrypted, "{url}");
+            let told =
+                settings.environment().into_iter().any(|named| named == ("PGSSLMODE", "require".to_owned()));
+            assert_eq!(told, encrypted, "{url}");
+        }
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join("ca.pem");
+        std::fs::write(&file, "rubbish").unwrap();
+        let refused = |url: &str| settings(url).trust(&file).unwrap_err();
+        assert!(refused("postgres://h/db").contains("asks for no TLS"));
+        assert!(refused("postgres://h/db?sslmode=require").contains("ca.pem holds no certificate"));
+    }
+
+    #[test]
     fn what_cannot_be_connected_to_is_refused() {
         for (url, word) in [
             ("postgres://", "no host"),
             ("postgres://u:hush@h:port/db", "port"),
-            ("postgres://h/db?sslmode=require", "TLS"),
+            ("postgres://h/db?sslmode=verify-ca", "write verify-full"),
+            ("postgres://h/db?sslmode=wrong", "sslmode"),
             ("postgres://h/db?colour=red", "colour"),
         ] {
             let refused = PostgresSettings::new(url, None).unwrap_err();
