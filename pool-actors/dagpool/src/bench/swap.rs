@@ -31,6 +31,10 @@ const SWAPS_AT_ONCE: usize = 10;
 const FILES_BESIDES: u64 = 64;
 /// Shares of an old function's jobs may come for so long, and a minute and five seconds more, before its generation ends.
 const JOB_GRACE_MS: u64 = 2_000;
+/// A session knows its shares, to find duplicates, for as long as a share of their job is hashed: a minute past its grace.
+/// An ended generation is kept for five seconds more. So long a load must last before memory shows what it takes by itself,
+/// and so long after the last swap until nothing of one is left.
+const SETTLED_MS: u64 = JOB_GRACE_MS + 70_000;
 /// A block is found once in that many shares, and the reward window is its ten-thousandth part: the eight windows that a pool
 /// keeps of each function are full after 215,000 shares. Else they would grow by 16 bytes with every share of the run, and
 /// nobody could see whether anything else does.
@@ -55,8 +59,9 @@ pub(crate) struct Options {
     /// Length of each look at the steady state, seconds.
     #[arg(long, default_value_t = 5)]
     pub(crate) steady: u64,
-    /// Length of the control, seconds: the same load without swaps, before them, to see what memory it takes by itself.
-    #[arg(long, default_value_t = 20)]
+    /// Length of the control, seconds: the same load without swaps, before them, to see what memory it takes by itself. With
+    /// less than 72 it is still growing.
+    #[arg(long, default_value_t = 75)]
     pub(crate) control: u64,
     /// Rounds of the measurement of staging: steady and staging take turns.
     #[arg(long, default_value_t = 5)]
@@ -70,7 +75,8 @@ pub(crate) struct Options {
     /// What an accepted share survives: disk or os.
     #[arg(long, default_value = "disk")]
     pub(crate) durability: String,
-    /// Wait for the last kept generation to end, over a minute, before memory is looked at again.
+    /// Go on with the load after the last swap, and wait after its end, until nothing that is kept for a while is left: twice
+    /// 72 seconds.
     #[arg(long)]
     pub(crate) settle: bool,
     /// Print JSON.
@@ -117,7 +123,9 @@ struct Report {
     memory_control: Memory,
     /// After staging and swaps, the load still on.
     memory_swapped: Memory,
-    /// Without load and, with `--settle`, without kept generations.
+    /// With `--settle`: the load still on, and nothing kept of a swap.
+    memory_settled: Option<Memory>,
+    /// Without load and, with `--settle`, without what is kept for a while.
     memory_after: Memory,
     control_shares: u64,
     server_threads: (u64, u64),
@@ -227,11 +235,18 @@ async fn measure(options: &Options, site: &Site) -> Result<Report, Failure> {
     swarm.window(Window::Steady);
     tokio::time::sleep(steady).await;
     let memory_swapped = process::memory(pid)?;
+    swarm.window(Window::Other);
+    let memory_settled = if options.settle {
+        tokio::time::sleep(Duration::from_millis(SETTLED_MS)).await;
+        Some(process::memory(pid)?)
+    } else {
+        None
+    };
     swarm.set(Phase::Drain);
     let measured = started.elapsed();
     tokio::time::sleep(Duration::from_secs(1)).await;
     if options.settle {
-        tokio::time::sleep(Duration::from_millis(JOB_GRACE_MS + 70_000)).await;
+        tokio::time::sleep(Duration::from_millis(SETTLED_MS)).await;
     }
     let (memory_after, threads_after) = (process::memory(pid)?, process::threads(pid)?);
     let stats = swarm.stop().await;
@@ -268,6 +283,7 @@ async fn measure(options: &Options, site: &Site) -> Result<Report, Failure> {
         memory_before,
         memory_control,
         memory_swapped,
+        memory_settled,
         memory_after,
         control_shares: moment(Window::Control).shares,
         server_threads: (threads_before, threads_after),
@@ -445,11 +461,14 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "memory          anonymous KiB: {} at first; {} after {} shares without swaps; {} after the swaps; {} without load (RSS {} -> {})",
+            "memory          anonymous KiB: {} at first; {} after {} shares without swaps; {} after the swaps;{} {} without load (RSS {} -> {})",
             self.memory_before.anonymous_kib,
             self.memory_control.anonymous_kib,
             self.control_shares,
             self.memory_swapped.anonymous_kib,
+            self.memory_settled
+                .map(|memory| format!(" {} when nothing is kept of them;", memory.anonymous_kib))
+                .unwrap_or_default(),
             self.memory_after.anonymous_kib,
             self.memory_before.rss_kib,
             self.memory_after.rss_kib
