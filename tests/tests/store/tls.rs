@@ -44,7 +44,7 @@ async fn all_connections_are_encrypted_and_survive_the_server() {
             loop {
                 match store.load("n1").await {
                     Err(StoreError::Unavailable { .. }) => {
-                        tokio::time::sleep(std::time::Duration::from_millis(50)).await
+                        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                     }
                     other => break other,
                 }
