@@ -219,6 +219,9 @@ impl Pool {
         let shared = (&parts.cache, node_name.as_str());
         let keepers = cache::start(&books, shared, keeper, &events_hub, &snapshot.watched());
         journal::keep_retention(runtime, &journal.reader, &wiring.summary, &clock, &config.journal);
+        if parts.users.users(None, 1).await.is_ok_and(|users| users.is_empty()) {
+            tracing::info!("nobody may sign in yet: dagpool user add NAME --role admin makes the first user");
+        }
         let auth = crate::auth::Auth::new(crate::auth::Parts {
             users: parts.users,
             cache: parts.cache.clone(),
