@@ -3,6 +3,7 @@
 //! Order of start: what is written to comes before what writes (journal, events, statistics, ledger, submitter), and
 //! miners come last. Order of stop is the reverse: sessions first, the journal last, so that what was taken is committed.
 
+mod alerts;
 mod algorithms;
 pub mod audit;
 pub mod audit_chain;
@@ -92,6 +93,7 @@ pub struct Pool {
     payouts: Option<payouts::Dispatcher>,
     algorithms: Algorithms,
     keepers: cache::Keepers,
+    alerts: alerts::Alerts,
     router: Supervised<TrafficRouter>,
     stats: Supervised<StatsAggregator>,
     events: Supervised<EventPublisher>,
@@ -238,6 +240,10 @@ impl Pool {
                 })
             },
         });
+        let metrics = parts.metrics.clone();
+        let exposition = Arc::new(move || metrics.render());
+        let (alerts, alert_doors) =
+            alerts::start(&books, &wiring, &config, &events_hub, parts.alerts, exposition)?;
         let http = api::serve(
             api::Context {
                 auth,
@@ -254,6 +260,7 @@ impl Pool {
                 shared_cache: parts.cache,
                 cache: cache_status.watched(),
                 bans,
+                alerts: alert_doors,
                 events: events_hub,
                 sessions: Arc::new(api_sessions(&stratum)),
                 algorithms: algorithms.doors.clone(),
@@ -290,6 +297,7 @@ impl Pool {
             payouts: dispatcher,
             algorithms,
             keepers,
+            alerts,
             router,
             stats,
             events,
@@ -366,6 +374,7 @@ impl Pool {
         }
         self.tracker.stop().await;
         self.ledger.stop().await;
+        self.alerts.stop().await;
         self.keepers.stop().await;
         self.http.stop().await;
         self.stats.stop().await;

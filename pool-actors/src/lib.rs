@@ -13,6 +13,7 @@
 //! [`auth`]; [`runtime`]; [`messages`]; the actors' folders and [`api`]; [`app`] alone wires them.
 
 pub mod adapters;
+pub mod alerts;
 pub mod algorithm;
 pub mod api;
 pub mod app;

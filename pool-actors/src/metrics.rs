@@ -46,8 +46,10 @@ pub const DB_UP: &str = "dagpool_db_up";
 pub const CACHE_UP: &str = "dagpool_cache_up";
 /// Browsers on the live feed.
 pub const WS_CLIENTS: &str = "dagpool_ws_clients";
-/// Alerts that fire now.
+/// Alerts that fire now, by `severity`.
 pub const ALERTS_FIRING: &str = "dagpool_alerts_firing";
+/// Notices over channels by their `kind` and `outcome` (delivered, retried, given_up).
+pub const NOTIFICATIONS_TOTAL: &str = "dagpool_notifications_total";
 /// Bans by `reason`.
 pub const BANS_TOTAL: &str = "dagpool_bans_total";
 /// Refused log-ins by `reason`.
@@ -95,7 +97,8 @@ pub fn describe() {
     describe_gauge!(DB_UP, "1 while the database answers");
     describe_gauge!(CACHE_UP, "1 while the cache answers");
     describe_gauge!(WS_CLIENTS, "Browsers on the live feed");
-    describe_gauge!(ALERTS_FIRING, "Alerts that fire now");
+    describe_gauge!(ALERTS_FIRING, "Alerts that fire now, by severity");
+    describe_counter!(NOTIFICATIONS_TOTAL, "Notices over channels by their kind and outcome");
     describe_counter!(BANS_TOTAL, "Bans by reason");
     describe_counter!(AUTH_FAILURES_TOTAL, "Refused log-ins by reason");
     describe_counter!(

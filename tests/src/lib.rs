@@ -8,6 +8,7 @@ pub mod packages;
 pub mod pool;
 pub mod postgres;
 pub mod proxy;
+pub mod receivers;
 pub mod redis;
 pub mod solve;
 pub mod wall_clock;

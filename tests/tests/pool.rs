@@ -2,6 +2,8 @@
 
 #[path = "pool/actors.rs"]
 mod actors;
+#[path = "pool/alerts.rs"]
+mod alerts;
 #[path = "pool/audit.rs"]
 mod audit;
 #[path = "pool/backup.rs"]

@@ -47,6 +47,7 @@ pub mod pplns;
 pub mod prefetch;
 pub mod proof;
 pub mod rollout;
+pub mod severity;
 pub mod share;
 mod share_list;
 pub mod share_window;

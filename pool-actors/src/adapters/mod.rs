@@ -11,6 +11,7 @@ pub mod node_bip22;
 mod node_dag_memory;
 mod node_endpoints;
 pub mod node_kaspa;
+pub mod notify;
 pub mod package_shelf;
 pub mod postgres;
 pub mod signer_socket;

@@ -42,6 +42,12 @@ impl MetricsHandle {
         Self(handle.clone())
     }
 
+    /// All of them, in Prometheus' text format 0.0.4.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
     /// Folds histograms, so that they don't grow while nobody reads them.
     pub(super) fn upkeep(&self) {
         self.0.run_upkeep();
@@ -97,5 +103,5 @@ pub(super) async fn ready(api: web::Data<Api>) -> HttpResponse {
 
 /// Prometheus text format 0.0.4.
 pub(super) async fn metrics(api: web::Data<Api>) -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(api.metrics.0.render())
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(api.metrics.render())
 }

@@ -32,7 +32,7 @@ use serde_json::{Value, json};
 use tokio::{sync::broadcast, time::Instant};
 
 use super::{
-    Api, access, algorithms,
+    Api, access, alerts, algorithms,
     errors::{ApiError, ErrorCode},
     views,
     wire::rfc3339,
@@ -464,6 +464,7 @@ fn topic(event: &PoolEvent) -> &'static str {
         PoolEvent::Payout(_) | PoolEvent::PayoutCalculated { .. } => "payout",
         PoolEvent::SecurityEvent { .. } => "security_event",
         PoolEvent::Alert(_) => "alert",
+        PoolEvent::AlertState(_) => "alert_state",
         PoolEvent::Defect { .. } => "defect",
         PoolEvent::Relayed(relayed) => {
             RELAYED.iter().find(|kind| **kind == relayed.kind).unwrap_or(&"relayed")
@@ -523,7 +524,11 @@ fn render(api: &Api, event: &Numbered, audience: Audience) -> Option<String> {
         PoolEvent::SecurityEvent { code, message } | PoolEvent::Defect { code, message } if operator => {
             json!({ "code": code, "message": message })
         }
-        PoolEvent::DifficultyAdjusted { .. } | PoolEvent::SecurityEvent { .. } | PoolEvent::Defect { .. } => {
+        PoolEvent::AlertState(alert) if operator => alerts::line(alert),
+        PoolEvent::AlertState(_)
+        | PoolEvent::DifficultyAdjusted { .. }
+        | PoolEvent::SecurityEvent { .. }
+        | PoolEvent::Defect { .. } => {
             return None;
         }
     };

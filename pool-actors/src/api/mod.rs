@@ -14,6 +14,7 @@
 //! | `algorithms` | `/api/algorithms...`, `/api/deployments...` |
 //! | `payouts` | `/api/payouts...`, `/api/miners/{account}/payouts`, `/api/admin/payouts...` |
 //! | `admin`, `adjustments` | `/api/admin/...` |
+//! | `alerts` | `/api/alerts...` |
 //! | `degraded` | what the pool goes on without, and since when |
 //! | `health` | `/health/...`, `/metrics` |
 //! | `kept` | lists for the time when the database is away |
@@ -26,6 +27,7 @@
 mod access;
 mod adjustments;
 mod admin;
+mod alerts;
 mod algorithms;
 mod assets;
 mod books;
@@ -51,6 +53,8 @@ pub use wire::rfc3339;
 #[cfg(test)]
 mod access_tests;
 #[cfg(test)]
+mod alerts_tests;
+#[cfg(test)]
 mod books_tests;
 #[cfg(test)]
 mod limits_tests;
@@ -75,6 +79,7 @@ use crate::{
     config::Http,
     error::Failure,
     messages::{
+        alert::AlertDoors,
         cache::{BanDesk, CacheStatus},
         deployment::AlgorithmDoors,
         job::NodeState,
@@ -144,6 +149,8 @@ pub struct Context {
     pub cache: Watched<CacheStatus>,
     /// Who may not connect.
     pub bans: Arc<dyn BanDesk>,
+    /// What is wrong, and who is told.
+    pub alerts: AlertDoors,
     /// Everything that happens.
     pub events: Events,
     /// Who is connected.

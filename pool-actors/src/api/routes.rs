@@ -7,7 +7,8 @@ use actix_web::{
 };
 
 use super::{
-    adjustments, admin, algorithms, books, errors, health, live, payouts, people, pool, sign_in, trail,
+    adjustments, admin, alerts, algorithms, books, errors, health, live, payouts, people, pool, sign_in,
+    trail,
 };
 use crate::{auth::Scope, ports::users::Role};
 
@@ -113,6 +114,14 @@ routes! {
     "/api/deployments" { GET(SEE) => algorithms::deployments }
     "/api/deployments/{id}" { GET(SEE) => algorithms::one }
     "/api/deployments/{id}/{action}" { POST(SWAP) => algorithms::steer }
+
+    "/api/alerts" { GET(SEE) => alerts::list }
+    "/api/alerts/rules" { GET(SEE) => alerts::rules }
+    "/api/alerts/channels" { GET(SEE) => alerts::channels }
+    "/api/alerts/channels/{name}/test" { POST(OPERATE) => alerts::test }
+    "/api/alerts/silences" { POST(OPERATE) => alerts::hush }
+    "/api/alerts/silences/{id}" { DELETE(OPERATE) => alerts::unhush }
+    "/api/alerts/{id}/acknowledge" { POST(OPERATE) => alerts::acknowledge }
 
     "/api/admin/system" { GET(SEE) => admin::system }
     "/api/admin/connections" { GET(SEE) => admin::connections }

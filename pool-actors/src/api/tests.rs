@@ -294,6 +294,7 @@ impl Rig {
             node_name: "node-0".to_owned(),
             shared_cache: self.shared.clone(),
             bans: Arc::<Bans>::clone(&self.bans),
+            alerts: crate::alerts::tests::doors(),
             events: self.events.clone(),
             sessions: Arc::<Desk>::clone(&self.desk),
             algorithms: algorithms(self.supervisor_ended),

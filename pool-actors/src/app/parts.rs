@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     adapters::package_shelf::FolderShelf,
-    adapters::{StoreThread, disk_folder::FolderDisk, system_clock::SystemClock},
+    adapters::{StoreThread, disk_folder::FolderDisk, notify::FileArchive, system_clock::SystemClock},
     api::{Assets, Currency, Import, MetricsHandle},
     config::Config,
     error::{Code, Failure},
@@ -22,6 +22,7 @@ use crate::{
         deployments::SharedDeployments,
         disk::SharedDisk,
         node::SharedNode,
+        notifier::SharedArchive,
         packages::SharedShelf,
         payouts::SharedPayouts,
         store::SharedStore,
@@ -57,6 +58,8 @@ pub struct Parts {
     pub wallet: Option<(SharedWallet, SharedSigner)>,
     /// Where deployments are written.
     pub deployments: SharedDeployments,
+    /// Where alerts are remembered.
+    pub alerts: SharedArchive,
     /// Where packages are kept, if anywhere.
     pub shelf: Option<SharedShelf>,
     /// The chain's addresses.
@@ -102,6 +105,7 @@ impl Parts {
             payouts,
             wallet: chain::wallet(config)?,
             deployments,
+            alerts: Arc::new(FileArchive::new(data_dir.join("alerts.json"))),
             shelf: Some(shelf(config)),
             cache,
             store_threads: threads,

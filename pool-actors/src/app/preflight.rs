@@ -6,7 +6,7 @@ use pool_domain::ids::{Account, AlgorithmName};
 use pool_engine::Registry;
 
 use super::{
-    cache, chain,
+    alerts, cache, chain,
     database::{self, Database, Running},
     identity,
 };
@@ -31,6 +31,7 @@ pub async fn probe(config: &Config) -> Vec<Probe> {
         ("algorithm", algorithm(config)),
         ("node", node(config).await),
         ("wallet", wallet(config).await),
+        ("alerts", alerts::probe(config)),
     ]
 }
 

@@ -50,6 +50,7 @@ pub fn changes(running: &Config, wanted: &Config) -> Vec<Change> {
     }
     // Secrets look the same wherever they are shown.
     let secrets = [
+        ("alerts.channel", running.alerts.channel != wanted.alerts.channel),
         ("auth.admin_token", running.auth.admin_token != wanted.auth.admin_token),
         ("auth.key", running.auth.key != wanted.auth.key),
         ("chain.rpc_password", running.chain.rpc_password != wanted.chain.rpc_password),

@@ -5,9 +5,12 @@ use std::fmt::Write as _;
 use toml::Value;
 
 use super::{
-    Algorithms, Auth, Banning, Cache, Chain, Config, Http, Journal, Listener, Log, Payout, Pool, Store,
-    Stratum, Vardiff, section::Section,
+    Alerts, Algorithms, Auth, Banning, Cache, Chain, Config, Http, Journal, Listener, Log, Payout, Pool,
+    Store, Stratum, Vardiff, alerts::TABLES_OF_ALERTS, section::Section,
 };
+
+/// Keys that are lists of tables.
+const TABLES: &[&str] = &["listener", "rule", "channel", "escalation"];
 
 /// The commented example: every key with its documentation and its default.
 #[must_use]
@@ -30,6 +33,8 @@ pub fn example() -> String {
     section(&mut out, "[cache]", &config.cache, Cache::DOC);
     section(&mut out, "[http]", &config.http, Http::DOC);
     section(&mut out, "[auth]", &config.auth, Auth::DOC);
+    section(&mut out, "[alerts]", &config.alerts, Alerts::DOC);
+    out.push_str(TABLES_OF_ALERTS);
     section(&mut out, "[log]", &config.log, Log::DOC);
     out
 }
@@ -42,8 +47,8 @@ fn section<S: Section>(out: &mut String, header: &str, defaults: &S, doc: &[&str
     let _ = writeln!(out, "{header}");
     let values = Value::try_from(defaults).expect("a section of plain values serialises");
     for key in S::KEYS {
-        if key.name == "listener" {
-            continue; // has its own [[stratum.listener]] table below
+        if TABLES.contains(&key.name) {
+            continue; // have [[tables]] of their own below
         }
         out.push('\n');
         for line in key.doc {
@@ -75,6 +80,17 @@ mod tests {
             committed,
             example(),
             "regenerate: DAGPOOL_WRITE_EXAMPLE=1 cargo test -p pool-actors example"
+        );
+    }
+
+    #[test]
+    fn the_tables_of_alerts_can_be_used_as_they_stand() {
+        let lines = TABLES_OF_ALERTS.lines().filter_map(|line| line.strip_prefix("# "));
+        let text: String = lines.map(|line| format!("{line}\n")).collect();
+        let config: Config = text.parse::<toml::Table>().unwrap().try_into().unwrap();
+        assert_eq!(
+            (config.alerts.rule.len(), config.alerts.channel.len(), config.alerts.escalation.len()),
+            (2, 4, 2)
         );
     }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::{
-    Algorithms, Auth, Banning, Cache, Chain, Config, Http, Journal, Listener, Log, Payout, Pool, Store,
-    Stratum, Vardiff,
+    Alerts, Algorithms, Auth, Banning, Cache, Chain, Config, Http, Journal, Listener, Log, Payout, Pool,
+    Store, Stratum, Vardiff,
     section::{KeyDoc, Section},
 };
 use crate::error::{Code, Failure};
@@ -25,6 +25,7 @@ pub(super) const SECTIONS: &[(&str, &[KeyDoc])] = &[
     ("cache", Cache::KEYS),
     ("http", Http::KEYS),
     ("auth", Auth::KEYS),
+    ("alerts", Alerts::KEYS),
     ("log", Log::KEYS),
 ];
 

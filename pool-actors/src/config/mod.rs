@@ -3,6 +3,7 @@
 //! [`load`] reads a file with overrides from the environment, [`example`] writes the commented example, [`check`] says
 //! what can't work before anything is started.
 
+mod alerts;
 mod changes;
 mod check;
 mod example;
@@ -18,6 +19,7 @@ use section::section;
 
 use crate::error::{Code, Failure};
 
+pub use alerts::{AlertChannel, AlertRule, Alerts, ChannelKind, Escalation, Of, Threshold};
 pub use changes::{Change, changes};
 pub use check::check;
 pub use example::example;
@@ -53,6 +55,8 @@ pub struct Config {
     pub http: Http,
     /// `[auth]`
     pub auth: Auth,
+    /// `[alerts]`, with its `[[alerts.rule]]`, `[[alerts.channel]]` and `[[alerts.escalation]]` tables.
+    pub alerts: Alerts,
     /// `[log]`
     pub log: Log,
 }

@@ -11,6 +11,8 @@ use pool_domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::ports::notifier::AlertView;
+
 use super::{
     block::BlockView, deployment::DeploymentView, live::PoolSnapshot, payout::PayoutView, trouble::Trouble,
 };
@@ -75,6 +77,9 @@ pub enum PoolEvent {
     /// A critical error, or one that lasts, whoever met it.
     #[serde(skip)]
     Alert(Trouble),
+    /// An alert began, changed, or is over.
+    #[serde(skip)]
+    AlertState(Arc<AlertView>),
     /// A defect of the pool that cost something, though it was contained.
     Defect {
         /// Stable code.

@@ -1,6 +1,7 @@
 //! Public payloads, by topic: what one folder of actors says to another. A component depends on these types and on the
 //! outboxes it was given, never on another component. Private messages stay in their actor's file.
 
+pub mod alert;
 pub mod block;
 pub mod cache;
 pub mod deployment;

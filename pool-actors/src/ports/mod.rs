@@ -6,6 +6,7 @@ pub mod clock;
 pub mod deployments;
 pub mod disk;
 pub mod node;
+pub mod notifier;
 pub mod packages;
 pub mod payouts;
 pub mod store;

@@ -24,8 +24,8 @@ use crate::conformance::{account, commit, posting};
 
 fn settings(server: &Postgres) -> PostgresSettings {
     let mut settings = PostgresSettings::new(&server.url(), None).unwrap();
-    settings.connect_timeout = Duration::from_millis(500);
-    settings.statement_timeout = Duration::from_millis(1_000);
+    settings.connect_timeout = Duration::from_secs(3);
+    settings.statement_timeout = Duration::from_secs(5);
     settings
 }
 

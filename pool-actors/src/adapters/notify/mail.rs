@@ -1,0 +1,110 @@
+//! Mail by SMTP, or into a folder where there is no mail server.
+
+use std::{path::PathBuf, time::Duration};
+
+use async_trait::async_trait;
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
+    message::{Mailbox, header::ContentType},
+    transport::smtp::client::{Certificate, Tls, TlsParameters},
+};
+
+use super::{needed, revealed};
+use crate::{
+    config::AlertChannel,
+    ports::notifier::{Notice, Notifier, NotifyError},
+};
+
+enum Way {
+    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    Outbox(PathBuf),
+}
+
+pub(super) struct Mail {
+    way: Way,
+    from: Mailbox,
+    to: Vec<Mailbox>,
+}
+
+impl Mail {
+    pub(super) fn new(channel: &AlertChannel) -> Result<Self, String> {
+        let address = |text: &str| {
+            text.parse::<Mailbox>().map_err(|error| format!("{text:?} is no mail address ({error})"))
+        };
+        needed(&channel.from, "from")?;
+        if channel.to.is_empty() {
+            needed("", "to")?;
+        }
+        let url = revealed(channel.url.as_ref())?;
+        needed(&url, "url")?;
+        let way = match url.strip_prefix("outbox:") {
+            Some(folder) => Way::Outbox(folder.into()),
+            None => Way::Smtp(smtp(&url, channel)?),
+        };
+        let to = channel.to.iter().map(|to| address(to)).collect::<Result<_, _>>()?;
+        Ok(Self { way, from: address(&channel.from)?, to })
+    }
+
+    fn message(&self, notice: &Notice) -> Result<Message, String> {
+        let mut message = Message::builder()
+            .from(self.from.clone())
+            // One line: a header ends where a line does.
+            .subject(notice.subject().replace(['\r', '\n'], " "))
+            .header(ContentType::TEXT_PLAIN);
+        for to in &self.to {
+            message = message.to(to.clone());
+        }
+        message.body(notice.text()).map_err(|error| error.to_string())
+    }
+}
+
+fn smtp(url: &str, channel: &AlertChannel) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
+    // It may hold a password: what is wrong with it is said without it.
+    let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
+        .map_err(|error| format!("`url` must be smtp://host:port or smtps://user:password@host ({error})"))?;
+    let mut builder = builder.timeout(Some(Duration::from_millis(channel.timeout_ms.max(1))));
+    if !channel.ca_file.as_os_str().is_empty() {
+        let place = channel.ca_file.display();
+        let said = |error: String| format!("`ca_file` {place}: {error}");
+        let pem = std::fs::read(&channel.ca_file).map_err(|error| said(error.to_string()))?;
+        let signer = Certificate::from_pem(&pem).map_err(|error| said(error.to_string()))?;
+        let host = url.rsplit('@').next().unwrap_or_default();
+        let host = host.trim_start_matches("smtps://").trim_start_matches("smtp://");
+        let host = host.split([':', '/', '?']).next().unwrap_or_default();
+        let tls = TlsParameters::builder(host.to_owned()).add_root_certificate(signer).build();
+        let tls = tls.map_err(|error| said(error.to_string()))?;
+        builder =
+            builder.tls(if url.starts_with("smtps://") { Tls::Wrapper(tls) } else { Tls::Required(tls) });
+    }
+    Ok(builder.build())
+}
+
+#[async_trait]
+impl Notifier for Mail {
+    fn kind(&self) -> &'static str {
+        "email"
+    }
+
+    async fn notify(&self, notice: &Notice) -> Result<(), NotifyError> {
+        let message = self.message(notice).map_err(|what| NotifyError::Never { what })?;
+        match &self.way {
+            Way::Smtp(transport) => transport.send(message).await.map(drop).map_err(|error| {
+                let what = error.to_string();
+                if error.is_permanent() {
+                    NotifyError::Never { what }
+                } else {
+                    NotifyError::Later { what, after: None }
+                }
+            }),
+            Way::Outbox(folder) => {
+                let file = folder.join(format!("{:032x}.eml", rand::random::<u128>()));
+                let later = |error: std::io::Error| NotifyError::Later {
+                    what: format!("{}: {error}", file.display()),
+                    after: None,
+                };
+                std::fs::create_dir_all(folder).map_err(later)?;
+                std::fs::write(&file, message.formatted()).map_err(later)
+            }
+        }
+    }
+}
