@@ -5,7 +5,7 @@
  *   DAGPOOL_BIN=../target/debug/dagpool node e2e/outage.mjs          (screenshots in e2e/shots/)
  */
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sizes, withBrowser } from "./browser.mjs";
@@ -44,7 +44,45 @@ async function look(page, name) {
   await page.setViewportSize(sizes.desktop);
 }
 
-async function play(url, postgres, redis, account) {
+const token = "outage-0123456789abcdef0123456789abcdef";
+
+/** The alert about the database: seen with the operator token (nobody can sign in now), taken on, and told by mail. */
+async function takeCare(context, url, mails) {
+  const { page, faults } = await openPage(context, new URL("/alerts", url).href);
+  await page.getByText("NOT_SIGNED_IN").waitFor({ timeout: waitMs });
+  await page.evaluate((kept) => sessionStorage.setItem("dagpool.token", kept), token);
+  await page.reload();
+  const firing = page.getByTestId("firing-database_away");
+  await firing.waitFor({ timeout: waitMs });
+  await look(page, "alerts");
+  await firing.getByRole("button", { name: "I TAKE IT…" }).click();
+  await page.getByLabel("What you do about it").fill("starting it again");
+  await look(page, "alerts-take");
+  await page.getByRole("button", { name: "I TAKE IT", exact: true }).click();
+  await page.getByText("takes care of it: starting it again").waitFor({ timeout: waitMs });
+  await page.getByRole("button", { name: /SEND A TEST/ }).click();
+  await page.getByText("mail: the test was taken").waitFor({ timeout: waitMs });
+  const told = await until(
+    "two mails",
+    () => readdir(mails),
+    (names) => names.length === 2,
+  );
+  const texts = await Promise.all(told.map((name) => readFile(join(mails, name), "utf8")));
+  assert.ok(
+    texts.some((text) => text.includes("the database does not answer")),
+    texts.join("\n"),
+  );
+  console.log("ok  the database's alert is told by mail, seen, and taken care of");
+  return async () => {
+    await firing.waitFor({ state: "detached", timeout: waitMs });
+    await page.getByTestId("over").getByText("database_away").waitFor({ timeout: waitMs });
+    await look(page, "alerts-over");
+    assert.deepEqual(faults, [], "no errors in the page of alerts");
+    await page.close();
+  };
+}
+
+async function play(url, postgres, redis, account, mails) {
   const ready = () => json(url, "/health/ready");
   const stats = async () => (await json(url, "/api/stats")).body;
   await until("the pool is ready and has credited shares", stats, (now) => now.blocks.accepted > 2);
@@ -78,6 +116,7 @@ async function play(url, postgres, redis, account) {
     await look(page, "database");
     console.log(`ok  a killed database: ${(await alert("store").textContent()).slice(0, 160)}...`);
 
+    const isOver = await takeCare(context, url, mails);
     await page.goto(new URL(`/miners/${account}`, url).href);
     await alert("store").waitFor({ timeout: waitMs });
     await look(page, "miner");
@@ -99,6 +138,7 @@ async function play(url, postgres, redis, account) {
     await until("all is credited", stats, (now) => now.ledger.lag < 50 && now.degraded.length === 0);
     assert.equal(await page.locator('.panel[data-freshness="stale"]').count(), 0);
     await look(page, "after");
+    await isOver();
     console.log("ok  database and cache are back, the page says so and nothing is stale");
     assert.deepEqual(faults, [], "no errors in the page");
   });
@@ -123,9 +163,13 @@ export async function outage(binary) {
       body: JSON.stringify(request),
     });
     const config = join(data, "pool.toml");
+    const mails = join(data, "mails");
     const lines = [
       `[pool]\nname = "Pool under test"\ndata_dir = "${join(data, "data")}"`,
       `[chain]\nprofile = "simulated"\nnodes = ["${node.rpc}"]\npayout_address = "${(await answer.json()).result}"`,
+      `[auth]\nadmin_token = "${token}"`,
+      `[alerts]\nevery_s = 1\n[[alerts.rule]]\nname = "database_away"\nfor_s = 2`,
+      `[[alerts.channel]]\nname = "mail"\nkind = "email"\nurl = "outbox:${mails}"\nfrom = "pool@example.org"\nto = ["ops@example.org"]`,
       `[store]\nurl = "${postgres.url}"\n[cache]\nurl = "${redis.url}"`,
       `[http]\naddress = "127.0.0.1:0"\nrate_limit_exempt_loopback = true\n[banning]\nenabled = false`,
       `[[stratum.listener]]\naddress = "127.0.0.1:0"\ndifficulty = "0.000001"`,
@@ -152,7 +196,7 @@ export async function outage(binary) {
         async () => (await json(pool.url, "/api/miners?limit=10")).body,
         ({ items }) => items.length > 0,
       );
-      await play(pool.url, postgres, redis, list.items[0].account);
+      await play(pool.url, postgres, redis, list.items[0].account, mails);
     } catch (error) {
       console.error(`--- the last of the pool's log ---\n${pool.log.join("\n")}`);
       throw error;

@@ -12,6 +12,7 @@ import { Toasts } from "./ui/Toasts";
 const AlgorithmsPage = lazy(() => import("./algorithms/AlgorithmsPage"));
 const BenchPage = lazy(() => import("./bench/BenchPage"));
 const PayoutsPage = lazy(() => import("./payouts/PayoutsPage"));
+const AlertsPage = lazy(() => import("./alerts/AlertsPage"));
 const SignInPage = lazy(() => import("./account/SignInPage"));
 const AccountPage = lazy(() => import("./account/AccountPage"));
 const UsersPage = lazy(() => import("./account/UsersPage"));
@@ -59,6 +60,8 @@ export function App({ session, algorithms, account }: AppProps) {
           <BenchPage session={session} nav={nav} />
         ) : path === "/payouts" ? (
           <PayoutsPage session={session} keeper={algorithms.keeper} nav={nav} />
+        ) : path === "/alerts" ? (
+          <AlertsPage session={session} account={account} nav={nav} />
         ) : path === "/sign-in" ? (
           <SignInPage session={session} account={account} nav={nav} />
         ) : path === "/account" ? (

@@ -15,6 +15,7 @@ export function Nav({ algorithms, me = null }: NavProps) {
       <Link to="/">DASHBOARD</Link>
       {algorithms && <Link to="/algorithms">ALGORITHMS</Link>}
       {algorithms && <Link to="/payouts">PAYOUTS</Link>}
+      {algorithms && <Link to="/alerts">ALERTS</Link>}
       {algorithms && <Link to="/algorithms/bench">PACKAGE_BENCH</Link>}
       {me?.role === "admin" && <Link to="/users">USERS</Link>}
       {me?.role === "admin" && <Link to="/audit">AUDIT</Link>}
