@@ -491,3 +491,15 @@ async fn what_lets_anybody_in_is_in_no_answer_of_others() {
     let (_, body) = rig.ask(bad).await;
     assert!(!body.to_string().contains("hunter2"), "{body}");
 }
+
+#[actix_rt::test]
+async fn an_act_is_answered_while_the_trail_can_not_be_written() {
+    tokio::time::pause();
+    let rig = Rig::with_store(false);
+    let act = TestRequest::post()
+        .uri("/api/admin/announce")
+        .insert_header((header::AUTHORIZATION, format!("Bearer {TOKEN}")))
+        .set_json(json!({ "message": "the database is being started again" }));
+    let (status, body) = rig.ask(act).await;
+    assert_eq!((status, &body["sessions"]), (StatusCode::OK, &json!(3)), "{body}");
+}

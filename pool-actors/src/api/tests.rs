@@ -238,7 +238,7 @@ impl Rig {
         rig
     }
 
-    fn with_store(running: bool) -> Self {
+    pub(super) fn with_store(running: bool) -> Self {
         let folder = TempDir::new().unwrap();
         let (store, threads) = SqliteStore::open(&folder.path().join("pool.db"), NOW).unwrap();
         for (name, body) in threads.into_iter().filter(|_| running) {

@@ -32,6 +32,7 @@ use std::{
 
 use ring::hmac;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use self::{jwt::Signing, password::Hasher, sessions::Sessions, throttle::Throttle};
 use crate::{
@@ -163,16 +164,18 @@ pub struct Trail {
     users: SharedUsers,
     clock: SharedClock,
     node: Arc<str>,
+    places: Arc<Semaphore>,
 }
 
 impl Trail {
     /// Of this pool process.
     #[must_use]
     pub fn new(users: SharedUsers, clock: SharedClock, node: &str) -> Self {
-        Self { users, clock, node: node.into() }
+        Self { users, clock, node: node.into(), places: Arc::new(Semaphore::new(LINES_WAITING_MAX)) }
     }
 
-    /// Writes a line. That it can't be written down is no reason to undo what was done; it is an error in the log.
+    /// Writes a line, and waits for that a little while. While the database is away the line waits for it: what was done stays
+    /// done, and who did it (it may be what brings the database back) gets an answer. All lines are in the log as well.
     #[expect(clippy::too_many_arguments, reason = "the columns of a line")]
     pub async fn note(
         &self,
@@ -198,11 +201,36 @@ impl Trail {
         };
         let AuditLine { actor, address, action, subject, .. } = &line;
         tracing::info!(?actor, ?address, action, ?subject, outcome = outcome.as_str(), "audit");
-        if let Err(error) = self.users.add_audit(line.clone()).await {
-            tracing::error!(%error, action, ?actor, "the audit trail could not be written");
-        }
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            tracing::error!(
+                action,
+                ?actor,
+                "the audit trail could not be written: too many lines wait for the database"
+            );
+            return;
+        };
+        let users = Arc::clone(&self.users);
+        let writing = actix_rt::spawn(async move {
+            let _place = place;
+            while let Err(error) = users.add_audit(line.clone()).await {
+                if !matches!(error, StoreError::Unavailable { .. }) {
+                    tracing::error!(%error, action = line.action, actor = line.actor, "the audit trail could not be written");
+                    return;
+                }
+                tokio::time::sleep(LINE_PAUSE).await;
+            }
+        });
+        // Over time it goes on by itself.
+        let _ = tokio::time::timeout(LINE_WAIT, writing).await;
     }
 }
+
+/// Lines of the trail that may wait for the database.
+const LINES_WAITING_MAX: usize = 1_000;
+/// Pause until a line is tried again.
+const LINE_PAUSE: Duration = Duration::from_secs(1);
+/// How long an answer waits for its line.
+const LINE_WAIT: Duration = Duration::from_secs(1);
 
 /// Tells whoever watches the pool what should not happen: a code, and a sentence without names.
 pub type Alarm = Arc<dyn Fn(&'static str, String) + Send + Sync>;
