@@ -116,10 +116,10 @@ function Body({ api }: { api: AlertsApi }) {
           channels.failure === null && <Loading what="channels" />
         )}
       </Panel>
-      <Panel title="OVER" className="panel-half">
+      <Panel title="OVER" className="panel-whole">
         <Over alerts={over} onOlder={next === null ? null : () => void more(next)} />
       </Panel>
-      <Panel title="RULES" className="panel-half">
+      <Panel title="RULES" className="panel-whole">
         {rules.failure && <FailureCard failure={rules.failure} />}
         {rules.value ? (
           <Rules rules={rules.value} firing={firing} onSilence={(rule) => setAsking({ what: "silence", rule })} />

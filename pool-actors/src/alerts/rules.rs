@@ -97,8 +97,8 @@ impl Rule {
             Of::Rise => format!("rise of {series} within {over} s"),
         };
         match self.bound {
-            Bound::Above(threshold) => format!("{what} > {threshold}"),
-            Bound::Below(threshold) => format!("{what} < {threshold}"),
+            Bound::Above(threshold) => format!("{what} > {}", number(threshold)),
+            Bound::Below(threshold) => format!("{what} < {}", number(threshold)),
         }
     }
 }
