@@ -166,9 +166,9 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/sqlite/migrations/0008_users.sql")),
     ),
     (
-        10,
+        9,
         "sign_in",
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/sqlite/migrations/0010_sign_in.sql")),
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/sqlite/migrations/0009_sign_in.sql")),
     ),
 ];
 
