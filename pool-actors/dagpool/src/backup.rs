@@ -69,12 +69,12 @@ pub(crate) fn backup(args: &Backup) -> Outcome {
             backup::copy_sqlite(&path, &args.out)?;
             "sqlite"
         }
-        Source::Postgres { url, password } => {
+        Source::Postgres { url, password, ca_file } => {
             let dump = args.out.join(backup::POSTGRES_DUMP);
             let mut command = Command::new(&args.pg_dump);
             // Owners and rights are the target's.
             command.args(["--format=custom", "--no-owner", "--no-privileges", "--file"]).arg(&dump);
-            run(connect(&mut command, &url, password)?, &args.pg_dump)?;
+            run(connect(&mut command, &url, password, ca_file.as_deref())?, &args.pg_dump)?;
             "postgres"
         }
     };
@@ -88,11 +88,18 @@ fn connect<'c>(
     command: &'c mut Command,
     url: &str,
     password: Option<String>,
+    ca_file: Option<&Path>,
 ) -> Result<&'c mut Command, Failure> {
-    let settings = PostgresSettings::new(url, password).map_err(|what| {
+    let mut settings = PostgresSettings::new(url, password).map_err(|what| {
         let advice = "write postgres://user@host:port/database";
         Failure::new(Code::ConfigInvalid, format!("the database's address: {what}"), advice)
     })?;
+    if let Some(file) = ca_file.filter(|_| settings.is_encrypted()) {
+        settings.trust(file).map_err(|what| {
+            let advice = "name the file (PEM) of whoever signed the server's certificate";
+            Failure::new(Code::ConfigInvalid, format!("store.ca_file: {what}"), advice)
+        })?;
+    }
     if let Some(database) = settings.database() {
         command.arg("--dbname").arg(database);
     }
@@ -151,7 +158,7 @@ pub(crate) async fn restore(args: Restore) -> Outcome {
             let mut command = Command::new(&args.pg_restore);
             // In one transaction: a database that holds anything refuses its first table, and stays as it was.
             command.args(["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]);
-            connect(&mut command, url, None)?.arg(args.backup.join(backup::POSTGRES_DUMP));
+            connect(&mut command, url, None, None)?.arg(args.backup.join(backup::POSTGRES_DUMP));
             run(&mut command, &args.pg_restore)?;
             OpenBooks::open(url, &args.data_dir)?
         }
@@ -187,12 +194,23 @@ mod tests {
             ("postgres://pool@db/money", Some("hush")),
         ] {
             let mut command = Command::new("pg_dump");
-            connect(&mut command, url, apart.map(str::to_owned)).unwrap();
+            connect(&mut command, url, apart.map(str::to_owned), None).unwrap();
             assert_eq!(command.get_args().collect::<Vec<_>>(), ["--dbname", "money"], "{url}");
             let secret = command.get_envs().find(|(name, _)| *name == "PGPASSWORD");
             assert_eq!(secret.and_then(|(_, value)| value?.to_str()), Some("hush"), "{url}");
         }
-        let refused = connect(&mut Command::new("pg_dump"), "postgres://u:hush@h:port/db", None).unwrap_err();
+        let refused =
+            connect(&mut Command::new("pg_dump"), "postgres://u:hush@h:port/db", None, None).unwrap_err();
         assert!(!refused.to_string().contains("hush"), "{refused}");
+    }
+
+    #[test]
+    fn whom_the_pool_trusts_the_backup_trusts() {
+        let url = "postgres://pool@db/money?sslmode=verify-full";
+        let nowhere = Some(Path::new("/no/authority.pem"));
+        let refused = connect(&mut Command::new("pg_dump"), url, None, nowhere).unwrap_err();
+        assert!(refused.to_string().contains("store.ca_file"), "{refused}");
+        // Without TLS there is nothing to be trusted.
+        connect(&mut Command::new("pg_dump"), "postgres://pool@db/money", None, nowhere).unwrap();
     }
 }

@@ -100,6 +100,8 @@ pub enum Source {
         url: String,
         /// Its password, where that is kept apart.
         password: Option<String>,
+        /// Who signs its certificate, if not somebody whom the system trusts.
+        ca_file: Option<PathBuf>,
     },
 }
 
@@ -114,7 +116,8 @@ impl Source {
             return Ok(Self::Sqlite(config.pool.data_dir.join(path)));
         }
         let password = config.store.password.as_ref().map(crate::config::Secret::reveal).transpose()?;
-        Ok(Self::Postgres { url, password })
+        let ca_file = Some(config.store.ca_file.clone()).filter(|file| !file.as_os_str().is_empty());
+        Ok(Self::Postgres { url, password, ca_file })
     }
 }
 
