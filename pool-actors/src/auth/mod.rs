@@ -223,6 +223,13 @@ impl Trail {
         // Over time it goes on by itself.
         let _ = tokio::time::timeout(LINE_WAIT, writing).await;
     }
+
+    /// Waits until no line waits for the database any more.
+    #[cfg(test)]
+    pub(crate) async fn written(&self) {
+        let all = u32::try_from(LINES_WAITING_MAX).expect("few");
+        let _ = self.places.acquire_many(all).await;
+    }
 }
 
 /// Lines of the trail that may wait for the database.
