@@ -51,6 +51,8 @@ export async function signPeopleIn(context, url, admin, folder) {
 
   await follow("SIGN IN");
   await at("/sign-in");
+  // The address changes before the page's own part of the program is there.
+  await page.getByLabel("Password", { exact: true }).waitFor(wait);
   await look(page, folder, "sign-in");
   await fill("Username", admin.name);
   await fill("Password", "not this one");

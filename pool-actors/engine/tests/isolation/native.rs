@@ -109,7 +109,7 @@ fn constructors_that_misbehave_end_their_child_or_reach_nothing() {
         ("for (volatile int i = 0;; i++) {}", "its process was killed: no answer"),
     ] {
         let library = libraries::mixer_with_constructor(body);
-        let error = load_process_with(&host(), &library, short.clone()).err().unwrap();
+        let error = load_process_with(&host(), &library, short).err().unwrap();
         assert_eq!(error.code(), "PLUGIN_SETUP_FAILED", "{body}: {error:?}");
         assert!(error.to_string().contains(what), "{body}: {error}");
         assert!(!error.suggested_action().is_empty());
@@ -121,7 +121,7 @@ fn constructors_that_misbehave_end_their_child_or_reach_nothing() {
         "execl(\"/bin/true\", \"true\", (char *)0);",
     ] {
         let library = libraries::mixer_with_constructor(body);
-        match load_process_with(&host(), &library, short.clone()) {
+        match load_process_with(&host(), &library, short) {
             Ok(algorithm) => assert_eq!(algorithm.hash(b"abc").unwrap(), before, "{body}"),
             // Or it is ended for trying.
             Err(error) => {
