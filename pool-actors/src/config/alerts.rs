@@ -7,7 +7,7 @@ use pool_domain::severity::Severity;
 use super::{Secret, section::section};
 
 section! {
-    /// Alerts. The rules for what goes wrong in a pool are there without any of this (`dagpool check` lists them); nobody is
+    /// Alerts. The rules for what goes wrong in a pool are there without any of this (/api/alerts/rules lists them); nobody is
     /// told of them outside the dashboard until there is a channel.
     Alerts {
         /// Pause between two looks at the figures, seconds.

@@ -68,15 +68,20 @@ fn smtp(url: &str, channel: &AlertChannel) -> Result<AsyncSmtpTransport<Tokio1Ex
         let said = |error: String| format!("`ca_file` {place}: {error}");
         let pem = std::fs::read(&channel.ca_file).map_err(|error| said(error.to_string()))?;
         let signer = Certificate::from_pem(&pem).map_err(|error| said(error.to_string()))?;
-        let host = url.rsplit('@').next().unwrap_or_default();
-        let host = host.trim_start_matches("smtps://").trim_start_matches("smtp://");
-        let host = host.split([':', '/', '?']).next().unwrap_or_default();
-        let tls = TlsParameters::builder(host.to_owned()).add_root_certificate(signer).build();
+        let host = host_of(url).ok_or("`url` names no host")?;
+        let tls = TlsParameters::builder(host).add_root_certificate(signer).build();
         let tls = tls.map_err(|error| said(error.to_string()))?;
         builder =
             builder.tls(if url.starts_with("smtps://") { Tls::Wrapper(tls) } else { Tls::Required(tls) });
     }
     Ok(builder.build())
+}
+
+/// The name that the server's certificate must bear.
+fn host_of(url: &str) -> Option<String> {
+    let url = reqwest::Url::parse(url).ok()?;
+    // An address of IPv6 is in brackets there, and in no certificate.
+    url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned())
 }
 
 #[async_trait]
@@ -105,6 +110,23 @@ impl Notifier for Mail {
                 std::fs::create_dir_all(folder).map_err(later)?;
                 std::fs::write(&file, message.formatted()).map_err(later)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_found_whatever_stands_around_it() {
+        for (url, host) in [
+            ("smtp://mail.example.org", Some("mail.example.org")),
+            ("smtps://user:p%40ss@mail.example.org:465?tls=required", Some("mail.example.org")),
+            ("smtps://user:pass@[2001:db8::1]:465", Some("2001:db8::1")),
+            ("mail.example.org", None),
+        ] {
+            assert_eq!(host_of(url).as_deref(), host, "{url}");
         }
     }
 }
