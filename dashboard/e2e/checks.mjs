@@ -75,11 +75,9 @@ export async function keyboardWorks(page) {
 
 /** No violation that axe calls serious or critical, contrast included. */
 export async function accessible(page, where) {
-  // Nobody reads a colour half way to another one, and the pointer may have come to lie on a button.
-  await page.evaluate(() => {
-    const ending = document.getAnimations().filter((it) => it.effect?.getComputedTiming().endTime !== Infinity);
-    return Promise.all(ending.map((it) => it.finished.catch(() => undefined)));
-  });
+  // Nobody reads a colour half way to another one: nothing moves while axe looks, a message that comes meanwhile included.
+  const calm = await page.evaluate(() => window.matchMedia("(prefers-reduced-motion: reduce)").matches);
+  await page.emulateMedia({ reducedMotion: "reduce" });
   await page.evaluate(axeSource);
   const found = await page.evaluate(async () => {
     const { violations } = await window.axe.run(document, { resultTypes: ["violations"] });
@@ -89,6 +87,19 @@ export async function accessible(page, where) {
       nodes: nodes.slice(0, 5).map((node) => node.html.slice(0, 160)),
     }));
   });
+  if (!calm) {
+    await page.emulateMedia({ reducedMotion: null });
+    // What came in with a motion comes in again: it is looked at, and photographed, when it is there.
+    await page.evaluate(async () => {
+      const ends = ({ effect }) => Number.isFinite(effect?.getComputedTiming().endTime);
+      await Promise.allSettled(
+        document
+          .getAnimations()
+          .filter(ends)
+          .map(({ finished }) => finished),
+      );
+    });
+  }
   const serious = found.filter(({ impact }) => impact === "serious" || impact === "critical");
   assert.deepEqual(serious, [], `${where}: no serious accessibility violation`);
   return found.length;
@@ -113,6 +124,90 @@ export async function shots(page, folder, names = Object.keys(sizes)) {
     await page.evaluate(() => window.scrollTo(0, 0));
     await page.screenshot({ path: join(folder, `${name}.png`) });
     await page.screenshot({ path: join(folder, `${name}-full.png`), fullPage: true });
+  }
+  await page.setViewportSize(sizes.desktop);
+}
+
+/**
+ * On a phone: what is touched is felt over 44 px in both directions, and no text is cut off. What ends in "…", and links within a
+ * sentence, are meant so.
+ */
+export async function comfortable(page, where) {
+  const found = await page.evaluate(() => {
+    const wanted = 43;
+    // A dialog is all that can be touched.
+    const whole = document.querySelector("dialog[open]") ?? document;
+    const shown = (element) => {
+      const { width, height } = element.getBoundingClientRect();
+      return width > 0 && height > 0 && !element.closest(".visually-hidden, .skip");
+    };
+    const named = (element) => {
+      const text = element.getAttribute("aria-label") ?? element.textContent ?? "";
+      return `${element.tagName.toLowerCase()}.${element.getAttribute("class") ?? ""} "${text.trim().slice(0, 40)}"`;
+    };
+    const inSentence = (element) =>
+      element.matches("a:not(.button)") &&
+      [...element.parentElement.childNodes].some(
+        ({ nodeType, textContent }) => nodeType === 3 && textContent.trim() !== "",
+      );
+    /** How far the finger may be off the middle, to both sides together. */
+    const reach = (element, x, y) => {
+      const { left, top, width, height } = element.getBoundingClientRect();
+      const label = element.closest("label");
+      let length = 0;
+      for (const side of [-1, 1])
+        for (let off = 0; off < wanted; off += 1) {
+          const at = document.elementFromPoint(left + width / 2 + side * off * x, top + height / 2 + side * off * y);
+          if (at === null || !(element.contains(at) || label?.contains(at))) break;
+          length += 1;
+        }
+      return length;
+    };
+    const small = [];
+    for (const element of whole.querySelectorAll("button, a[href], input, select, summary, [role=button]")) {
+      if (!shown(element) || element.disabled || element.type === "file" || inSentence(element)) continue;
+      element.scrollIntoView({ block: "center", behavior: "instant" });
+      const [wide, high] = [reach(element, 1, 0), reach(element, 0, 1)];
+      if (Math.min(wide, high) < wanted) small.push(`${wide} x ${high} px: ${named(element)}`);
+    }
+    const cut = [];
+    for (const element of whole.querySelectorAll("main *, header *, .dialog-content *")) {
+      const speaks = [...element.childNodes].some(
+        ({ nodeType, textContent }) => nodeType === 3 && textContent.trim() !== "",
+      );
+      if (!speaks || !shown(element)) continue;
+      const own = element.getBoundingClientRect();
+      for (let box = element; box && box !== document.body; box = box.parentElement) {
+        const { overflowX, textOverflow } = getComputedStyle(box);
+        if (textOverflow === "ellipsis" || overflowX === "auto" || overflowX === "scroll") break;
+        const { left, right } = box.getBoundingClientRect();
+        if (overflowX === "hidden" && (own.left < left - 1 || own.right > right + 1)) {
+          cut.push(`${named(element)} in ${named(box)}`);
+          break;
+        }
+      }
+    }
+    window.scrollTo(0, 0);
+    return { small: small.slice(0, 12), cut: cut.slice(0, 12) };
+  });
+  assert.deepEqual(found, { small: [], cut: [] }, `${where}: large enough to be touched, and whole`);
+}
+
+/**
+ * A page as it stands, at desktop and phone width: nothing sticks out, it is accessible, comfortable on a phone unless told otherwise,
+ * and it is photographed.
+ */
+export async function look(page, folder, name, { touched = true } = {}) {
+  for (const size of ["desktop", "phone"]) {
+    await page.setViewportSize(sizes[size]);
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    await fits(page, `${name}, ${size}`);
+    await accessible(page, `${name}, ${size}`);
+    if (size === "phone" && touched) await comfortable(page, `${name}, ${size}`);
+    await page.evaluate(() => window.scrollTo(0, 0));
+    // A dialog covers the window, not the page.
+    const fullPage = (await page.getByRole("dialog").count()) === 0;
+    await page.screenshot({ path: join(folder, `${name}-${size}.png`), fullPage });
   }
   await page.setViewportSize(sizes.desktop);
 }

@@ -237,6 +237,8 @@ export class Algorithms {
       })),
       shadow_percentage: 1,
       rollback_on_error: true,
+      notification_channels: [],
+      channels: ["ops-mail", "pager"],
       at: null,
       estimated_duration: 3_930,
       isolation: "wasm",

@@ -30,6 +30,8 @@ export class Dag {
     this.random = random;
     this.finders = finders;
     this.blocks = new Map();
+    /** What is too old for the feed, oldest first. */
+    this.archive = [];
     this.tips = [];
     /** Blocks that were mined but not yet heard of by the others. */
     this.late = [];
@@ -55,7 +57,10 @@ export class Dag {
     this.late = this.late.filter((entry) => entry.turn > 0);
     this.height += 1;
     for (const block of this.#age()) changed.set(block.hash, block);
-    for (const hash of [...this.blocks.keys()].slice(0, Math.max(0, this.blocks.size - 60))) this.blocks.delete(hash);
+    for (const hash of [...this.blocks.keys()].slice(0, Math.max(0, this.blocks.size - 60))) {
+      this.archive.push(this.blocks.get(hash));
+      this.blocks.delete(hash);
+    }
     return [...changed.values()];
   }
 

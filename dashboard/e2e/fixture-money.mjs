@@ -46,7 +46,7 @@ export class Money {
     }));
   }
 
-  statement(block) {
+  statement(block, first = 0, limit = 25) {
     const lines = this.#lines(block);
     const total = lines.reduce((sum, { work }) => sum + BigInt(work), 0n);
     return {
@@ -67,8 +67,15 @@ export class Money {
       fee: { reward: String((reward * feeBasisPoints) / 10_000n), red_merge_income: null },
       root: tree(lines.map(leaf), 0).root.toString("hex"),
       accounts: lines.length,
-      items: [],
-      next: null,
+      items: lines.slice(first, first + limit).map(({ account, work }, index) => ({
+        index: first + index,
+        account,
+        work,
+        reward: null,
+        red_merge_income: null,
+        amount: String(((reward - (reward * feeBasisPoints) / 10_000n) * BigInt(work)) / total),
+      })),
+      next: first + limit < lines.length ? String(first + limit) : null,
     };
   }
 
@@ -137,7 +144,9 @@ export class Money {
     if (miner?.[2] === "earnings") return this.earnings(decodeURIComponent(miner[1]), query.get("cursor"));
     if (miner && this.payouts) return this.paid();
     const block = pathname.match(/^\/api\/blocks\/([0-9a-f]{64})\/(statement|proof)$/);
-    if (block?.[2] === "statement") return this.statement(block[1]);
+    if (block?.[2] === "statement") {
+      return this.statement(block[1], Number(query.get("cursor") ?? 0), Number(query.get("limit") ?? 25));
+    }
     if (block) return this.proof(block[1], query.get("account"));
     return null;
   }

@@ -31,7 +31,11 @@ const policy =
 const workerPolicy = "default-src 'none'; script-src 'wasm-unsafe-eval'";
 
 class Fixture {
-  constructor({ empty = false, miners = 14 } = {}) {
+  constructor({ empty = false, miners = 14, steps = 26, feedMiners = Infinity, busy = false } = {}) {
+    /** Everything is large, and everything is wrong. */
+    this.busy = busy;
+    /** The feed has the fastest only. */
+    this.feedMiners = feedMiners;
     this.random = randomFrom(7);
     this.seq = 1000;
     this.ready = true;
@@ -65,6 +69,7 @@ class Fixture {
     this.templateAt = Date.now();
     this.job = 0x5a10;
     if (!empty) {
+      if (busy) this.rate = 41_234;
       this.counts = {
         candidate: 1284,
         submitted: 1284,
@@ -84,8 +89,8 @@ class Fixture {
         low_difficulty: 640,
         invalid: 52,
       };
-      const start = Date.now() - 26 * 1700;
-      for (let step = 0; step < 26; step += 1) this.#count(this.dag.step(start + step * 1700));
+      const start = Date.now() - steps * 1700;
+      for (let step = 0; step < steps; step += 1) this.#count(this.dag.step(start + step * 1700));
       for (let second = 600; second > 0; second -= 1) this.#measure(Date.now() - second * 1000);
     }
   }
@@ -94,7 +99,7 @@ class Fixture {
     return Array.from({ length: howMany }, (_, index) => ({
       account: `kaspa:qz${hashOf(this.random, 0).slice(0, 58)}`,
       workers: 1 + Math.floor(this.random() * 5),
-      hashrate: 4.1e11 * 1.6 ** -(index % 40) + this.random() * 1e10,
+      hashrate: (this.busy ? 9e5 : 1) * (4.1e11 * 1.6 ** -(index % 40) + this.random() * 1e10),
       shares: { accepted: Math.floor(this.random() * 200_000), rejected: Math.floor(this.random() * 300) },
       connected_since: new Date(Date.now() - this.random() * 2e8).toISOString(),
       difficulty: 2 ** (4 + Math.floor(this.random() * 9)),
@@ -131,6 +136,11 @@ class Fixture {
   }
 
   get stats() {
+    const plain = this.#plainStats();
+    return this.busy ? tooMuch(plain) : plain;
+  }
+
+  #plainStats() {
     const last = this.history.at(-1);
     return {
       pool: {
@@ -139,6 +149,12 @@ class Fixture {
         workers: this.miners.reduce((sum, miner) => sum + miner.workers, 0),
         shares: this.shares,
         shares_per_second: last?.shares_per_second ?? 0,
+        effort_basis_points: this.empty ? null : 6_340,
+        luck: {
+          found: this.counts.candidate,
+          expected_millionths: this.empty ? 400 : 1_222_000_000,
+          basis_points: this.empty ? null : 10_507,
+        },
         currency: { symbol: "SDAG", decimals: 8 },
       },
       network: {
@@ -151,9 +167,9 @@ class Fixture {
       },
       blocks: this.counts,
       ledger: {
-        pending: "1540000000000",
-        confirmed: "52361284417733",
-        paid: "987654321012345678",
+        pending: this.empty ? "0" : "1540000000000",
+        confirmed: this.empty ? "0" : "52361284417733",
+        paid: this.empty ? "0" : "987654321012345678",
         imbalance: this.imbalance,
         findings: this.findings,
       },
@@ -163,7 +179,7 @@ class Fixture {
   get live() {
     return {
       stats: this.stats,
-      miners: this.miners,
+      miners: this.miners.slice(0, this.feedMiners),
       job:
         this.ready && !this.empty
           ? {
@@ -188,15 +204,52 @@ class Fixture {
   }
 
   details(miner) {
+    const minutes = (back) => new Date(Date.now() - back * 60_000).toISOString();
     const workers = Array.from({ length: miner.workers }, (_, index) => ({
       name: `rig${index + 1}`,
       hashrate: miner.hashrate / miner.workers,
       difficulty: miner.difficulty,
       last_share_at: miner.last_share_at,
-      shares: { accepted: Math.floor(miner.shares.accepted / miner.workers), rejected: 0 },
+      connected_since: minutes(90 + index),
+      shares: {
+        accepted: Math.floor(miner.shares.accepted / miner.workers),
+        rejected: index === 0 ? miner.shares.rejected : 0,
+        stale: index === 0 ? miner.shares.rejected - 1 : 0,
+        duplicate: 0,
+        low_difficulty: index === 0 ? 1 : 0,
+        invalid: 0,
+      },
+      difficulties: [16, 4, 2, 0.5, 1].map((factor, step) => ({
+        at: minutes(80 - step * (14 + index)),
+        difficulty: String(miner.difficulty * factor),
+      })),
     }));
+    workers.push({
+      ...workers[0],
+      name: "old-rig",
+      hashrate: 0,
+      difficulty: null,
+      connected_since: null,
+      last_share_at: minutes(3_000),
+      difficulties: [],
+    });
     const balance = { pending: "4400000000", confirmed: "128840000017", paid: "9912000000000" };
-    return { account: miner.account, workers, shares: miner.shares, work: "1", balance };
+    const { accepted, rejected } = miner.shares;
+    const shares = { accepted, rejected, stale: rejected - 1, duplicate: 0, low_difficulty: 1, invalid: 0 };
+    return { account: miner.account, hashrate: miner.hashrate, workers, shares, work: "1", balance };
+  }
+
+  hours(miner, back) {
+    const newest = Math.floor(Date.now() / 3_600_000) * 3_600_000;
+    const items = Array.from({ length: back }, (_, hour) => ({
+      at: new Date(newest - (back - 1 - hour) * 3_600_000).toISOString(),
+      algorithm: "kheavyhash",
+      hashrate: miner.hashrate * (0.8 + 0.3 * Math.abs(Math.sin(hour / 7))),
+      accepted: 900 + ((hour * 37) % 120),
+      work: "1",
+    }));
+    // The rig was off for a while.
+    return { interval_s: 3600, items: items.filter((_, hour) => hour % 24 < 9 || hour % 24 > 11) };
   }
 
   snapshot() {
@@ -222,7 +275,7 @@ class Fixture {
     this.algorithms.second();
     const point = this.#measure(Date.now());
     this.shares = { ...this.shares, accepted: this.shares.accepted + Math.round(point.shares_per_second) };
-    for (const miner of this.miners) {
+    for (const miner of this.miners.slice(0, this.feedMiners)) {
       if (this.ready && this.random() < 0.7) miner.last_share_at = new Date().toISOString();
       miner.hashrate *= 1 + (this.random() - 0.5) * 0.02;
     }
@@ -291,12 +344,118 @@ class Fixture {
   }
 }
 
+/** What a large pool says in its worst hour. */
+function tooMuch(stats) {
+  const since = new Date(Date.now() - 4_980_000).toISOString();
+  const away = (component, code, message) => ({ component, code, message, since, figures_at: since });
+  return {
+    ...stats,
+    pool: {
+      ...stats.pool,
+      miners: 128_406,
+      workers: 1_204_311,
+      shares: {
+        accepted: 98_765_432_109,
+        rejected: 12_345_678_901,
+        stale: 9_876_543_210,
+        duplicate: 1_234_567,
+        low_difficulty: 2_345_678_901,
+        invalid: 122_222_223,
+      },
+      effort_basis_points: 91_234,
+      luck: { found: 1_284_331, expected_millionths: 2_222_222_000_000, basis_points: 5_780 },
+    },
+    network: { ...stats.network, difficulty: 9.87654321e17, hashrate: 3.94e19, block_rate: 10 },
+    blocks: {
+      candidate: 1_284_331,
+      submitted: 1_284_330,
+      accepted: 1_101_010,
+      rejected: 183_320,
+      matured: 901_777,
+      paid: 402_315,
+      void: 199_208,
+      blue: 990_001,
+      red: 110_998,
+    },
+    ledger: {
+      pending: "987654321012345678",
+      confirmed: "1987654321012345678",
+      paid: "98765432101234567890",
+      imbalance: "-12345678901234",
+      findings: [
+        { check: "balances_match_entries", rows: 41 },
+        { check: "entries_sum_to_zero", rows: 1 },
+        { check: "payouts_match_chain", rows: 1_203 },
+      ],
+    },
+    degraded: [
+      { ...away("store", "STORE_UNAVAILABLE", "connection refused"), waiting_shares: 12_345_678 },
+      away("cache", "CACHE_UNAVAILABLE", "connection refused"),
+      away("journal", "JOURNAL_UNAVAILABLE", "journal shard 1: no space is left on the device; shares wait in memory"),
+    ],
+    stale: true,
+  };
+}
+
+/** Newest first, by the place in the list. */
+function blockPage(fixture, query, ours) {
+  const wanted = ["status", "color", "account"].filter((key) => query.get(key));
+  const all = [...fixture.dag.archive, ...fixture.dag.blocks.values()].filter(
+    (block) => (!ours || block.ours) && wanted.every((key) => block[key] === query.get(key)),
+  );
+  const end = query.get("cursor") ? Number(query.get("cursor")) : all.length;
+  const first = Math.max(0, end - Number(query.get("limit") ?? 50));
+  return { items: all.slice(first, end).reverse(), next: first > 0 ? String(first) : null };
+}
+
+/** What happened to a block until it was what it is. */
+function lifeOf({ status, color, found_at }) {
+  const stages = ["candidate", "submitted", "accepted", "matured", "paid"];
+  const lost = status === "rejected" || status === "void";
+  const until = status === "rejected" ? 2 : status === "void" ? 3 : stages.indexOf(status) + 1;
+  const reason = status === "rejected" ? "node: block is not valid any more" : "red when it matured";
+  const names = [...stages.slice(0, until), ...(lost ? [status] : [])];
+  const steps = names.map((name, index) => ({
+    at: new Date(Date.parse(found_at) + index * 2_400).toISOString(),
+    status: name,
+    color: index < 2 ? "unknown" : color,
+    reason: name === status && lost ? reason : null,
+  }));
+  return { steps, reason: lost ? reason : null };
+}
+
+const sorts = {
+  account: ({ account }) => account,
+  hashrate: ({ hashrate }) => hashrate,
+  workers: ({ workers }) => workers,
+  accepted: ({ shares }) => shares.accepted,
+  rejected: ({ shares }) => shares.rejected,
+  difficulty: ({ difficulty }) => difficulty,
+  last_share: ({ last_share_at }) => last_share_at,
+  connected: ({ connected_since }) => connected_since,
+};
+
+function minerPage(fixture, query) {
+  const limit = Number(query.get("limit") ?? 50);
+  const by = sorts[query.get("sort") ?? "account"];
+  const search = (query.get("search") ?? "").toLowerCase();
+  const direction = (query.get("order") ?? (query.get("sort") === "account" ? "asc" : "desc")) === "asc" ? 1 : -1;
+  const found = fixture.miners.filter(({ account }) => account.includes(search));
+  if (query.has("sort")) found.sort((a, b) => (by(a) < by(b) ? -1 : by(a) > by(b) ? 1 : 0) * direction);
+  const first = Number((query.get("cursor") ?? "0:").split(":")[0]);
+  const items = found.slice(first, first + limit);
+  const next = first + limit < found.length ? `${first + limit}:${items.at(-1).account}` : null;
+  return { items, next, total: found.length, at: new Date().toISOString() };
+}
+
 async function page(path) {
   const wanted = normalize(path).replace(/^(\.\.[/\\])+/, "");
   // Views of the page have no dot in them.
   const name = extname(wanted) === "" && !wanted.startsWith("/api") ? "index.html" : wanted;
   try {
-    return { body: await readFile(join(dist, name)), type: types[extname(name)] ?? "application/octet-stream" };
+    const body = await readFile(join(dist, name));
+    const brotli = await readFile(join(dist, `${name}.br`)).catch(() => null);
+    return { body, brotli, type: types[extname(name)] ?? "application/octet-stream" };
   } catch {
     return null;
   }
@@ -307,18 +466,26 @@ export async function startFixture(port = 0, options = {}) {
   const fixture = new Fixture(options);
   const rest = {
     "/api/stats": () => fixture.stats,
-    "/api/blocks": () => ({
-      items: [...fixture.dag.blocks.values()].filter((block) => block.ours).reverse(),
-      next: null,
-    }),
+    "/api/blocks": (query) => blockPage(fixture, query, true),
+    "/api/blocks/dag": (query) => blockPage(fixture, query, false),
     "/fixture/connections": () => fixture.connections,
     "/fixture/configs": () => fixture.algorithms.configs,
-    "/api/miners": () => ({ items: fixture.miners, next: null }),
+    "/api/miners": (query) => minerPage(fixture, query),
+  };
+  const hours = (pathname) => {
+    const account = decodeURIComponent(pathname.match(/^\/api\/miners\/([^/]+)\/hashrate$/)?.[1] ?? "");
+    const miner = fixture.miners.find((known) => known.account === account);
+    return miner && ((query) => fixture.hours(miner, Number(query.get("hours") ?? 24)));
   };
   const one = (pathname) => {
     const account = decodeURIComponent(pathname.match(/^\/api\/miners\/([^/]+)$/)?.[1] ?? "");
     const miner = fixture.miners.find((known) => known.account === account);
     return miner && (() => fixture.details(miner));
+  };
+  const block = (pathname) => {
+    const hash = pathname.match(/^\/api\/blocks\/([0-9a-f]{64})$/)?.[1];
+    const found = fixture.dag.blocks.get(hash) ?? fixture.dag.archive.find((known) => known.hash === hash);
+    return found?.ours && (() => ({ ...found, network_work: "187000000000", merging_block: null, ...lifeOf(found) }));
   };
   const server = createServer(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://fixture");
@@ -331,21 +498,30 @@ export async function startFixture(port = 0, options = {}) {
       return;
     }
     if (await fixture.algorithms.serve(request, response, pathname)) return;
-    const money = fixture.money.answer(pathname, searchParams);
-    const answer = rest[pathname] ?? one(pathname) ?? (money && (() => money));
-    if (answer) {
-      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer()));
+    if (pathname === "/api/openapi.json") {
+      const description = await readFile(new URL("../openapi.json", import.meta.url));
+      response.writeHead(200, { "content-type": "application/json" }).end(description);
       return;
     }
-    const file = await page(pathname);
+    const money = fixture.money.answer(pathname, searchParams);
+    const answer = rest[pathname] ?? one(pathname) ?? hours(pathname) ?? block(pathname) ?? (money && (() => money));
+    if (answer) {
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer(searchParams)));
+      return;
+    }
+    const file = await page(pathname === "/api/docs" ? "/api-docs.html" : pathname);
     if (!file) response.writeHead(404).end();
-    else
+    else {
+      // As the pool does it, so that sizes are those of the pool.
+      const packed = (request.headers["accept-encoding"] ?? "").includes("br") && file.brotli !== null;
       response
         .writeHead(200, {
           "content-type": file.type,
           "content-security-policy": pathname.startsWith("/assets/bench-worker-") ? workerPolicy : policy,
+          ...(packed ? { "content-encoding": "br" } : {}),
         })
-        .end(file.body);
+        .end(packed ? file.brotli : file.body);
+    }
   });
   const sockets = new WebSocketServer({ noServer: true });
   server.on("upgrade", (request, socket, head) => {

@@ -21,6 +21,10 @@ await scene("miner: from the list to an account, whose proof is checked in the b
   await toAccount(page);
   await page.getByTestId("balance-confirmed").waitFor({ timeout: waitMs });
   await page.getByRole("heading", { name: "PAYOUTS" }).waitFor({ timeout: waitMs });
+  await page.locator(".hours-path").waitFor({ timeout: waitMs });
+  await page.getByRole("button", { name: "7 D" }).click();
+  await page.getByRole("figure", { name: /last 168 hours/ }).waitFor({ timeout: waitMs });
+  await page.locator(".rig-steps").first().waitFor({ timeout: waitMs });
   await page.locator("button.credit-head").first().click();
   await page.getByRole("button", { name: "VERIFY" }).click({ timeout: waitMs });
   await page.locator(".verdict-good").waitFor({ timeout: waitMs });

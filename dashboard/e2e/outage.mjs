@@ -8,8 +8,8 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sizes, withBrowser } from "./browser.mjs";
-import { accessible, connected, fits, numbersChange, openPage } from "./checks.mjs";
+import { withBrowser } from "./browser.mjs";
+import { connected, look as lookAt, numbersChange, openPage } from "./checks.mjs";
 import { startPostgres, startProgram, startRedis } from "./servers.mjs";
 
 const folder = process.env.SHOTS ?? new URL("./shots/", import.meta.url).pathname;
@@ -31,18 +31,7 @@ async function until(what, ask, done) {
   }
 }
 
-async function look(page, name) {
-  for (const size of ["desktop", "phone"]) {
-    await page.setViewportSize(sizes[size]);
-    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-    await fits(page, `${name}, ${size}`);
-    await accessible(page, `${name}, ${size}`);
-    await page.evaluate(() => window.scrollTo(0, 0));
-    await page.screenshot({ path: join(folder, `outage-${name}-${size}.png`) });
-    await page.screenshot({ path: join(folder, `outage-${name}-${size}-full.png`), fullPage: true });
-  }
-  await page.setViewportSize(sizes.desktop);
-}
+const look = (page, name) => lookAt(page, folder, `outage-${name}`, { touched: false });
 
 const token = "outage-0123456789abcdef0123456789abcdef";
 

@@ -1,25 +1,11 @@
 /** `[PAYOUTS]` on a real pool that pays by itself: an operator looks, holds, releases, sets a threshold, and pays now. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { sizes } from "./browser.mjs";
-import { accessible, connected, fits, openPage } from "./checks.mjs";
+import { connected, look as lookAt, openPage } from "./checks.mjs";
 
 /** Rewards have to mature, and transactions to confirm. */
 const patienceMs = 120_000;
 
-async function look(page, folder, name) {
-  for (const size of ["desktop", "phone"]) {
-    await page.setViewportSize(sizes[size]);
-    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-    await fits(page, `${name}, ${size}`);
-    await accessible(page, `${name}, ${size}`);
-    await page.evaluate(() => window.scrollTo(0, 0));
-    // A dialog covers the window, not the page.
-    const fullPage = (await page.getByRole("dialog").count()) === 0;
-    await page.screenshot({ path: join(folder, `payouts-${name}-${size}.png`), fullPage });
-  }
-  await page.setViewportSize(sizes.desktop);
-}
+const look = (page, folder, name) => lookAt(page, folder, `payouts-${name}`, { touched: false });
 
 async function until(what, ask, done) {
   const deadline = Date.now() + patienceMs;

@@ -15,6 +15,7 @@ import { signPeopleIn } from "./account-demo.mjs";
 import { manageAlgorithms, trustTestKey } from "./algorithms-demo.mjs";
 import { withBrowser } from "./browser.mjs";
 import { accessible, connected, dagDraws, keyboardWorks, numbersChange, offline, openPage, shots } from "./checks.mjs";
+import { operatePool } from "./operate-demo.mjs";
 import { steerPayouts } from "./payouts-demo.mjs";
 
 const folder = process.env.SHOTS ?? new URL("./shots/", import.meta.url).pathname;
@@ -42,6 +43,10 @@ async function check(url, kill, token, admin) {
     if (token) {
       await steerPayouts(context, url, token, folder);
       console.log("ok  payouts are seen, held, released and made; a miner finds its own, and checks a proof");
+    }
+    if (token) {
+      await operatePool(context, url, token, folder, { deployed: true });
+      console.log("ok  system, bans, connections, deployments, configuration, log");
     }
     if (admin) {
       await signPeopleIn(context, url, admin, folder);

@@ -17,29 +17,24 @@ struct Dist;
 const INDEX: &str = "index.html";
 const PLACEHOLDER: &[u8] = include_bytes!("placeholder.html");
 
-/// File names below `assets/` contain a hash of their content, so a changed file has a new name.
-const IMMUTABLE: &str = "public, max-age=31536000, immutable";
-/// Everything else keeps its name when it changes: ask again each time, an unchanged etag answers 304.
-const REVALIDATE: &str = "no-cache";
-
 /// First path segments that belong to the pool's own routes: an unknown path below them is a 404, never the page.
 const RESERVED: &[&str] = &["api", "health", "metrics", "docs"];
 
-/// Content security policy that the dashboard is built for: nothing is loaded from elsewhere.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; \
-     style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/// What the build appends to the name of a packed copy, which has no address of its own.
+const PACKED: &str = ".br";
 
-/// One embedded file with the headers it is to be served with.
+/// One embedded file with what is known of it. How long it may be kept, and the policy it is served under, are the server's
+/// (`api/assets.rs`, `api/access.rs` of pool-actors).
 #[derive(Debug, Clone)]
 pub struct Asset {
     /// The content, uncompressed.
     pub bytes: Cow<'static, [u8]>,
+    /// The same, packed by brotli as well as can be, where the build found that smaller.
+    pub brotli: Option<Cow<'static, [u8]>>,
     /// Value for `Content-Type`.
     pub content_type: String,
     /// Strong entity tag for `ETag`, with its quotes (RFC 9110, section 8.8.3).
     pub etag: String,
-    /// Value for `Cache-Control`.
-    pub cache_control: &'static str,
 }
 
 /// The file for a request path (with or without the leading slash, without query).
@@ -68,21 +63,21 @@ fn is_view(path: &str) -> bool {
 }
 
 fn embedded(path: &str) -> Option<Asset> {
-    let file = Dist::get(path)?;
+    let file = Dist::get(path).filter(|_| !path.ends_with(PACKED))?;
     Some(Asset {
         bytes: file.data,
+        brotli: Dist::get(&format!("{path}{PACKED}")).map(|packed| packed.data),
         content_type: content_type(path),
         etag: etag(&file.metadata.sha256_hash()),
-        cache_control: if path.starts_with("assets/") { IMMUTABLE } else { REVALIDATE },
     })
 }
 
 fn placeholder() -> Asset {
     Asset {
         bytes: Cow::Borrowed(PLACEHOLDER),
+        brotli: None,
         content_type: content_type(INDEX),
         etag: "\"placeholder\"".to_owned(),
-        cache_control: REVALIDATE,
     }
 }
 
@@ -112,7 +107,6 @@ mod tests {
         for path in ["", "/", "/index.html", "/miners", "/blocks/00ff"] {
             let page = asset(path).unwrap_or_else(|| panic!("{path} has a page"));
             assert_eq!(page.content_type, "text/html; charset=utf-8");
-            assert_eq!(page.cache_control, REVALIDATE);
             assert!(page.bytes.starts_with(b"<!doctype html>"), "{path} starts as a page");
         }
     }
@@ -134,9 +128,16 @@ mod tests {
     #[test]
     fn every_embedded_file_is_served_with_its_own_headers() {
         for path in Dist::iter() {
+            if let Some(whole) = path.strip_suffix(PACKED) {
+                assert!(asset(&path).is_none(), "{path} has no address of its own");
+                let packed =
+                    asset(whole).and_then(|file| file.brotli).expect("a packed copy belongs to a file");
+                assert!(packed.len() < Dist::get(whole).expect("it is there").data.len());
+                continue;
+            }
             let file = asset(&path).unwrap_or_else(|| panic!("{path} is embedded"));
             assert!(file.etag.starts_with('"') && file.etag.ends_with('"') && file.etag.len() == 34);
-            assert_eq!(file.cache_control == IMMUTABLE, path.starts_with("assets/"), "{path}");
+            assert!(!path.ends_with(".js") || file.brotli.is_some(), "{path} is packed");
         }
         assert_eq!(is_built(), Dist::iter().any(|path| path == INDEX));
     }

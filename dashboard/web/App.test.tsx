@@ -1,9 +1,13 @@
 // @vitest-environment jsdom
-import { act, fireEvent, render, screen, within } from "@testing-library/react";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { act, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Socket } from "./feed/live";
 import type { RestAnswer } from "./feed/rest";
 import { atMs, frame, makeBlock, makeMiner, makeSnapshot, makeStats } from "./test-data";
+import { loadPages } from "./test-pages";
+import { navigate } from "./ui/router";
+
+beforeAll(loadPages);
 
 type Format = (plot: unknown, splits: number[]) => string[];
 interface FakeOptions {
@@ -36,6 +40,7 @@ class FakePlot {
 }
 vi.mock("uplot", () => ({ default: FakePlot }));
 
+await import("./charts/Chart");
 const { Account } = await import("./account/account");
 const { App } = await import("./App");
 const { Session } = await import("./state/session");
@@ -63,7 +68,9 @@ function open(answer: RestAnswer = nothing) {
   const view = render(<App session={session} algorithms={algorithms} account={new Account()} />);
   const say = (text: string) => act(() => sockets.at(-1)?.onmessage?.({ data: text }));
   const pass = (ms: number) => act(() => vi.advanceTimersByTimeAsync(ms));
-  return { ...view, sockets, say, pass, hangUp: () => act(() => sockets.at(-1)?.onclose?.()) };
+  /** The charts' library comes by itself, after the page. */
+  const drawn = () => act(() => vi.dynamicImportSettled());
+  return { ...view, sockets, say, pass, drawn, hangUp: () => act(() => sockets.at(-1)?.onclose?.()) };
 }
 
 describe("App", () => {
@@ -73,16 +80,18 @@ describe("App", () => {
   });
   afterEach(() => void vi.useRealTimers());
 
-  it("starts with empty places, not with zeros", () => {
-    open();
+  it("starts with empty places, not with zeros", async () => {
+    const { pass } = open();
+    await pass(0);
     expect(screen.getByTestId("connection").textContent).toBe("CONNECTING");
     expect(screen.getByTestId("hashrate").textContent).toBe("—");
     expect(screen.getAllByRole("status").length).toBeGreaterThan(4);
     expect(screen.getByText("NOT_LISTENING")).toBeTruthy();
   });
 
-  it("shows a snapshot whole, then follows", () => {
-    const { say } = open();
+  it("shows a snapshot whole, then follows", async () => {
+    const { say, drawn, pass } = open();
+    await pass(0);
     say(frame("snapshot", 1, makeSnapshot()));
     expect(screen.getByTestId("connection").textContent).toBe("CONNECTED");
     expect(screen.getByTestId("hashrate").textContent).toBe("1.25 TH/s");
@@ -92,13 +101,15 @@ describe("App", () => {
     const point = { at: "2026-11-22T12:00:00Z", hashrate: 2e12, shares_per_second: 20 };
     say(frame("stats", 2, { stats: makeStats({ pool: { hashrate: 2e12 } }), point }));
     expect(screen.getByTestId("hashrate").textContent).toBe("2.00 TH/s");
-    expect(document.title).toBe("2.00 TH/s · DAG Pool");
-    expect(screen.getByRole("figure", { name: /Pool hash rate: now 2.00 TH\/s/ })).toBeTruthy();
+    expect(document.title).toBe("2.00\u00a0TH/s · DAG Pool");
+    await drawn();
+    expect(screen.getByRole("figure", { name: /Pool hash rate: now 2.00\u00a0TH\/s/ })).toBeTruthy();
   });
 
-  it("reads out the point under the cursor, in local time and UTC", () => {
-    const { say, unmount } = open();
+  it("reads out the point under the cursor, in local time and UTC", async () => {
+    const { say, unmount, drawn } = open();
     say(frame("snapshot", 1, makeSnapshot()));
+    await drawn();
     const plot = plots[0] as FakePlot;
     act(() => {
       plot.cursor.idx = 0;
@@ -116,7 +127,7 @@ describe("App", () => {
     expect(plots.every((one) => one.destroyed)).toBe(true);
   });
 
-  it("draws from zero, with readable axes, and follows the size of its box", () => {
+  it("draws from zero, with readable axes, and follows the size of its box", async () => {
     const boxes: ((entries: { contentRect: { width: number } }[]) => void)[] = [];
     vi.stubGlobal(
       "ResizeObserver",
@@ -128,13 +139,14 @@ describe("App", () => {
         disconnect() {}
       },
     );
-    const { say } = open();
+    const { say, drawn } = open();
     say(frame("snapshot", 1, makeSnapshot()));
+    await drawn();
     const plot = plots[0] as FakePlot;
     const { axes, scales, series } = plot.options;
     expect(scales.y.range(plot, 5, 100)).toEqual([0, 112.5]);
     expect(scales.y.range(plot, 0, 0)).toEqual([0, 1]);
-    expect(axes[1]?.values(plot, [0, 5e9])).toEqual(["0 H/s", "5.00 GH/s"]);
+    expect(axes[1]?.values(plot, [0, 5e9])).toEqual(["0\u00a0H/s", "5.00\u00a0GH/s"]);
     expect(axes[0]?.values(plot, [1_200, 1_260]).every((text) => /^\d\d:\d\d$/.test(text))).toBe(true);
     expect(axes[0]?.values(plot, [1_200, 1_201]).every((text) => /^\d\d:\d\d:\d\d$/.test(text))).toBe(true);
     const stops: unknown[] = [];
@@ -326,5 +338,56 @@ describe("blocks", () => {
     await pass(0);
     expect(screen.getByTestId("hashrate").textContent).toBe("1.25 TH/s");
     expect(screen.getByTitle("alice")).toBeTruthy();
+  });
+});
+
+describe("between pages", () => {
+  const go = async (name: string) => {
+    fireEvent.click(screen.getByRole("link", { name }));
+    await act(() => vi.dynamicImportSettled());
+  };
+  const main = () => document.querySelector("main");
+  afterEach(() => window.history.replaceState(null, "", "/"));
+
+  it("the focus goes to what the page is about, and stays where it is at first", async () => {
+    open();
+    expect(document.activeElement).toBe(document.body);
+    await go("BLOCKS");
+    await waitFor(() => expect(document.title).toContain("Blocks"));
+    await waitFor(() => expect(document.activeElement).toBe(main()));
+    await go("SIGN_IN");
+    await screen.findByText("WHO_ARE_YOU");
+    await waitFor(() => expect(document.activeElement).toBe(main()));
+    await go("OVERVIEW");
+    await screen.findByText("BLOCKS_FOUND");
+    await waitFor(() => expect(document.activeElement).toBe(main()));
+  });
+
+  it("the focus stays where it is when only the question after the path changes", async () => {
+    window.history.replaceState(null, "", "/sign-in");
+    open();
+    const field = await screen.findByLabelText("Username");
+    field.focus();
+    act(() => navigate("/sign-in?next=/account"));
+    expect(document.activeElement).toBe(field);
+  });
+
+  it("an address that nobody knows is said to be none, as text, with a way on", async () => {
+    window.history.replaceState(null, "", "/no/<b>such</b>");
+    open();
+    await screen.findByText("NO_SUCH_PAGE");
+    expect(main()?.querySelector("b")).toBeNull();
+    expect(main()?.textContent).toContain("/no/%3Cb%3Esuch%3C/b%3E");
+    await waitFor(() => expect(document.title).toBe("No such page · DAG Pool"));
+    expect(screen.queryByText("BLOCKS_FOUND")).toBeNull();
+    for (const link of screen.getAllByRole("link")) expect(link.getAttribute("aria-current")).toBeNull();
+    fireEvent.click(screen.getByRole("link", { name: "GO TO THE OVERVIEW" }));
+    await screen.findByText("BLOCKS_FOUND");
+  });
+
+  it("the file of the page is its first address", async () => {
+    window.history.replaceState(null, "", "/index.html");
+    open();
+    expect(await screen.findByText("BLOCKS_FOUND")).toBeTruthy();
   });
 });

@@ -1,4 +1,3 @@
-import "./styles/fonts.css";
 import "./styles/theme.css";
 import "./styles/layout.css";
 import "./styles/components.css";
@@ -10,16 +9,22 @@ import { App } from "./App";
 import { Account } from "./account/account";
 import { AlgorithmsStore } from "./algorithms/store";
 import { renewBy } from "./feed/client";
+import { loadRest } from "./feed/rest";
 import { liveUrl, Session } from "./state/session";
+import { loadFonts } from "./styles/fonts";
 import { Boundary } from "./ui/Boundary";
 
+loadFonts();
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no #root");
 const account = new Account();
 renewBy(account.renew);
 account.start();
 const algorithms = new AlgorithmsStore({ keeper: account });
-const session = new Session({ url: liveUrl(window.location) });
+/** What these pages are about. */
+const withLists = () => ["/", "/dag"].includes(window.location.pathname);
+const session = new Session({ url: liveUrl(window.location), load: () => loadRest(undefined, withLists()) });
+session.start();
 createRoot(root).render(
   <StrictMode>
     <Boundary>

@@ -18,6 +18,8 @@ export function makeStats(change: StatsChange = {}): Stats {
       workers: 5,
       shares: { accepted: 990, rejected: 10, stale: 6, duplicate: 1, low_difficulty: 2, invalid: 1 },
       shares_per_second: 12.5,
+      effort_basis_points: 4_250,
+      luck: { found: 12, expected_millionths: 9_600_000, basis_points: 12_500 },
       currency: { symbol: "SDAG", decimals: 8 },
       ...change.pool,
     },

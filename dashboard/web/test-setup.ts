@@ -8,7 +8,13 @@ class QuietObserver {
 }
 
 if (typeof window !== "undefined") {
-  const { cleanup } = await import("@testing-library/react");
+  const { cleanup, fireEvent } = await import("@testing-library/react");
+  // As browsers do it: a field says first that something was put in, then that it is another one.
+  const { change } = fireEvent;
+  fireEvent.change = (element, init) => {
+    fireEvent.input(element, init);
+    return change(element);
+  };
   vi.stubGlobal("ResizeObserver", QuietObserver);
   vi.stubGlobal("CSS", { escape: (text: string) => text });
   vi.stubGlobal("matchMedia", (media: string) => ({

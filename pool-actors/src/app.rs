@@ -15,22 +15,33 @@ mod cache;
 mod chain;
 pub mod database;
 mod identity;
+mod influx;
 mod journal;
+mod native_starts;
 mod parts;
 mod payouts;
 pub mod preflight;
 mod recovery;
+mod reload;
 mod start;
+#[cfg(feature = "otel")]
+mod traces;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use actix::{Actor, Context, Handler};
 use algorithms::{Algorithms, Kept};
 pub use chain::account_check;
+use native_starts::NativeStarts;
 pub use parts::Parts;
+pub use reload::{Origin, Reloader};
 use start::{
     Wiring, refused, start_events, start_ledger, start_receiver, start_router, start_stats, start_submitter,
-    start_tracker,
+    start_system, start_tracker,
 };
 
 use crate::{
@@ -39,7 +50,8 @@ use crate::{
         router::{Routes, TrafficRouter},
         slot::Place,
     },
-    api::{self, ServerHandle},
+    api::{self, ConfigDesk as _, ServerHandle},
+    auth::Trail,
     config::{self, Change, Config},
     error::Failure,
     ledger::{journal::JournalShard, maturity_tracker::MaturityTracker, payout_ledger::PayoutLedger},
@@ -54,8 +66,9 @@ use crate::{
         live::{Events, PoolSnapshot},
         payout::PayoutStatus,
         stats::{SessionEnded, StatsTally},
+        system::SystemFigures,
     },
-    ports::packages::Package,
+    ports::{packages::Package, users::Outcome},
     runtime::{
         Runtime,
         critical::CriticalOutbox,
@@ -66,7 +79,7 @@ use crate::{
         threads::Thread,
         watch::watched,
     },
-    stats::{EventPublisher, StatsAggregator},
+    stats::{EventPublisher, InfluxWriter, StatsAggregator, SystemParts, SystemWatch, Watching},
     stratum::{
         server::{self as stratum, StratumServer},
         settings::Exits,
@@ -81,22 +94,30 @@ const DRAIN_POLL: Duration = Duration::from_millis(5);
 
 /// A running pool.
 pub struct Pool {
-    /// As it runs: reloaded keys are those of the last reload.
+    /// As it was started.
     config: Config,
+    reloader: Arc<Reloader>,
+    trail: Trail,
     runtime: Runtime,
     http: ServerHandle,
+    /// Of figures alone, where they have an address of their own.
+    scrape: Option<api::MetricsServer>,
     stratum: StratumServer,
     receiver: Supervised<TemplateReceiver>,
     submitter: Supervised<BlockSubmitter>,
     tracker: Supervised<MaturityTracker>,
     ledger: Supervised<PayoutLedger>,
-    payouts: Option<payouts::Dispatcher>,
+    payouts: Option<payouts::Running>,
     algorithms: Algorithms,
     keepers: cache::Keepers,
     alerts: alerts::Alerts,
     router: Supervised<TrafficRouter>,
     stats: Supervised<StatsAggregator>,
     events: Supervised<EventPublisher>,
+    system: Supervised<SystemWatch>,
+    influx: Option<Supervised<InfluxWriter>>,
+    #[cfg(feature = "otel")]
+    traces: Option<Supervised<crate::stats::TraceWriter>>,
     shards: Vec<Supervised<JournalShard>>,
     threads: Vec<Thread>,
     workers: Runtime,
@@ -111,9 +132,11 @@ impl Pool {
     pub async fn start(config: Config, parts: Parts) -> Result<Self, Failure> {
         config::check(&config)?;
         let runtime = Runtime::start(parts.arbiters).map_err(|error| refused("threads", &error))?;
+        let native = NativeStarts::new(Arc::clone(&parts.native));
         match Self::start_in(&runtime, config, parts).await {
             Ok(pool) => Ok(pool),
             Err(failure) => {
+                native.ended_well();
                 runtime.arbiters.stop();
                 Err(failure)
             }
@@ -149,7 +172,14 @@ impl Pool {
         let history = crate::cache::figures::kept(&parts.cache, &node_name, clock.now()).await;
         let snapshot =
             Arc::new(watched(PoolSnapshot { history: history.into(), ..PoolSnapshot::default() }).0);
-        let stats = start_stats(&books, &snapshot, &clock);
+        let node_state = Arc::new(watched(NodeState::default()).0);
+        let watching = Watching {
+            settings: config.alerts.detector.clone(),
+            node: node_state.watched(),
+            events: events_hub.clone(),
+            publish: events.outbox(),
+        };
+        let stats = start_stats(&books, &snapshot, &clock, watching);
 
         identity::claim(&*parts.disk, &*parts.store, config.pool.node_id).await?;
         // Before anything else is written: a second process for the same node is refused here.
@@ -175,13 +205,14 @@ impl Pool {
             events: events.outbox(),
             unsettled: Arc::new(watched(Vec::new()).0),
             summary: Arc::new(watched(LedgerSummary::default()).0),
-            node_state: Arc::new(watched(NodeState::default()).0),
+            node_state,
         };
         let kept = Kept {
             store: Arc::clone(&parts.deployments),
             shelf: parts.shelf.clone(),
             configured: Package::linked_in(Arc::clone(&parts.algorithm)),
             isolation: config.algorithms.isolation,
+            native: NativeStarts::new(Arc::clone(&parts.native)),
         };
         let algorithms = algorithms::start(&wiring, place, &kept, (&routes, &router), &config).await?;
         let ledger = start_ledger(&books, &wiring, &config, &parts.store, &journal.reader);
@@ -200,7 +231,10 @@ impl Pool {
                 vardiff: config.vardiff.clone(),
                 banning: config.banning.clone(),
                 job_grace_ms: config.chain.job_grace_ms,
+                // Figures are published once a second; a detector with shorter windows has to hear in time.
+                tally_ms: config.alerts.detector.window_ms.min(1_000),
                 extranonce_epoch: journal.epoch,
+                notices: config.alerts.personal.enabled,
                 clock: Arc::clone(&clock),
                 accounts: Arc::clone(&parts.accounts),
                 exits: Exits {
@@ -213,8 +247,11 @@ impl Pool {
         )?;
 
         let receiver = start_receiver(&wiring, &config.chain, &routes, &stratum, &submitter, &tracker);
-        let bans: Arc<dyn BanDesk> =
-            Arc::new(cache::Bans { gate: stratum.sessions().gate().clone(), clock: Arc::clone(&clock) });
+        let bans: Arc<dyn BanDesk> = Arc::new(cache::Bans {
+            gate: stratum.sessions().gate().clone(),
+            clock: Arc::clone(&clock),
+            words: Mutex::default(),
+        });
         let since = clock.now();
         let cache_status = Arc::new(watched(CacheStatus { name: parts.cache.name(), error: None, since }).0);
         let keeper = cache::start_keeper(&books, &wiring, &parts.cache, &bans, &cache_status);
@@ -225,13 +262,15 @@ impl Pool {
             tracing::info!("nobody may sign in yet: dagpool user add NAME --role admin makes the first user");
         }
         let auth = crate::auth::Auth::new(crate::auth::Parts {
-            users: parts.users,
+            users: Arc::clone(&parts.users),
             cache: parts.cache.clone(),
             clock: Arc::clone(&clock),
             key: parts.auth_key,
             settings: config.auth.clone(),
             pool_name: config.pool.name.clone(),
             node: node_name.clone(),
+            mailer: Arc::clone(&parts.mailer),
+            public_url: auth::public_url(&config),
             alarm: {
                 let (events, clock) = (events_hub.clone(), Arc::clone(&clock));
                 Arc::new(move |code, message| {
@@ -240,14 +279,48 @@ impl Pool {
                 })
             },
         });
+        let trail = auth.trail().clone();
+        let reloader = Reloader::new(config.clone(), parts.origin, Arc::clone(&clock));
+        reloader.tell(stratum.reloads());
+        if let Some(knobs) = dispatcher.as_ref().map(|running| running.knobs.clone()) {
+            reloader.tell(move |config| knobs.turn(config));
+        }
         let metrics = parts.metrics.clone();
         let exposition = Arc::new(move || metrics.render());
-        let (alerts, alert_doors) =
-            alerts::start(&books, &wiring, &config, &events_hub, parts.alerts, exposition)?;
+        let people = alerts::People {
+            users: parts.users,
+            payouts: dispatcher.is_some(),
+            snapshot: snapshot.watched(),
+            mailer: parts.mailer,
+            symbol: parts.currency.symbol,
+            sessions: stratum.notices(),
+        };
+        let (alerts, alert_doors, rulebook) =
+            alerts::start(&books, &wiring, &config, &events_hub, parts.alerts, exposition, people)?;
+        reloader.tell(move |config| alerts::turn(&rulebook, config));
+        let system_figures = Arc::new(watched(SystemFigures::default()).0);
+        let system = SystemParts {
+            system: parts.system,
+            disk: Arc::clone(&parts.disk),
+            store: Arc::clone(&parts.store),
+            clock: Arc::clone(&clock),
+            figures: Arc::clone(&system_figures),
+        };
+        let system = start_system(&books, system);
+        let influx = parts.points.map(|sink| {
+            let ledger = wiring.summary.watched();
+            influx::start(&books, &config.influx, sink, snapshot.watched(), ledger)
+        });
+        #[cfg(feature = "otel")]
+        let traces = traces::start(&books, &config, &node_name, &events_hub, &clock)?;
+        let scrape = api::serve_metrics(&parts.metrics, &config.metrics)?;
         let http = api::serve(
             api::Context {
+                config: Arc::<Reloader>::clone(&reloader),
+                logs: parts.logs,
                 auth,
                 pool_name: config.pool.name.clone(),
+                about: api::PoolAbout::of(&config),
                 currency: parts.currency,
                 clock: Arc::clone(&clock),
                 store: Arc::clone(&parts.store),
@@ -262,20 +335,23 @@ impl Pool {
                 bans,
                 alerts: alert_doors,
                 events: events_hub,
+                signed: chain::signed(config.chain.profile),
                 sessions: Arc::new(api_sessions(&stratum)),
                 algorithms: algorithms.doors.clone(),
                 payouts: Arc::clone(&parts.payouts),
-                payout_doors: dispatcher.as_ref().map(|(_, doors)| doors.clone()),
+                payout_doors: dispatcher.as_ref().map(|running| running.doors.clone()),
                 payout_status: payout_status.watched(),
                 deployments: Arc::clone(&parts.deployments),
                 row_view: Arc::new(|row| algorithm::deployment::view(row, None)),
                 deploy_defaults: algorithms::defaults(&config.algorithms),
                 shelf: parts.shelf,
                 upload_bytes_max: config.algorithms.upload_bytes_max,
-                import: parts::importer(&config.algorithms.import_dir),
+                import: parts::importer(&config.algorithms.import_dir, config.algorithms.upload_bytes_max),
                 shutdown: runtime.shutdown.clone(),
                 registry: runtime.registry.clone(),
+                metrics_readers: api::MetricsReaders::of(&config.metrics)?,
                 metrics: parts.metrics,
+                system: system_figures.watched(),
                 admin_token: parts.admin_token,
                 assets: parts.assets,
                 http: config.http.clone(),
@@ -284,11 +360,16 @@ impl Pool {
             config.http.address,
         )?;
 
+        let rate_limits = http.rate_limits();
+        reloader.tell(move |config| rate_limits(&config.http));
         threads.push(journal.thread);
         Ok(Self {
             runtime: runtime.clone(),
             http,
+            scrape,
             config,
+            reloader,
+            trail,
             stratum,
             receiver,
             submitter,
@@ -301,11 +382,21 @@ impl Pool {
             router,
             stats,
             events,
+            system,
+            influx,
+            #[cfg(feature = "otel")]
+            traces,
             shards: journal.shards,
             threads,
             workers,
             books,
         })
+    }
+
+    /// Where metrics are read (port 0 resolved).
+    #[must_use]
+    pub fn metrics_address(&self) -> SocketAddr {
+        self.scrape.as_ref().map_or_else(|| self.http.address(), api::MetricsServer::address)
     }
 
     /// Where dashboard, API and metrics listen (port 0 resolved).
@@ -321,14 +412,19 @@ impl Pool {
         self.stratum.addresses().iter().copied().zip(dialects).collect()
     }
 
-    /// Takes over what of a newer configuration can change while the pool runs, except the log's level, which is the
-    /// process's. Returns every key that differs; those that are not live wait for a restart.
-    pub fn reload(&mut self, wanted: &Config) -> Vec<Change> {
-        let changes = config::changes(&self.config, wanted);
-        self.config.adopt(wanted);
-        self.stratum.reload(&self.config);
-        self.http.set_rate_limits(&self.config.http);
-        changes
+    /// Reads the configuration again and takes over what of it can change while the pool runs; the trail says by whom. Returns
+    /// every key that differs; those that are not live wait for a restart.
+    ///
+    /// # Errors
+    /// What is wrong with the newer configuration; nothing has changed then.
+    pub async fn reload(&self, by: &str) -> Result<Vec<Change>, Failure> {
+        let done = self.reloader.reload(false);
+        let (outcome, after) = match &done {
+            Ok(changes) => (Outcome::Done, serde_json::json!({ "changes": changes })),
+            Err(failure) => (Outcome::Refused, serde_json::json!({ "code": failure.code.as_str() })),
+        };
+        self.trail.note(by, None, "config.reload", "pool.toml", outcome, None, Some(after)).await;
+        done
     }
 
     /// How the pool is asked to stop, and how its own end is noticed.
@@ -367,16 +463,30 @@ impl Pool {
         }
         self.router.stop().await;
         self.submitter.stop().await;
-        if let Some((dispatcher, doors)) = self.payouts {
+        if let Some(payouts::Running { dispatcher, doors, .. }) = self.payouts {
             // They hold the store, whose threads end with its last handle.
             drop(doors);
             dispatcher.stop().await;
         }
         self.tracker.stop().await;
         self.ledger.stop().await;
+        // The trail holds the store, too.
+        drop((self.trail, self.reloader));
         self.alerts.stop().await;
         self.keepers.stop().await;
+        // It holds the store as well.
+        self.system.stop().await;
+        if let Some(influx) = self.influx {
+            influx.stop().await;
+        }
+        #[cfg(feature = "otel")]
+        if let Some(traces) = self.traces {
+            traces.stop().await;
+        }
         self.http.stop().await;
+        if let Some(scrape) = self.scrape {
+            scrape.stop().await;
+        }
         self.stats.stop().await;
         self.events.stop().await;
         for shard in self.shards {

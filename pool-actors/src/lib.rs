@@ -9,7 +9,7 @@
 //! everyone -> stats -> api::DashboardFeed -> browsers
 //! ```
 //!
-//! Layers, lowest first; none looks upward (a test enforces it): [`ports`], [`config`], [`error`], [`metrics`];
+//! Layers, lowest first; none looks upward (a test enforces it): [`ports`], [`config`], [`error`], [`metrics`], [`trace`];
 //! [`auth`]; [`runtime`]; [`messages`]; the actors' folders and [`api`]; [`app`] alone wires them.
 
 pub mod adapters;
@@ -30,6 +30,7 @@ pub mod runtime;
 pub mod stats;
 pub mod stratum;
 pub mod template;
+pub mod trace;
 
 #[cfg(test)]
 mod scripted_node;

@@ -40,6 +40,8 @@ pub struct Work {
     pub first_nonce: u32,
     /// Stop after the first solution.
     pub once: bool,
+    /// Every so-manieth nonce is tried, at least 1.
+    pub step: u32,
 }
 
 /// A report to the worker's owner.
@@ -171,6 +173,7 @@ struct State {
     work: Option<Work>,
     nonce: u32,
     left: u64,
+    step: u32,
     /// Earned hashes in millionths.
     credit: u128,
     since: Instant,
@@ -212,12 +215,16 @@ fn apply(workers: &mut BTreeMap<u64, State>, command: Command) {
     match command {
         Command::Attach { worker, rate, sink } => {
             let since = Instant::now();
-            workers.insert(worker, State { rate, sink, work: None, nonce: 0, left: 0, credit: 0, since });
+            workers.insert(
+                worker,
+                State { rate, sink, work: None, nonce: 0, left: 0, step: 1, credit: 0, since },
+            );
         }
         Command::Work { worker, work } => {
             if let Some(state) = workers.get_mut(&worker) {
                 state.nonce = work.as_ref().map_or(0, |work| work.first_nonce);
-                state.left = 1 << 32;
+                state.step = work.as_ref().map_or(1, |work| work.step.max(1));
+                state.left = (1 << 32) / u64::from(state.step);
                 state.work = work.filter(|work| work.nonce_at <= 76);
             }
         }
@@ -249,11 +256,11 @@ impl State {
     fn piece(&mut self) -> u64 {
         let Some(work) = &self.work else { return 0 };
         let count = self.affordable().min(PIECE).min(usize::try_from(self.left).unwrap_or(PIECE));
+        let nonce = |offset: u32| self.nonce.wrapping_add(offset.wrapping_mul(self.step));
         let mut headers = [work.header; PIECE];
         let mut out = [[0; 32]; PIECE];
         for (offset, header) in (0_u32..).zip(headers.iter_mut().take(count)) {
-            header[work.nonce_at..work.nonce_at + 4]
-                .copy_from_slice(&self.nonce.wrapping_add(offset).to_le_bytes());
+            header[work.nonce_at..work.nonce_at + 4].copy_from_slice(&nonce(offset).to_le_bytes());
         }
         if let Err(reason) = pow::hash_batch(work.algorithm, &headers[..count], &mut out[..count]) {
             (self.sink)(Outcome::Failed { work: work.id, reason });
@@ -262,18 +269,23 @@ impl State {
         }
         self.credit -= count as u128 * 1_000_000;
         self.left -= count as u64;
+        // Nearly all are refused by their first eight bytes.
+        let most = work.target.as_limbs()[3];
         for (offset, hash) in (0_u32..).zip(&out[..count]) {
+            let first = hash.last_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+            if first > most {
+                continue;
+            }
             let hash = U256::from_le_bytes(*hash);
             if hash <= work.target {
-                let nonce = self.nonce.wrapping_add(offset);
-                (self.sink)(Outcome::Found { work: work.id, nonce, hash });
+                (self.sink)(Outcome::Found { work: work.id, nonce: nonce(offset), hash });
                 if work.once {
                     self.work = None;
                     return count as u64;
                 }
             }
         }
-        self.nonce = self.nonce.wrapping_add(u32::try_from(count).unwrap_or(0));
+        self.nonce = nonce(u32::try_from(count).unwrap_or(0));
         if self.left == 0 {
             (self.sink)(Outcome::Exhausted { work: work.id });
             self.work = None;
@@ -298,6 +310,7 @@ mod tests {
             target,
             first_nonce: u32::MAX - 3,
             once,
+            step: 1,
         }
     }
 
@@ -313,6 +326,23 @@ mod tests {
         assert_eq!(pow::hash("blake2s", &header).unwrap(), hash);
         assert!(hash <= pow::target_of_hashes(64));
         assert!(nonce.wrapping_add(4) < 100_000);
+    }
+
+    #[test]
+    fn steps_leave_out_what_is_between() {
+        let grinder = Grinder::start(1);
+        let (sender, found) = mpsc::channel();
+        let worker = grinder.attach(1_000_000, move |outcome| {
+            // The receiver goes first.
+            let _ = sender.send(outcome);
+        });
+        worker.set_work(Some(Work { first_nonce: 0, step: 1 << 28, target: U256::MAX, ..work(5, 1, false) }));
+        let nonces: Vec<u32> = std::iter::from_fn(|| match found.recv().unwrap() {
+            Outcome::Found { nonce, .. } => Some(nonce),
+            _ => None,
+        })
+        .collect();
+        assert_eq!(nonces, (0..16).map(|n| n << 28).collect::<Vec<u32>>());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, OnceLock},
+    sync::{Arc, LazyLock, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -20,7 +20,7 @@ use pool_domain::ids::ShareSeq;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::own_loopback;
+use crate::{own_loopback, schema::Described};
 
 /// Longest time that anything here is waited for; reached only when a test is about to fail.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -318,8 +318,7 @@ impl PoolProcess {
     pub async fn get(&self, path: &str) -> (u16, Value) {
         let url = format!("http://{}{path}", self.http);
         let answer = self.client.get(&url).send().await.unwrap_or_else(|error| panic!("{url}: {error}"));
-        let status = answer.status().as_u16();
-        (status, answer.json().await.unwrap_or_else(|error| panic!("{url}: {error}")))
+        as_described("GET", path, answer).await
     }
 
     /// Text of a route that answers with none but text.
@@ -339,8 +338,24 @@ impl PoolProcess {
     pub async fn get_as_admin(&self, path: &str) -> (u16, Value) {
         let url = format!("http://{}{path}", self.http);
         let answer = self.client.get(&url).bearer_auth(ADMIN_TOKEN).send().await.expect("it answers");
-        let status = answer.status().as_u16();
-        (status, answer.json().await.expect("with JSON"))
+        as_described("GET", path, answer).await
+    }
+
+    /// Sends JSON (`Null` = nothing) with a token (empty = none); the answer, `Null` if it is no JSON.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub async fn send(&self, method: &str, path: &str, token: &str, body: Value) -> (u16, Value) {
+        let method = method.parse().expect("a method");
+        let mut request = self.client.request(method, format!("http://{}{path}", self.http));
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.expect("it answers");
+        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
     }
 
     /// Asks `path` until `done` says so; returns what satisfied it.
@@ -369,8 +384,27 @@ impl Drop for PoolProcess {
     }
 }
 
-/// The two addresses of the announcement; `None` when the process ended without.
-fn announced(mut lines: BufReader<impl std::io::Read + Send + 'static>) -> Option<(SocketAddr, SocketAddr)> {
+/// Status and JSON of an answer, which must be as the API's description says.
+///
+/// # Panics
+/// When it is not.
+pub async fn as_described(method: &str, path: &str, answer: reqwest::Response) -> (u16, Value) {
+    static DESCRIBED: LazyLock<Described> = LazyLock::new(|| Described::new(pool_actors::api::openapi()));
+    let status = answer.status().as_u16();
+    let media = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let media = media.to_owned();
+    let body = answer.bytes().await.unwrap_or_else(|error| panic!("{path}: {error}"));
+    let plain = path.split('?').next().unwrap_or_default();
+    if let Err(error) = DESCRIBED.check(method, plain, status, &media, &body) {
+        panic!("{method} {path} is not answered as described: {error}");
+    }
+    (status, serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{path}: {error}")))
+}
+
+/// API and Stratum address that a process announces on its standard output; `None` when it ended without.
+pub fn announced(
+    mut lines: BufReader<impl std::io::Read + Send + 'static>,
+) -> Option<(SocketAddr, SocketAddr)> {
     let (mut http, mut stratum) = (None, None);
     let mut line = String::new();
     while http.is_none() || stratum.is_none() {

@@ -52,6 +52,11 @@ impl<T: Clone> Receiver<T> {
     pub fn arrived(&self) -> Vec<T> {
         self.arrived.lock().expect("the receiver lives").clone()
     }
+
+    /// Nobody is let in any more; what arrived stays.
+    pub fn close(&self) {
+        self.task.abort();
+    }
 }
 
 impl<T> Drop for Receiver<T> {
@@ -60,12 +65,12 @@ impl<T> Drop for Receiver<T> {
     }
 }
 
-async fn receive<T, F>(serve: fn(TcpStream, Arc<Mutex<Vec<T>>>) -> F) -> Receiver<T>
+async fn receive<T, F>(at: &str, serve: fn(TcpStream, Arc<Mutex<Vec<T>>>) -> F) -> Receiver<T>
 where
     T: Send + 'static,
     F: Future<Output = Option<()>> + Send + 'static,
 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let listener = TcpListener::bind(at).await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     let arrived = Arc::new(Mutex::new(Vec::new()));
     let shared = Arc::clone(&arrived);
@@ -79,7 +84,12 @@ where
 
 /// An HTTP server that takes everything with 200, but what is sent to `/busy` the first time: that gets a 503.
 pub async fn http() -> Receiver<Received> {
-    receive(|stream, arrived| async move {
+    http_at("127.0.0.1:0").await
+}
+
+/// The same at an address at which there was one before.
+pub async fn http_at(at: &str) -> Receiver<Received> {
+    receive(at, |stream, arrived| async move {
         let mut stream = BufReader::new(stream);
         loop {
             let mut head = Vec::new();
@@ -115,7 +125,7 @@ pub async fn http() -> Receiver<Received> {
 
 /// A mail server (RFC 5321) that takes every mail.
 pub async fn smtp() -> Receiver<String> {
-    receive(|stream, arrived| async move {
+    receive("127.0.0.1:0", |stream, arrived| async move {
         let mut stream = BufReader::new(stream);
         stream.get_mut().write_all(b"220 test ESMTP\r\n").await.ok()?;
         loop {
@@ -151,7 +161,7 @@ pub async fn smtp() -> Receiver<String> {
 
 /// A server that takes connections and never says a word; what arrived is the connections' number.
 pub async fn hangs() -> Receiver<()> {
-    receive(|mut stream, arrived| async move {
+    receive("127.0.0.1:0", |mut stream, arrived| async move {
         arrived.lock().ok()?.push(());
         let mut all = Vec::new();
         stream.read_to_end(&mut all).await.ok()?;

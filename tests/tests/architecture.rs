@@ -116,13 +116,14 @@ fn top_level(group: &str) -> Vec<String> {
 
 #[test]
 fn modules_of_the_library_look_downward_only() {
-    let bottom = ["config", "error", "metrics", "ports"];
+    let bottom = ["config", "error", "metrics", "ports", "trace"];
     let below_messages = [&bottom[..], &["runtime"]].concat();
     let below_actors = [&below_messages[..], &["messages"]].concat();
     let mut allowed: BTreeMap<&str, Vec<&str>> = BTreeMap::from([
         ("ports", vec!["ports"]),
         ("error", vec!["error"]),
         ("metrics", vec!["metrics"]),
+        ("trace", vec!["ports", "trace"]),
         ("config", vec!["config", "error"]),
         ("runtime", below_messages.clone()),
         ("messages", below_actors.clone()),

@@ -381,8 +381,8 @@ impl StorePort for Unreliable {
         self.inner.accounts(after, limit).await
     }
 
-    async fn account(&self, account: Account) -> Result<Option<AccountRow>, StoreError> {
-        self.inner.account(account).await
+    async fn accounts_named(&self, accounts: Vec<Account>) -> Result<Vec<AccountRow>, StoreError> {
+        self.inner.accounts_named(accounts).await
     }
 
     async fn share_hours(
@@ -404,6 +404,10 @@ impl StorePort for Unreliable {
 
     async fn totals(&self) -> Result<Totals, StoreError> {
         self.inner.totals().await
+    }
+
+    async fn size_bytes(&self) -> Result<u64, StoreError> {
+        self.inner.size_bytes().await
     }
 
     async fn check(&self) -> Result<Vec<Finding>, StoreError> {

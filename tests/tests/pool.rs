@@ -10,6 +10,8 @@ mod audit;
 mod backup;
 #[path = "pool/cache.rs"]
 mod cache;
+#[path = "pool/claims.rs"]
+mod claims;
 #[path = "pool/cli.rs"]
 mod cli;
 #[path = "pool/clock.rs"]
@@ -20,16 +22,26 @@ mod database_faults;
 mod disk;
 #[path = "pool/faults.rs"]
 mod faults;
+#[path = "pool/http_limits.rs"]
+mod http_limits;
+#[path = "pool/influx.rs"]
+mod influx;
+#[path = "pool/init.rs"]
+mod init;
 #[path = "pool/inside.rs"]
 mod inside;
 #[path = "pool/kaspa.rs"]
 mod kaspa;
 #[path = "pool/kill.rs"]
 mod kill;
+#[path = "pool/mail.rs"]
+mod mail;
 #[path = "pool/migrate.rs"]
 mod migrate;
 #[path = "pool/mining.rs"]
 mod mining;
+#[path = "pool/monitoring.rs"]
+mod monitoring;
 #[path = "pool/native.rs"]
 mod native;
 #[path = "pool/packages.rs"]
@@ -38,6 +50,8 @@ mod packages;
 mod payout_faults;
 #[path = "pool/payouts.rs"]
 mod payouts;
+#[path = "pool/personal.rs"]
+mod personal;
 #[path = "pool/poison.rs"]
 mod poison;
 #[path = "pool/postgres.rs"]
@@ -52,5 +66,9 @@ mod sign_in;
 mod swap;
 #[path = "pool/swap_memory.rs"]
 mod swap_memory;
+#[path = "pool/traces.rs"]
+mod traces;
+#[path = "pool/unusual.rs"]
+mod unusual;
 #[path = "pool/upgrade.rs"]
 mod upgrade;

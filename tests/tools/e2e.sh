@@ -11,4 +11,5 @@ if [ -z "${DAGPOOL_BIN:-}" ]; then
   DAGPOOL_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/dagpool"
 fi
 DAGPOOL_BIN="$DAGPOOL_BIN" SHOTS="$PWD/dashboard/e2e/shots/demo" npm --prefix dashboard run --silent e2e
+DAGPOOL_BIN="$DAGPOOL_BIN" SHOTS="$PWD/dashboard/e2e/shots/operate" npm --prefix dashboard run --silent e2e:operate
 DAGPOOL_BIN="$DAGPOOL_BIN" SHOTS="$PWD/dashboard/e2e/shots/outage" npm --prefix dashboard run --silent e2e:outage

@@ -61,10 +61,12 @@ gate "dashboard checks" npm --prefix dashboard run --silent check
 counted "dashboard unit tests and coverage" npm --prefix dashboard test --silent
 gate "formatting" cargo fmt --all --check
 gate "clippy" cargo clippy --workspace --all-targets --quiet -- -D warnings
+gate "clippy with traces" cargo clippy -p dagpool --features otel --quiet -- -D warnings
 gate "kaspad" tests/tools/kaspad.sh
 gate "build" cargo build --workspace --bins --tests --quiet
 counted "rust tests" cargo nextest run --workspace --profile ci
 gate "documentation examples" cargo test --quiet --doc -p plugin-sdk
+gate "API as described" tests/tools/schemathesis.sh
 gate "dashboard end to end" tests/tools/e2e.sh
 gate "coverage gates" tests/tools/coverage.sh
 gate "dependency policy" tests/tools/deny.sh

@@ -1,15 +1,17 @@
-import { type FormEvent, useCallback, useEffect, useId, useState, useSyncExternalStore } from "react";
+import { type FormEvent, useId, useState, useSyncExternalStore } from "react";
 import { FailureCard } from "../algorithms/FailureCard";
 import type { Failure } from "../algorithms/failure";
-import type { Outcome } from "../feed/client";
+import { usePolled } from "../feed/poll";
 import { parseTime } from "../format/time";
 import { Field, Frame } from "../ui/Ask";
 import { Copy } from "../ui/Copy";
 import { Empty, Fact, Facts, Loading, Panel } from "../ui/Panel";
 import { Instant } from "../ui/Time";
 import { useNotify } from "../ui/Toasts";
+import { Addresses } from "./Addresses";
 import type { Account } from "./account";
 import { Only, PageFrame, type PageProps } from "./Frame";
+import { NewPassword } from "./NewPassword";
 import { type Me, type Pair, type Setup, type SignedIn, scopes, type Token } from "./schema";
 
 /** `[ACCOUNT]`: one's own sign-in: second factor, password, open sessions, tokens for scripts. */
@@ -30,6 +32,9 @@ export default function AccountPage({ session, account, nav }: PageProps) {
             </Panel>
             {!me.mfa_setup_required && (
               <>
+                <Panel title="YOUR_ADDRESSES">
+                  <Addresses account={account} />
+                </Panel>
                 <Panel title="OPEN_SESSIONS" className="panel-half">
                   <Sessions account={account} />
                 </Panel>
@@ -47,7 +52,7 @@ export default function AccountPage({ session, account, nav }: PageProps) {
 
 function Who({ me, account }: { me: Me; account: Account }) {
   const notify = useNotify();
-  const [asking, setAsking] = useState(false);
+  const [asking, setAsking] = useState<"password" | "email" | null>(null);
   return (
     <>
       <Facts>
@@ -57,23 +62,45 @@ function Who({ me, account }: { me: Me; account: Account }) {
           <Instant at={parseTime(me.created_at)} />
         </Fact>
         <Fact name="Second factor">{me.mfa ? "on" : "off"}</Fact>
+        <Fact name="E-mail" wide>
+          {me.email ?? "none"}{" "}
+          {me.email !== null && <span className="tag">{me.email_verified ? "confirmed" : "not confirmed"}</span>}
+        </Fact>
       </Facts>
       <div className="acts">
         {!me.mfa_setup_required && (
-          <button type="button" className="button button-small" onClick={() => setAsking(true)}>
-            CHANGE PASSWORD…
-          </button>
+          <>
+            <button type="button" className="button button-small" onClick={() => setAsking("password")}>
+              CHANGE PASSWORD…
+            </button>
+            <button type="button" className="button button-small" onClick={() => setAsking("email")}>
+              CHANGE E-MAIL…
+            </button>
+          </>
         )}
         <button type="button" className="button button-small button-blue" onClick={() => void account.signOut()}>
           SIGN OUT
         </button>
       </div>
-      {asking && (
+      {asking === "email" && (
+        <EmailDialog
+          account={account}
+          onClose={() => setAsking(null)}
+          onDone={(sent) => {
+            setAsking(null);
+            const said = sent
+              ? "A mail is on its way: the link in it confirms the address."
+              : "The address was taken away.";
+            notify("success", said, "email");
+          }}
+        />
+      )}
+      {asking === "password" && (
         <PasswordDialog
           account={account}
-          onClose={() => setAsking(false)}
+          onClose={() => setAsking(null)}
           onDone={() => {
-            setAsking(false);
+            setAsking(null);
             notify("success", "The password was changed; your other sessions have ended.", "password");
           }}
         />
@@ -93,14 +120,33 @@ function PasswordDialog(props: { account: Account; onClose: () => void; onDone: 
   return (
     <Frame title="CHANGE_PASSWORD" act="CHANGE" ready={old !== "" && fresh !== ""} onAct={act} onClose={props.onClose}>
       <Field label="Password now" type="password" autoComplete="current-password" value={old} onChange={setOld} />
+      <NewPassword label="New password" more="Your other sessions end." value={fresh} onChange={setFresh} />
+    </Frame>
+  );
+}
+
+function EmailDialog(props: { account: Account; onClose: () => void; onDone: (sent: boolean) => void }) {
+  const [password, setPassword] = useState("");
+  const [email, setEmail] = useState("");
+  const act = async () => {
+    const to = email.trim() === "" ? null : email.trim();
+    const answer = await props.account.api.changeEmail(password, to);
+    if (!answer.ok) return answer.failure;
+    await props.account.look();
+    props.onDone(to !== null);
+    return null;
+  };
+  return (
+    <Frame title="CHANGE_E_MAIL" act="CHANGE" ready={password !== ""} onAct={act} onClose={props.onClose}>
       <Field
-        label="New password"
-        type="password"
-        autoComplete="new-password"
-        hint="Ten characters or more. Your other sessions end."
-        value={fresh}
-        onChange={setFresh}
+        label="New e-mail address"
+        type="email"
+        autoComplete="email"
+        hint="It counts once the link that is sent there was followed. Empty: no address any more."
+        value={email}
+        onChange={setEmail}
       />
+      <Field label="Password" type="password" autoComplete="current-password" value={password} onChange={setPassword} />
     </Frame>
   );
 }
@@ -281,27 +327,8 @@ function BackupCodes({ codes, onDone }: { codes: readonly string[]; onDone: () =
   );
 }
 
-/** A list that is asked for when its part is shown, and after each act on it. */
-export function useList<T>(ask: () => Promise<Outcome<T>>) {
-  const [value, setValue] = useState<T | null>(null);
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const load = useCallback(async () => {
-    const answer = await ask();
-    setFailure(answer.ok ? null : answer.failure);
-    if (answer.ok) setValue(answer.value);
-  }, [ask]);
-  useEffect(() => void load(), [load]);
-  const act = async (doing: Promise<Outcome<unknown>>): Promise<Failure | null> => {
-    const answer = await doing;
-    if (answer.ok) await load();
-    else setFailure(answer.failure);
-    return answer.ok ? null : answer.failure;
-  };
-  return { value, failure, load, act };
-}
-
 function Sessions({ account }: { account: Account }) {
-  const { value, failure, act } = useList(account.api.sessions);
+  const { value, failure, act } = usePolled(account.api.sessions);
   return (
     <>
       {failure && <FailureCard failure={failure} />}
@@ -352,7 +379,7 @@ export function SessionList({ sessions, names = false, onEnd }: ListProps) {
 }
 
 function Tokens({ account }: { account: Account }) {
-  const { value, failure, load, act } = useList(account.api.tokens);
+  const { value, failure, load, act } = usePolled(account.api.tokens);
   const [adding, setAdding] = useState(false);
   const [made, setMade] = useState<string | null>(null);
   return (

@@ -3,9 +3,10 @@ import { FailureCard } from "../algorithms/FailureCard";
 import type { Failure } from "../algorithms/failure";
 import { Field } from "../ui/Ask";
 import { Panel } from "../ui/Panel";
-import { navigate } from "../ui/router";
+import { Link, navigate } from "../ui/router";
 import { type Account, nextPage, type SignedIn } from "./account";
 import { PageFrame, type PageProps } from "./Frame";
+import { NewPassword } from "./NewPassword";
 
 /** `[SIGN_IN]`: name and password, then the second factor of who has one. */
 export default function SignInPage({ session, account, nav }: PageProps) {
@@ -32,6 +33,7 @@ const failed = (answer: SignedIn | Failure): answer is Failure => "kind" in answ
 function Credentials({ account, onMfa }: { account: Account; onMfa: (token: string) => void }) {
   const [fresh, setFresh] = useState(false);
   const [username, setUsername] = useState("");
+  const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
@@ -40,7 +42,7 @@ function Credentials({ account, onMfa }: { account: Account; onMfa: (token: stri
     if (busy) return;
     setBusy(true);
     setFailure(null);
-    const made = fresh ? await account.api.register(username.trim(), password) : null;
+    const made = fresh ? await account.api.register(username.trim(), email.trim(), password) : null;
     const answer = made && !made.ok ? made.failure : await account.signIn(username.trim(), password);
     setBusy(false);
     if (failed(answer)) setFailure(answer);
@@ -50,15 +52,38 @@ function Credentials({ account, onMfa }: { account: Account; onMfa: (token: stri
     <Panel title={fresh ? "REGISTER" : "WHO_ARE_YOU"}>
       <form className="ask" onSubmit={submit}>
         <Field label="Username" value={username} autoComplete="username" onChange={setUsername} />
-        <Field
-          label="Password"
-          type="password"
-          value={password}
-          autoComplete={fresh ? "new-password" : "current-password"}
-          hint={fresh ? "Ten characters or more, and none that is tried first." : ""}
-          onChange={setPassword}
-        />
+        {fresh && (
+          <Field
+            label="E-mail address"
+            type="email"
+            value={email}
+            autoComplete="email"
+            hint="For a forgotten password, and for alerts of your own. Some pools ask for one; others take none, too."
+            onChange={setEmail}
+          />
+        )}
+        {fresh ? (
+          <NewPassword label="Password" value={password} onChange={setPassword} />
+        ) : (
+          <Field
+            label="Password"
+            type="password"
+            value={password}
+            autoComplete="current-password"
+            onChange={setPassword}
+          />
+        )}
         {failure && <FailureCard failure={failure} />}
+        {failure?.code === "EMAIL_UNCONFIRMED" && (
+          <p>
+            No mail? <Link to="/verify">Have it sent again</Link>.
+          </p>
+        )}
+        {!fresh && (
+          <p>
+            <Link to="/forgot">Forgot the password?</Link>
+          </p>
+        )}
         <div className="dialog-acts">
           <button
             type="button"

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { TokenKeeper } from "../algorithms/access";
 import { makeError } from "../algorithms/fixtures";
 import { Client, renewBy } from "../feed/client";
-import { z } from "../feed/zod";
+import { z } from "../feed/z";
 import { Account, nextPage } from "./account";
 import { AccountApi } from "./api";
 
@@ -184,6 +184,40 @@ describe("a session", () => {
     expect(account.token()).toBe("access-1");
     await account.signOut();
     expect(account.token()).toBe("operator");
+  });
+
+  it("expects nothing of an operator token that the pool refused, and forgets it with the page", async () => {
+    const { account, pool } = start();
+    renewBy(account.renew);
+    class Asking extends Client {
+      get = () => this.ask("/api/thing", z.object({ path: z.string() }));
+    }
+    const asking = new Asking(account.token, pool.fetch);
+    const told = vi.fn();
+    account.subscribe(told);
+    account.keep("ended");
+    expect([account.vouched(), sessionStorage.getItem("dagpool.token")]).toEqual([true, "ended"]);
+    told.mockClear();
+    expect(await asking.get()).toMatchObject({ ok: false, failure: { kind: "locked" } });
+    expect(told).toHaveBeenCalled();
+    expect([account.vouched(), sessionStorage.getItem("dagpool.token")]).toEqual([false, null]);
+    // A page still says that it was wrong, and putting it back does not make it better.
+    expect(account.token()).toBe("ended");
+    account.keep("another");
+    expect(account.vouched()).toBe(true);
+    account.keep("ended");
+    expect([account.vouched(), sessionStorage.getItem("dagpool.token")]).toEqual([false, null]);
+    // Whoever signs in is not held back by it.
+    await account.signIn("alice", "right");
+    expect(account.vouched()).toBe(true);
+    expect(await asking.get()).toMatchObject({ ok: true });
+  });
+
+  it("does not refuse a token that was entered while the answer to the last one was on its way", async () => {
+    const { account } = start();
+    account.keep("newer");
+    expect(await account.renew("older")).toBe(false);
+    expect(account.vouched()).toBe(true);
   });
 
   it("does without storage where that is forbidden", async () => {

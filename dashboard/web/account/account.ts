@@ -58,11 +58,14 @@ export class Account implements Keeper {
   };
   readonly token = (): string | null => this.#access ?? this.#operator.token();
   readonly who = () => this.#state.me;
+  /** Whether a token may be expected to open something: that of a session, or an operator token that the pool did not refuse. */
+  readonly vouched = (): boolean => this.#access !== null || this.#operator.vouches();
 
   /** The operator token; null signs out, too. */
   keep(token: string | null): void {
     this.#operator.keep(token);
     if (token === null && this.#state.phase !== "out") void this.signOut();
+    else this.#tell();
   }
 
   /** Goes on with the session that a reload brought along. */
@@ -128,8 +131,13 @@ export class Account implements Keeper {
     return null;
   }
 
-  /** Trades the refresh token for the next pair; one trade at a time. */
-  readonly renew = (): Promise<boolean> => {
+  /** Trades the refresh token for the next pair, one trade at a time. An operator token that was refused has no next one. */
+  readonly renew = (refused?: string): Promise<boolean> => {
+    if (refused !== undefined && this.#access === null && refused === this.#operator.token()) {
+      this.#operator.refuse(refused);
+      this.#tell();
+      return Promise.resolve(false);
+    }
     this.#trading ??= this.#trade().finally(() => {
       this.#trading = null;
     });
@@ -168,6 +176,7 @@ export class Account implements Keeper {
     this.#refresh = refresh_token;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.renew(), Math.max(expires_in * 1000 - marginMs, 1_000));
+    this.#tell();
   }
 
   #forget(): void {
@@ -179,6 +188,10 @@ export class Account implements Keeper {
 
   #set(state: AccountState): void {
     this.#state = state;
+    this.#tell();
+  }
+
+  #tell(): void {
     for (const listener of this.#listeners) listener();
   }
 }

@@ -1,5 +1,6 @@
 /** What `/api/auth/...`, `/api/admin/users` and `/api/admin/audit` answer. */
-import { z } from "../feed/zod";
+import { currency } from "../feed/schema";
+import { z } from "../feed/z";
 
 const text = z.string().nullish().default(null);
 
@@ -21,12 +22,46 @@ export const me = z.object({
   username: z.string(),
   role: z.string(),
   email: text,
+  email_verified: z.boolean().default(false),
   mfa: z.boolean(),
   backup_codes_left: z.number().default(0),
   mfa_setup_required: z.boolean().default(false),
   created_at: text,
 });
 export type Me = z.infer<typeof me>;
+
+export const address = z.object({ account: z.string(), by: text, claimed_at: text });
+export type Address = z.infer<typeof address>;
+export const sent = z.object({ channel: z.string(), ok: z.boolean(), message: text });
+export type Sent = z.infer<typeof sent>;
+/** What is told of an address of one's own, and where. */
+export const ownAlerts = z.object({
+  worker_offline_minutes: z.number(),
+  hashrate_drop_percent: z.number(),
+  payout: z.boolean(),
+  block: z.boolean(),
+  email: z.boolean(),
+  email_confirmed: z.boolean(),
+  channels: z.array(z.object({ channel: z.string(), to: z.string(), confirmed: z.boolean() })),
+  key: z.boolean(),
+  offered: z.boolean(),
+  telegram_offered: z.boolean(),
+});
+export type OwnAlerts = z.infer<typeof ownAlerts>;
+export const ownSent = z.object({ sent: z.array(sent) });
+export const ownAlertsSet = ownAlerts.extend(ownSent.shape);
+export const settings = z.object({ account: z.string(), threshold: text, pool_threshold: text });
+export const figures = z.object({ pool: z.object({ currency }) });
+export const ownKey = z.object({ account: z.string(), password: z.string() });
+export const claim = z.object({
+  account: z.string(),
+  password: z.string(),
+  challenge: z.string(),
+  /** Whether addresses of this kind have a key that signs. */
+  signature: z.boolean().default(false),
+  expires_at: text,
+});
+export type Claim = z.infer<typeof claim>;
 
 export const setup = z.object({ secret: z.string(), otpauth_uri: z.string(), qr_svg: text });
 export type Setup = z.infer<typeof setup>;

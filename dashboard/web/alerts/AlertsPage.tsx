@@ -1,20 +1,23 @@
 import "./alerts.css";
-import { useEffect, useId, useMemo, useState } from "react";
-import { useList } from "../account/AccountPage";
-import { PageFrame, type PageProps } from "../account/Frame";
+import { useId, useMemo, useState, useSyncExternalStore } from "react";
+import { Guard, PageFrame, type PageProps } from "../account/Frame";
 import { FailureCard } from "../algorithms/FailureCard";
 import type { Failure } from "../algorithms/failure";
+import { usePolled } from "../feed/poll";
+import { whole } from "../format/number";
 import { parseTime } from "../format/time";
+import { usePool } from "../state/pool";
 import { Field, Frame } from "../ui/Ask";
+import { useNow } from "../ui/clock";
 import { Empty, Loading, Panel } from "../ui/Panel";
-import { Link } from "../ui/router";
-import { Instant } from "../ui/Time";
+import { mayOpen } from "../ui/roles";
+import { Ago, Instant } from "../ui/Time";
 import { useNotify } from "../ui/Toasts";
 import { AlertsApi } from "./api";
 import type { Alert, Channel, Rule, Silence } from "./schema";
 
 const everyMs = 3_000;
-const marks = { warning: "!", error: "✕", critical: "✕✕" } as const;
+const marks = { warning: "!", error: "✕", critical: "✕" } as const;
 const hours = [
   ["3600", "an hour"],
   ["14400", "four hours"],
@@ -22,7 +25,11 @@ const hours = [
   ["604800", "a week"],
 ] as const;
 
-type Asking = { what: "take"; alert: Alert } | { what: "silence"; rule: string } | null;
+/** What a silence is about; empty: every rule, every subject. */
+type About = Pick<Alert, "rule" | "subject">;
+type Asking = { what: "take"; alert: Alert } | { what: "silence"; about: About } | null;
+
+const nameOf = ({ rule, subject }: About) => [rule || "every rule", subject].filter(Boolean).join(" · ");
 
 interface AlertsPageProps extends PageProps {
   /** For tests. */
@@ -32,47 +39,42 @@ interface AlertsPageProps extends PageProps {
 /** `[ALERTS]`: what is wrong, who takes care of it, who is told, and what is watched. */
 export default function AlertsPage({ session, account, nav, api }: AlertsPageProps) {
   const routes = useMemo(() => api ?? new AlertsApi(account.token), [api, account]);
+  const { me } = useSyncExternalStore(account.subscribe, account.shown);
   return (
     <PageFrame session={session} nav={nav} title="ALERTS" name="Alerts">
-      <Body api={routes} />
+      <Guard account={account} needs="viewer">
+        <Body session={session} api={routes} acts={mayOpen("operator", { me, token: account.token() !== null })} />
+      </Guard>
     </PageFrame>
   );
 }
 
-function Body({ api }: { api: AlertsApi }) {
+/** `acts`: whoever may only look is offered nothing that the pool would refuse. */
+function Body({ session, api, acts }: { session: PageProps["session"]; api: AlertsApi; acts: boolean }) {
+  const { skewMs } = usePool(session);
+  const now = useNow() + skewMs;
   const notify = useNotify();
-  const alerts = useList(api.all);
-  const rules = useList(api.rules);
-  const channels = useList(api.channels);
+  const alerts = usePolled(api.all, everyMs);
+  const rules = usePolled(api.rules);
+  const channels = usePolled(api.channels);
   const [asking, setAsking] = useState<Asking>(null);
   const [older, setOlder] = useState<{ items: Alert[]; next: string | null } | null>(null);
-  const { load } = alerts;
-  useEffect(() => {
-    const timer = setInterval(() => {
-      if (document.visibilityState === "visible") void load();
-    }, everyMs);
-    return () => clearInterval(timer);
-  }, [load]);
-  if (alerts.failure?.kind === "locked" && alerts.value === null)
-    return (
-      <>
-        <Empty title="NOT_SIGNED_IN">Alerts are for viewers, operators and admins of the pool.</Empty>
-        <div className="centered">
-          <Link className="button" to="/sign-in?next=%2Falerts">
-            SIGN IN
-          </Link>
-        </div>
-      </>
-    );
+  const onAsk = acts ? setAsking : null;
   if (alerts.value === null)
     return alerts.failure ? <FailureCard failure={alerts.failure} /> : <Loading what="alerts" lines={6} />;
-  const { firing, silences } = alerts.value;
+  const { silences } = alerts.value;
+  const firing = worstFirst(alerts.value.firing);
   const over = joined(alerts.value.items, older?.items ?? []);
   const next = older ? older.next : alerts.value.next;
   const done = (said: string) => {
     setAsking(null);
     notify("success", said, "alerts");
-    void load();
+    void alerts.load();
+  };
+  const end = async (id: string) => {
+    const answer = await api.end(id);
+    if (answer.ok) void alerts.load();
+    else notify("error", answer.failure.message, "alerts");
   };
   const more = async (cursor: string) => {
     const page = await api.older(cursor);
@@ -82,13 +84,18 @@ function Body({ api }: { api: AlertsApi }) {
   return (
     <div className="grid">
       {alerts.failure && <FailureCard failure={alerts.failure} />}
-      <Panel title="FIRING_NOW" className="panel-whole" freshness={alerts.failure ? "stale" : "fresh"}>
+      <Panel
+        title="FIRING_NOW"
+        className="panel-whole"
+        freshness={alerts.failure ? "stale" : "fresh"}
+        aside={firing.length > 0 && <span className="count">{whole(firing.length)}</span>}
+      >
         {firing.length === 0 ? (
           <Empty title="ALL_QUIET">Nothing is wrong that any rule knows of.</Empty>
         ) : (
           <ul className="alert-list" aria-live="polite">
             {firing.map((alert) => (
-              <Firing key={alert.id} alert={alert} onAsk={setAsking} />
+              <Firing key={alert.id} alert={alert} now={now} onAsk={onAsk} />
             ))}
           </ul>
         )}
@@ -97,21 +104,23 @@ function Body({ api }: { api: AlertsApi }) {
         title="SILENCES"
         className="panel-half"
         aside={
-          <button
-            type="button"
-            className="button button-small"
-            onClick={() => setAsking({ what: "silence", rule: "" })}
-          >
-            SILENCE…
-          </button>
+          acts && (
+            <button
+              type="button"
+              className="button button-small"
+              onClick={() => setAsking({ what: "silence", about: { rule: "", subject: "" } })}
+            >
+              SILENCE…
+            </button>
+          )
         }
       >
-        <Silences silences={silences} onEnd={(id) => void alerts.act(api.end(id))} />
+        <Silences silences={silences} onEnd={acts ? (id) => void end(id) : null} />
       </Panel>
       <Panel title="CHANNELS" className="panel-half">
         {channels.failure && <FailureCard failure={channels.failure} />}
         {channels.value ? (
-          <Channels channels={channels.value} api={api} onTried={() => void channels.load()} />
+          <Channels channels={channels.value} api={api} acts={acts} onTried={() => void channels.load()} />
         ) : (
           channels.failure === null && <Loading what="channels" />
         )}
@@ -121,8 +130,10 @@ function Body({ api }: { api: AlertsApi }) {
       </Panel>
       <Panel title="RULES" className="panel-whole">
         {rules.failure && <FailureCard failure={rules.failure} />}
-        {rules.value ? (
-          <Rules rules={rules.value} firing={firing} onSilence={(rule) => setAsking({ what: "silence", rule })} />
+        {rules.value?.length === 0 ? (
+          <Empty title="NO_RULES">Nothing is watched: the pool was told to go without its own rules.</Empty>
+        ) : rules.value ? (
+          <Rules rules={rules.value} firing={firing} onAsk={onAsk} />
         ) : (
           rules.failure === null && <Loading what="rules" />
         )}
@@ -132,8 +143,9 @@ function Body({ api }: { api: AlertsApi }) {
       )}
       {asking?.what === "silence" && (
         <SilenceDialog
-          wanted={asking.rule}
+          wanted={asking.about}
           rules={rules.value ?? []}
+          firing={firing}
           api={api}
           onClose={() => setAsking(null)}
           onDone={done}
@@ -143,27 +155,47 @@ function Body({ api }: { api: AlertsApi }) {
   );
 }
 
+const ranks = { critical: 0, error: 1, warning: 2 } as const;
+
+/** Somebody takes care of it, or nobody is to be told of it. */
+const handled = (alert: Alert) => alert.acknowledged !== null || alert.silenced || alert.inhibited_by !== null;
+
+/** What nobody takes care of yet, worst first; below it the rest, in the same order. */
+function worstFirst(firing: readonly Alert[]): Alert[] {
+  const rank = (alert: Alert) => ranks[alert.severity] + (handled(alert) ? 3 : 0);
+  return [...firing].sort((a, b) => rank(a) - rank(b));
+}
+
 /** Each alert once, newest first. */
 function joined(newer: readonly Alert[], older: readonly Alert[]): Alert[] {
   const ids = new Set(newer.map(({ id }) => id));
   return [...newer, ...older.filter(({ id }) => !ids.has(id))];
 }
 
-function Firing({ alert, onAsk }: { alert: Alert; onAsk: (asking: Asking) => void }) {
+interface FiringProps {
+  alert: Alert;
+  /** By the pool's clock. */
+  now: number;
+  onAsk: ((asking: Asking) => void) | null;
+}
+
+function Firing({ alert, now, onAsk }: FiringProps) {
   const { acknowledged: by, inhibited_by: why } = alert;
   return (
-    <li className={`alert-line alert-line-${alert.severity}`} data-testid={`firing-${alert.rule}`}>
+    <li
+      className={`alert-line alert-line-${alert.severity} ${handled(alert) ? "alert-line-handled" : ""}`}
+      data-testid={`firing-${alert.rule}`}
+    >
       <span className="alert-line-mark" aria-hidden="true">
         {marks[alert.severity]}
       </span>
       <div className="alert-line-body">
         <strong>
-          {alert.severity.toUpperCase()} · {alert.rule}
-          {alert.subject && ` · ${alert.subject}`}
+          {alert.severity.toUpperCase()} · {nameOf(alert)}
         </strong>
         <span>{alert.message}</span>
         <span className="note">
-          since <Instant at={parseTime(alert.fired_at)} />
+          <Ago at={parseTime(alert.fired_at)} now={now} />
           {why && ` · nobody is told: ${why} explains it`}
           {alert.silenced && " · silenced"}
           {by && ` · ${by.by} takes care of it${by.note && `: ${by.note}`}`}
@@ -177,21 +209,21 @@ function Firing({ alert, onAsk }: { alert: Alert; onAsk: (asking: Asking) => voi
             target="_blank"
             rel="noreferrer"
           >
-            WHAT IT MEANS
+            WHAT IT MEANS <span className="visually-hidden">{nameOf(alert)}</span>
           </a>
         )}
-        {by === null && (
+        {onAsk && by === null && (
           <button type="button" className="button button-small" onClick={() => onAsk({ what: "take", alert })}>
-            I TAKE IT…
+            I TAKE IT… <span className="visually-hidden">{nameOf(alert)}</span>
           </button>
         )}
-        {!alert.silenced && (
+        {onAsk && !alert.silenced && (
           <button
             type="button"
             className="button button-small button-quiet"
-            onClick={() => onAsk({ what: "silence", rule: alert.rule })}
+            onClick={() => onAsk({ what: "silence", about: alert })}
           >
-            SILENCE… <span className="visually-hidden">{alert.rule}</span>
+            SILENCE… <span className="visually-hidden">{nameOf(alert)}</span>
           </button>
         )}
       </span>
@@ -199,24 +231,31 @@ function Firing({ alert, onAsk }: { alert: Alert; onAsk: (asking: Asking) => voi
   );
 }
 
-function Silences({ silences, onEnd }: { silences: readonly Silence[]; onEnd: (id: string) => void }) {
+interface SilencesProps {
+  silences: readonly Silence[];
+  onEnd: ((id: string) => void) | null;
+}
+
+function Silences({ silences, onEnd }: SilencesProps) {
   if (silences.length === 0) return <Empty title="NONE">Whoever is to be told of an alert is told.</Empty>;
   return (
-    <ul className="parts">
+    <ul className="parts silences">
       {silences.map((one) => (
         <li key={one.id}>
-          <span className="part-account">{one.rule || "every rule"}</span>
+          <span className="part-account">{nameOf(one)}</span>
           <span className="part-amount">
             until <Instant at={parseTime(one.until)} />
           </span>
           <span className="part-why">
             {one.by}: {one.reason}
           </span>
-          <span className="part-acts">
-            <button type="button" className="button button-small button-quiet" onClick={() => onEnd(one.id)}>
-              END <span className="visually-hidden">the silence of {one.rule || "every rule"}</span>
-            </button>
-          </span>
+          {onEnd && (
+            <span className="part-acts">
+              <button type="button" className="button button-small button-quiet" onClick={() => onEnd(one.id)}>
+                END <span className="visually-hidden">the silence of {nameOf(one)}</span>
+              </button>
+            </span>
+          )}
         </li>
       ))}
     </ul>
@@ -226,10 +265,11 @@ function Silences({ silences, onEnd }: { silences: readonly Silence[]; onEnd: (i
 interface ChannelsProps {
   channels: readonly Channel[];
   api: AlertsApi;
+  acts: boolean;
   onTried: () => void;
 }
 
-function Channels({ channels, api, onTried }: ChannelsProps) {
+function Channels({ channels, api, acts, onTried }: ChannelsProps) {
   const notify = useNotify();
   const [busy, setBusy] = useState<string | null>(null);
   if (channels.length === 0)
@@ -255,22 +295,24 @@ function Channels({ channels, api, onTried }: ChannelsProps) {
           <span className="part-account">
             {one.name} <span className="tag">{one.kind}</span>
           </span>
-          <span className="part-amount">{one.delivered} told</span>
+          <span className="part-amount">{whole(one.delivered)} told</span>
           <span className={one.trouble ? "part-why warn" : "part-why"}>
             {one.trouble ?? (one.delivered_at ? <Instant at={parseTime(one.delivered_at)} /> : "nothing to tell yet")}
-            {one.waiting > 0 && ` · ${one.waiting} wait`}
-            {one.given_up > 0 && ` · ${one.given_up} given up`}
+            {one.waiting > 0 && ` · ${whole(one.waiting)} wait`}
+            {one.given_up > 0 && ` · ${whole(one.given_up)} given up`}
           </span>
-          <span className="part-acts">
-            <button
-              type="button"
-              className="button button-small"
-              disabled={busy !== null}
-              onClick={() => void test(one.name)}
-            >
-              {busy === one.name ? "ASKING…" : "SEND A TEST"} <span className="visually-hidden">to {one.name}</span>
-            </button>
-          </span>
+          {acts && (
+            <span className="part-acts">
+              <button
+                type="button"
+                className="button button-small"
+                disabled={busy !== null}
+                onClick={() => void test(one.name)}
+              >
+                {busy === one.name ? "ASKING…" : "SEND A TEST"} <span className="visually-hidden">to {one.name}</span>
+              </button>
+            </span>
+          )}
         </li>
       ))}
     </ul>
@@ -307,10 +349,10 @@ function Over({ alerts, onOlder }: { alerts: readonly Alert[]; onOlder: (() => v
 interface RulesProps {
   rules: readonly Rule[];
   firing: readonly Alert[];
-  onSilence: (rule: string) => void;
+  onAsk: ((asking: Asking) => void) | null;
 }
 
-function Rules({ rules, firing, onSilence }: RulesProps) {
+function Rules({ rules, firing, onAsk }: RulesProps) {
   const hot = new Set(firing.map(({ rule }) => rule));
   return (
     <ul className="parts rules">
@@ -324,11 +366,17 @@ function Rules({ rules, firing, onSilence }: RulesProps) {
             {one.severity}: <code>{one.condition}</code>
             {one.for_s > 0 && ` for ${one.for_s} s`}
           </span>
-          <span className="part-acts">
-            <button type="button" className="button button-small button-quiet" onClick={() => onSilence(one.name)}>
-              SILENCE… <span className="visually-hidden">{one.name}</span>
-            </button>
-          </span>
+          {onAsk && (
+            <span className="part-acts">
+              <button
+                type="button"
+                className="button button-small button-quiet"
+                onClick={() => onAsk({ what: "silence", about: { rule: one.name, subject: "" } })}
+              >
+                SILENCE… <span className="visually-hidden">{one.name}</span>
+              </button>
+            </span>
+          )}
         </li>
       ))}
     </ul>
@@ -345,7 +393,7 @@ function TakeDialog({ alert, api, onClose, onDone }: DialogProps & { alert: Aler
   const [note, setNote] = useState("");
   const take = async (): Promise<Failure | null> => {
     const answer = await api.acknowledge(alert.id, note.trim());
-    if (answer.ok) onDone(`${alert.rule} is yours`);
+    if (answer.ok) onDone(`${nameOf(alert)} is yours`);
     return answer.ok ? null : answer.failure;
   };
   return (
@@ -357,35 +405,57 @@ function TakeDialog({ alert, api, onClose, onDone }: DialogProps & { alert: Aler
   );
 }
 
-function SilenceDialog({
-  wanted,
-  rules,
-  api,
-  onClose,
-  onDone,
-}: DialogProps & { wanted: string; rules: readonly Rule[] }) {
+interface SilenceProps extends DialogProps {
+  wanted: About;
+  rules: readonly Rule[];
+  firing: readonly Alert[];
+}
+
+function SilenceDialog({ wanted, rules, firing, api, onClose, onDone }: SilenceProps) {
   const id = useId();
-  const [rule, setRule] = useState(wanted);
+  const [rule, setRule] = useState(wanted.rule);
+  const [subject, setSubject] = useState(wanted.subject);
   const [forS, setForS] = useState("3600");
   const [reason, setReason] = useState("");
   const hush = async (): Promise<Failure | null> => {
-    const answer = await api.silence(rule, Number(forS), reason.trim());
-    if (answer.ok) onDone(`${rule || "every rule"} is silenced`);
+    const answer = await api.silence(rule, subject, Number(forS), reason.trim());
+    if (answer.ok) onDone(`${nameOf({ rule, subject })} is silenced`);
     return answer.ok ? null : answer.failure;
   };
-  const names = [...new Set([...rules.map(({ name }) => name), ...(wanted ? [wanted] : [])])];
+  const names = [...new Set([...rules.map(({ name }) => name), ...(wanted.rule ? [wanted.rule] : [])])];
+  // The one that is asked about stays a choice, even when it is over meanwhile.
+  const known = [wanted, ...firing].filter((one) => rule !== "" && one.rule === rule && one.subject !== "");
+  const subjects = [...new Set(known.map((one) => one.subject))];
   return (
     <Frame title="SILENCE" act="SILENCE IT" red ready={reason.trim() !== ""} onAct={hush} onClose={onClose}>
       <p>Alerts are shown as before; nobody is told of them over any channel meanwhile.</p>
       <div className="ask-field">
         <label htmlFor={`${id}-rule`}>Which</label>
-        <select id={`${id}-rule`} value={rule} onChange={({ target }) => setRule(target.value)}>
+        <select
+          id={`${id}-rule`}
+          value={rule}
+          onChange={({ target }) => {
+            setRule(target.value);
+            setSubject("");
+          }}
+        >
           <option value="">every rule</option>
           {names.map((name) => (
             <option key={name}>{name}</option>
           ))}
         </select>
       </div>
+      {subjects.length > 0 && (
+        <div className="ask-field">
+          <label htmlFor={`${id}-subject`}>Of it</label>
+          <select id={`${id}-subject`} value={subject} onChange={({ target }) => setSubject(target.value)}>
+            <option value="">all of it</option>
+            {subjects.map((one) => (
+              <option key={one}>{one}</option>
+            ))}
+          </select>
+        </div>
+      )}
       <div className="ask-field">
         <label htmlFor={`${id}-for`}>For</label>
         <select id={`${id}-for`} value={forS} onChange={({ target }) => setForS(target.value)}>

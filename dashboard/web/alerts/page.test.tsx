@@ -1,8 +1,9 @@
 // @vitest-environment jsdom
-import { fireEvent, render, screen, waitFor, within } from "@testing-library/react";
-import { beforeEach, describe, expect, it } from "vitest";
+import { act, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Account } from "../account/account";
 import { AccountApi } from "../account/api";
+import { TokenKeeper } from "../algorithms/access";
 import { makeError } from "../algorithms/fixtures";
 import { Session } from "../state/session";
 import { Store } from "../state/store";
@@ -51,6 +52,7 @@ class Pool {
     ["GET /api/alerts?limit=50", [200, { firing: [], items: [], silences: [], next: null }]],
     ["GET /api/alerts/rules", [200, { items: rules, next: null }]],
     ["GET /api/alerts/channels", [200, { items: [], next: null }]],
+    ["POST /api/auth/login", [200, { token: "t", refresh_token: "r", expires_in: 900, mfa_required: false }]],
   ]);
   sent: [route: string, body: unknown][] = [];
 
@@ -72,15 +74,26 @@ class Pool {
   bodies = (route: string) => this.sent.filter(([sent]) => sent === route).map(([, body]) => body);
 }
 
-function open(pool: Pool) {
-  const account = new Account({ api: (token) => new AccountApi(token, pool.fetch) });
+/** The page, for who has the operator token, a role, or nothing. */
+async function open(pool: Pool, who: "token" | "viewer" | "operator" | "stranger" = "token") {
+  const kept = who === "token" ? "good" : null;
+  const storage = { getItem: () => kept, setItem: () => {}, removeItem: () => {} };
+  const account = new Account({
+    api: (token) => new AccountApi(token, pool.fetch),
+    storage: () => storage,
+    operator: new TokenKeeper(() => storage),
+  });
+  if (who === "viewer" || who === "operator") {
+    pool.say("GET /api/auth/me", 200, { username: "ann", role: who, mfa: false });
+    await account.signIn("ann", "right");
+  }
   const session = new Session({
     url: "ws://pool/api/live",
     open: () => ({ onopen: null, onmessage: null, onclose: null, onerror: null, close() {} }),
     load: async () => ({ stats: null, blocks: null, miners: null }),
     store: new Store((flush) => flush()),
   });
-  const api = new AlertsApi(() => "good", pool.fetch);
+  const api = new AlertsApi(account.token, pool.fetch);
   render(
     <Toasts>
       <AlertsPage session={session} account={account} nav={null} api={api} />
@@ -105,17 +118,84 @@ beforeEach(() => {
 
 describe("ALERTS", () => {
   it("says that all is quiet, and that nobody would be told", async () => {
-    open(new Pool());
+    await open(new Pool());
     await shown("ALL_QUIET");
     await shown("NOBODY_IS_TOLD");
     await shown("NOTHING_YET");
   });
 
-  it("sends strangers to sign in", async () => {
+  it("sends strangers to sign in, and asks nothing for them", async () => {
     const pool = new Pool();
-    pool.say("GET /api/alerts?limit=50", 401, makeError("UNAUTHORIZED"));
-    open(pool);
+    await open(pool, "stranger");
     expect((await screen.findByRole("link", { name: "SIGN IN" })).getAttribute("href")).toContain("/sign-in?next=");
+    expect(pool.sent).toEqual([]);
+  });
+
+  it("offers viewers nothing that the pool would refuse them", async () => {
+    const pool = new Pool();
+    const silence = { id: "9", rule: "slow_disk", subject: "", by: "ann", reason: "a new disk", at, until: at };
+    pool.alerts({ firing: [alert("1", "node_not_ready", { subject: "n1" })], silences: [silence] });
+    pool.say("GET /api/alerts/channels", 200, { items: [channel("chat")], next: null });
+    await open(pool, "viewer");
+    await screen.findByTestId("firing-node_not_ready");
+    await shown("ann: a new disk");
+    await shown("chat");
+    await shown("dagpool_node_ready < 1");
+    expect(screen.queryAllByRole("button").map((one) => one.textContent)).toEqual([]);
+  });
+
+  it("offers operators all of it, each button with the alert's name", async () => {
+    const pool = new Pool();
+    pool.alerts({
+      firing: [alert("1", "payout_stuck", { subject: "7" }), alert("2", "payout_stuck", { subject: "8" })],
+    });
+    await open(pool, "operator");
+    await screen.findByRole("button", { name: "I TAKE IT… payout_stuck · 7" });
+    screen.getByRole("button", { name: "I TAKE IT… payout_stuck · 8" });
+    screen.getByRole("button", { name: "SILENCE… payout_stuck · 8" });
+    expect(screen.getAllByRole("link", { name: /^WHAT IT MEANS payout_stuck/ })).toHaveLength(2);
+  });
+
+  it("silences one alert alone, unless all of its rule is meant", async () => {
+    const pool = new Pool();
+    const silence = { id: "9", rule: "payout_stuck", subject: "7", by: "ann", reason: "known", at, until: at };
+    pool.alerts({
+      firing: [alert("1", "payout_stuck", { subject: "7" }), alert("2", "slow_disk")],
+      silences: [silence],
+    });
+    pool.say("POST /api/alerts/silences", 201, silence);
+    await open(pool, "operator");
+    await screen.findByRole("button", { name: "END the silence of payout_stuck · 7" });
+    const hush = (change: [label: string, value: string][]) => {
+      for (const [label, value] of [...change, ["Why", "known"]] as const)
+        fireEvent.change(within(dialog()).getByLabelText(label), { target: { value } });
+      press("SILENCE IT", dialog());
+      return waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    };
+    press("SILENCE… payout_stuck · 7");
+    await hush([]);
+    await shown("payout_stuck · 7 is silenced");
+    press("SILENCE… payout_stuck · 7");
+    await hush([["Of it", ""]]);
+    // Another rule does not keep the subject of the first.
+    press("SILENCE… payout_stuck · 7");
+    await hush([["Which", "slow_disk"]]);
+    expect(pool.bodies("POST /api/alerts/silences")).toEqual([
+      { rule: "payout_stuck", subject: "7", for_s: 3_600, reason: "known" },
+      { rule: "payout_stuck", subject: "", for_s: 3_600, reason: "known" },
+      { rule: "slow_disk", subject: "", for_s: 3_600, reason: "known" },
+    ]);
+  });
+
+  it("says when a silence could not be ended", async () => {
+    const pool = new Pool();
+    const silence = { id: "9", rule: "", subject: "", by: "ann", reason: "known", at, until: at };
+    pool.alerts({ silences: [silence] });
+    pool.say("DELETE /api/alerts/silences/9", 404, makeError("NOT_FOUND", { message: "there is no silence 9" }));
+    await open(pool);
+    await shown("ann: known");
+    press("END the silence of every rule");
+    await shown("there is no silence 9");
   });
 
   it("shows what fires with why it is quiet, and lets somebody take it on", async () => {
@@ -123,19 +203,22 @@ describe("ALERTS", () => {
     const taken = { by: "ann", at, note: "on it" };
     pool.alerts({
       firing: [
-        alert("1", "node_not_ready"),
-        alert("2", "template_old", { inhibited_by: "node_not_ready", silenced: true }),
         alert("3", "slow_disk", { severity: "warning", acknowledged: taken }),
+        alert("2", "template_old", { inhibited_by: "node_not_ready", silenced: true }),
+        alert("1", "node_not_ready"),
       ],
     });
     pool.say("POST /api/alerts/1/acknowledge", 200, alert("1", "node_not_ready"));
-    open(pool);
+    await open(pool);
     const first = await screen.findByTestId("firing-node_not_ready");
     const second = screen.getByTestId("firing-template_old");
+    const order = [...document.querySelectorAll(".alert-list li")].map((line) => line.getAttribute("data-testid"));
+    expect(order[0], "what nobody takes care of comes first").toBe("firing-node_not_ready");
+    expect(order.at(-1)).toBe("firing-slow_disk");
     expect(second.textContent).toContain("node_not_ready explains it");
     expect(second.textContent).toContain("silenced");
     expect(screen.getByTestId("firing-slow_disk").textContent).toContain("ann takes care of it: on it");
-    press("I TAKE IT…", first);
+    press(/^I TAKE IT…/, first);
     fireEvent.change(within(dialog()).getByLabelText("What you do about it"), { target: { value: " restart " } });
     press("I TAKE IT", dialog());
     await waitFor(() => expect(pool.bodies("POST /api/alerts/1/acknowledge")).toEqual([{ note: "restart" }]));
@@ -148,7 +231,7 @@ describe("ALERTS", () => {
     pool.alerts({ silences: [silence] });
     pool.say("POST /api/alerts/silences", 400, makeError("BAD_REQUEST"));
     pool.say("DELETE /api/alerts/silences/9", 204, null);
-    open(pool);
+    await open(pool);
     await shown("ann: a new disk");
     press(/SILENCE… node_not_ready/);
     expect(within(dialog()).getByRole("button", { name: "SILENCE IT" })).toHaveProperty("disabled", true);
@@ -161,6 +244,7 @@ describe("ALERTS", () => {
     await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
     expect(pool.bodies("POST /api/alerts/silences")[1]).toEqual({
       rule: "node_not_ready",
+      subject: "",
       for_s: 86_400,
       reason: "upgrade",
     });
@@ -174,7 +258,7 @@ describe("ALERTS", () => {
     pool.say("GET /api/alerts/channels", 200, { items, next: null });
     pool.say("POST /api/alerts/channels/chat/test", 200, { channel: "chat", ok: true, message: null });
     pool.say("POST /api/alerts/channels/pager/test", 200, { channel: "pager", ok: false, message: "wrong key" });
-    open(pool);
+    await open(pool);
     await shown(/it answered 401 · 1 wait · 2 given up/);
     press(/SEND A TEST to chat/);
     await shown("chat: the test was taken");
@@ -187,10 +271,45 @@ describe("ALERTS", () => {
     pool.alerts({ items: [over("5", "slow_disk"), over("4", "many_bans")], next: "4" });
     const older = { firing: [], silences: [], items: [over("4", "many_bans"), over("3", "slow_node")], next: null };
     pool.say("GET /api/alerts?limit=50&cursor=4", 200, older);
-    open(pool);
+    await open(pool);
     await screen.findByTestId("over");
     press("OLDER");
     await waitFor(() => expect(within(screen.getByTestId("over")).getAllByRole("listitem")).toHaveLength(3));
     expect(screen.queryByRole("button", { name: "OLDER" })).toBeNull();
+  });
+});
+
+describe("what the page ALERTS knows", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("is never older than what was known before", async () => {
+    const pool = new Pool();
+    const open_answers: ((message: string) => void)[] = [];
+    const { fetch } = pool;
+    const slow = async (path: string, init: RequestInit) => {
+      if (path !== "/api/alerts?limit=50") return fetch(path, init);
+      const message = await new Promise<string>((done) => open_answers.push(done));
+      const firing = [alert("1", "slow_disk", { message })];
+      return new Response(JSON.stringify({ firing, items: [], silences: [], next: null }), { status: 200 });
+    };
+    await open(Object.assign(pool, { fetch: slow }));
+    const pass = (ms: number) => act(() => vi.advanceTimersByTimeAsync(ms));
+    await pass(0);
+    await act(async () => open_answers[0]?.("first"));
+    await pass(0);
+    expect(screen.getByText("first")).toBeTruthy();
+    // The next one is slow, and the one after an act overtakes it.
+    await pass(3_000);
+    pool.say("POST /api/alerts/1/acknowledge", 200, alert("1", "slow_disk"));
+    press(/^I TAKE IT/);
+    press("I TAKE IT", dialog());
+    await pass(0);
+    expect(open_answers).toHaveLength(3);
+    await act(async () => open_answers[2]?.("after the act"));
+    await act(async () => open_answers[1]?.("before the act"));
+    await pass(0);
+    expect(screen.getByText("after the act")).toBeTruthy();
+    expect(screen.queryByText("before the act")).toBeNull();
   });
 });

@@ -1,5 +1,5 @@
 /** What `/api/alerts...` answers. */
-import { z } from "../feed/zod";
+import { z } from "../feed/z";
 
 const text = z.string().nullish().default(null);
 

@@ -81,7 +81,7 @@ function TokenForm({ why, onUnlock, purpose }: FormProps) {
           className="input"
           type="password"
           autoComplete="off"
-          spellCheck={false}
+          spellCheck="false"
           placeholder="operator token"
           value={token}
           onChange={(event) => setToken(event.target.value)}

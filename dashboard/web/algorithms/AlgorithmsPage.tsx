@@ -2,9 +2,8 @@ import "./algorithms.css";
 import "./deploy.css";
 import "./rollout.css";
 import { type ReactNode, useEffect, useRef, useSyncExternalStore } from "react";
-import { Alerts } from "../panels/Alerts";
-import { Header } from "../panels/Header";
-import { degradedAlerts } from "../state/alerts";
+import { PageFrame } from "../account/Frame";
+import { usePool } from "../state/pool";
 import type { Session } from "../state/session";
 import { useNow } from "../ui/clock";
 import { Empty, type Freshness, Loading, Panel } from "../ui/Panel";
@@ -35,7 +34,7 @@ const staleMs = 32_000;
 
 /** `[ALGORITHM_MANAGEMENT]`: stage a package, read its report, deploy it, watch, go back. */
 export default function AlgorithmsPage({ session, store, nav }: PageProps) {
-  const pool = useSyncExternalStore(session.store.subscribe, session.store.shown);
+  const pool = usePool(session);
   const state = useSyncExternalStore(store.subscribe, store.shown);
   const now = useNow();
   const live = pool.link.phase === "live";
@@ -49,36 +48,17 @@ export default function AlgorithmsPage({ session, store, nav }: PageProps) {
     if (live) void store.refresh();
   }, [live, store]);
   const { value } = state.status;
-  useEffect(() => {
-    const running = value && underWay(value);
-    document.title = `${running ? `${Math.round(running.progress)}% · ` : ""}Algorithms · DAG Pool`;
-  }, [value]);
-
+  const running = value && underWay(value);
   return (
-    <div className="dashboard" data-live={live}>
-      <a className="skip" href="#algorithms">
-        Skip to the algorithms
-      </a>
-      <Header
-        title="ALGORITHM_MANAGEMENT"
-        link={pool.link}
-        now={now}
-        skewMs={pool.skewMs}
-        algorithm={pool.stats?.network.algorithm ?? null}
-        nav={nav}
-      />
-      <Alerts alerts={degradedAlerts(pool, now)} onRetry={session.retry} />
-      <main id="algorithms" tabIndex={-1}>
-        <Body state={state} store={store} now={now} poolNow={now + pool.skewMs} />
-      </main>
-      <footer className="footer">
-        <span>Times are in your zone, UTC on hover.</span>
-        <nav aria-label="More">
-          <a href="/docs/errors">error codes</a>
-          <a href="/metrics">metrics</a>
-        </nav>
-      </footer>
-    </div>
+    <PageFrame
+      session={session}
+      nav={nav}
+      title="ALGORITHM_MANAGEMENT"
+      name={`${running ? `${Math.round(running.progress)}% · ` : ""}Algorithms`}
+      algorithm={pool.stats?.network.algorithm ?? null}
+    >
+      <Body state={state} store={store} now={now} poolNow={now + pool.skewMs} />
+    </PageFrame>
   );
 }
 

@@ -38,7 +38,10 @@ export function DeployDialog({ staged, plan, irreversible, onDeploy, onClose }: 
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
-  const checked = useMemo(() => checkForm(form, now, irreversible, plan), [form, now, irreversible, plan]);
+  const checked = useMemo(
+    () => checkForm(form, now, irreversible, plan, staged.digest),
+    [form, now, irreversible, plan, staged.digest],
+  );
   const change = (part: Partial<DeployForm>) => setForm((before) => ({ ...before, ...part }));
   const problems: FormProblems = tried ? checked.problems : {};
   const submit = async (event: FormEvent) => {
@@ -110,6 +113,22 @@ export function DeployDialog({ staged, plan, irreversible, onDeploy, onClose }: 
         <Tick checked={form.rollbackOnError} onChange={(rollbackOnError) => change({ rollbackOnError })}>
           Roll back by itself when a health check fails <code>rollback_on_error</code>
         </Tick>
+        {plan && plan.channels.length > 0 && (
+          <fieldset className="ticks">
+            <legend>Who is told of each step</legend>
+            {plan.channels.map((name) => (
+              <Tick
+                key={name}
+                checked={form.notify.includes(name)}
+                onChange={(told) =>
+                  change({ notify: [...form.notify.filter((one) => one !== name), ...(told ? [name] : [])] })
+                }
+              >
+                {name}
+              </Tick>
+            ))}
+          </fieldset>
+        )}
         <h3 className="sub">WHAT_WILL_HAPPEN</h3>
         {plan && <PlanView plan={plan} />}
         <Timeline steps={checked.timeline} />

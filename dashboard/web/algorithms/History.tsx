@@ -8,7 +8,7 @@ import type { Failure } from "./failure";
 import { causes, isOpen, phaseName, titleOf } from "./rollout";
 import type { Deployment, Rollback, Step } from "./schema";
 
-const outcomes: Record<string, { mark: string; tone: string }> = {
+export const outcomes: Record<string, { mark: string; tone: string }> = {
   completed: { mark: "✓", tone: "good" },
   running: { mark: "▶", tone: "blue" },
   scheduled: { mark: "◷", tone: "blue" },
@@ -110,7 +110,7 @@ function Trail({ deployment, load }: Pick<EntryProps, "deployment" | "load">) {
   );
 }
 
-function Steps({ steps }: { steps: readonly Step[] }) {
+export function Steps({ steps }: { steps: readonly Step[] }) {
   return (
     <ol className="steps">
       {steps.map((step, index) => {

@@ -14,6 +14,8 @@ export interface Keeper {
 /** The token of this tab. A browser that forbids storage keeps it until the page is left. */
 export class TokenKeeper implements Keeper {
   #token: string | null = null;
+  /** Those that the pool did not know. */
+  readonly #refused = new Set<string>();
   readonly #storage: () => Storage;
 
   constructor(storage: () => Storage = () => window.sessionStorage) {
@@ -27,10 +29,19 @@ export class TokenKeeper implements Keeper {
 
   readonly token = (): string | null => this.#token;
 
+  /** Whether there is one that the pool has not refused. */
+  readonly vouches = (): boolean => this.#token !== null && !this.#refused.has(this.#token);
+
+  /** The pool does not know this one (any more): it opens nothing, and is not kept beyond this page. */
+  refuse(token: string): void {
+    this.#refused.add(token);
+    if (token === this.#token) this.keep(token);
+  }
+
   keep(token: string | null): void {
     this.#token = token;
     try {
-      if (token === null) this.#storage().removeItem(key);
+      if (token === null || this.#refused.has(token)) this.#storage().removeItem(key);
       else this.#storage().setItem(key, token);
     } catch {
       // Kept in memory alone.

@@ -25,6 +25,10 @@ export interface DeployConfig {
   confirm?: string;
   /** Deploy it although its author lets it replace other algorithms only. */
   override_migration_from?: boolean;
+  /** Which package is meant: if another one was staged meanwhile, nothing is deployed. */
+  digest?: string;
+  /** Channels of alerts that are told of each step. */
+  notification_channels?: string[];
 }
 
 export type DeploymentAction = "pause" | "resume" | "advance" | "rollback";

@@ -11,6 +11,8 @@ export interface DeployForm {
   at: string;
   rollbackOnError: boolean;
   isolation: Level;
+  /** Channels that are told of each step. */
+  notify: readonly string[];
   confirmed: boolean;
   overridden: boolean;
 }
@@ -34,6 +36,7 @@ export function initialForm(plan: Plan | null, now: number): DeployForm {
     at: localInput(now + 3_600_000),
     rollbackOnError: plan?.rollback_on_error ?? true,
     isolation: plannedLevel(plan) ?? "wasm",
+    notify: [],
     confirmed: false,
     overridden: false,
   };
@@ -75,12 +78,16 @@ export interface Checked {
   timeline: { name: string; duration: number; traffic: number }[];
 }
 
-/** Reads the form. `irreversible` is the name of an algorithm that says it can't be rolled back. */
+/**
+ * Reads the form. `irreversible` is the name of an algorithm that says it can't be rolled back, `digest` that of the package
+ * which the operator looks at.
+ */
 export function checkForm(
   form: DeployForm,
   now: number,
   irreversible: string | null,
   plan: Plan | null = null,
+  digest: string | null = null,
 ): Checked {
   const problems: FormProblems = {};
   const stepwise = form.strategy !== "immediate";
@@ -103,6 +110,8 @@ export function checkForm(
   if (form.strategy === "scheduled" && !Number.isNaN(at)) config.at = new Date(at).toISOString();
   if (irreversible !== null) config.confirm = irreversible;
   if (override) config.override_migration_from = true;
+  if (digest !== null) config.digest = digest;
+  if (form.notify.length > 0) config.notification_channels = [...form.notify];
   if (form.isolation !== (plannedLevel(plan) ?? "wasm")) config.isolation = form.isolation;
   return {
     problems,

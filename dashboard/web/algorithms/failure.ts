@@ -1,4 +1,4 @@
-import { z } from "../feed/zod";
+import { z } from "../feed/z";
 import { type Check, check, type Severity, severities } from "./schema";
 
 /** Why an answer is not what was asked for, with the pool's own advice where it gave some. */

@@ -112,6 +112,7 @@ export function makePlan(change: object = {}) {
     ],
     shadow_percentage: 1,
     rollback_on_error: true,
+    channels: ["ops-mail", "pager"],
     estimated_duration: 630,
     needs_confirmation: false,
     needs_override: null,

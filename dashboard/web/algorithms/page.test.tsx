@@ -1,9 +1,12 @@
 // @vitest-environment jsdom
 import { act, fireEvent, render, screen, within } from "@testing-library/react";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Socket } from "../feed/live";
 import { frame, makeSnapshot } from "../test-data";
+import { loadPages } from "../test-pages";
 import { atMs, makeDeployment, makeError, makePlan, makeSlots, makeStaged, makeStatus, report } from "./fixtures";
+
+beforeAll(loadPages);
 
 const lines: unknown[] = [];
 vi.mock("uplot", () => ({
@@ -127,7 +130,8 @@ describe("ALGORITHM_MANAGEMENT", () => {
     click("ASK AGAIN");
     await pass(50);
     expect(screen.getByTestId("active").textContent).toBe("blake3 1.0.0");
-    fireEvent.click(screen.getByRole("link", { name: "DASHBOARD" }));
+    fireEvent.click(screen.getByRole("link", { name: "OVERVIEW" }));
+    await pass(0);
     expect(screen.getByRole("heading", { name: /DAG_POOL/ })).toBeTruthy();
   });
 
@@ -207,6 +211,8 @@ describe("ALGORITHM_MANAGEMENT", () => {
     fireEvent.change(dialog.getByLabelText("Each phase, seconds"), { target: { value: "30" } });
     fireEvent.change(dialog.getByLabelText("Phases, % of sessions"), { target: { value: "10 100" } });
     fireEvent.click(dialog.getByLabelText(/Roll back by itself/));
+    const told = within(dialog.getByRole("group", { name: "Who is told of each step" }));
+    for (const name of ["ops-mail", "pager", "ops-mail"]) fireEvent.click(told.getByLabelText(name));
     fireEvent.change(dialog.getByLabelText("Isolation"), { target: { value: "process" } });
     fireEvent.click(dialog.getByRole("button", { name: "DEPLOY NOW" }));
     expect(dialog.getByText("Confirm that there is no way back.")).toBeTruthy();
@@ -218,7 +224,9 @@ describe("ALGORITHM_MANAGEMENT", () => {
     expect(dialog.getByText("DEPLOYMENT_IN_PROGRESS")).toBeTruthy();
     const config = { strategy: "gradual", shadow_duration: 60, phase_duration: 30, phases: [10, 100] };
     const agreed = { confirm: "blake3", override_migration_from: true, isolation: "process" };
-    expect(pool.sent).toEqual([{ config: { ...config, rollback_on_error: false, ...agreed } }]);
+    // What the operator looked at, and nothing that was staged meanwhile.
+    const meant = { digest: "9f".repeat(32), notification_channels: ["pager"] };
+    expect(pool.sent).toEqual([{ config: { ...config, rollback_on_error: false, ...agreed, ...meant } }]);
     fireEvent.click(dialog.getByRole("radio", { name: /SCHEDULED/ }));
     expect(dialog.getByText(/^that is 2026-11-22 13:00:00 UTC/)).toBeTruthy();
     fireEvent.change(dialog.getByLabelText(/Begins at/), { target: { value: "" } });

@@ -3,7 +3,7 @@
  *
  * As in `feed/schema.ts`, what a view can do without may be missing: it shows a dash, not an error.
  */
-import { z } from "../feed/zod";
+import { z } from "../feed/z";
 
 const text = z.string().nullish().default(null);
 const number = z.number().nullish().default(null);
@@ -242,6 +242,8 @@ export const plan = z.object({
   /** Percent of the shares that are hashed twice in shadow. */
   shadow_percentage: number,
   rollback_on_error: flag,
+  /** Channels of alerts that could be told of each step. */
+  channels: texts,
   /** wasm, process or in-process. */
   isolation: text,
   /** Seconds. */

@@ -1,14 +1,13 @@
 import "../algorithms/algorithms.css";
 import "./bench.css";
-import { type ReactNode, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
+import { PageFrame } from "../account/Frame";
 import { Dropzone } from "../algorithms/Dropzone";
 import { FailureCard } from "../algorithms/FailureCard";
 import { failure } from "../algorithms/failure";
 import { bytes, hashrateText, whole } from "../format/number";
-import { Header } from "../panels/Header";
 import type { Session } from "../state/session";
 import { Copy } from "../ui/Copy";
-import { useNow } from "../ui/clock";
 import { Empty, Fact, Facts, Panel } from "../ui/Panel";
 import { apply, type Bench, begin, isOver, type Runner, start, wrongMax } from "./bench";
 import type { Measured, WrongVector } from "./run";
@@ -23,12 +22,9 @@ const openWorker = (): Runner => new Worker(new URL("./bench-worker.ts", import.
 
 /** `[PACKAGE_BENCH]`: a package's own vectors and benchmark, run in this browser; nothing is sent to the pool. */
 export default function BenchPage({ session, nav, open = openWorker }: PageProps) {
-  const pool = useSyncExternalStore(session.store.subscribe, session.store.shown);
-  const now = useNow();
   const [bench, setBench] = useState<Bench | null>(null);
   const stop = useRef<(() => void) | null>(null);
   useEffect(() => {
-    document.title = "Package bench · DAG Pool";
     return () => stop.current?.();
   }, []);
   const run = async (file: File) => {
@@ -38,31 +34,28 @@ export default function BenchPage({ session, nav, open = openWorker }: PageProps
     stop.current = start(content, open, (news) => setBench((known) => known && apply(known, news)));
   };
   return (
-    <div className="dashboard" data-live={pool.link.phase === "live"}>
-      <Header title="PACKAGE_BENCH" link={pool.link} now={now} skewMs={pool.skewMs} algorithm={null} nav={nav} />
-      <main>
-        <div className="grid">
-          <Panel title="PACKAGE" className="panel-half">
-            <Dropzone
-              note="It is read and run in this browser; nothing is sent anywhere"
-              closed={bench !== null && !isOver(bench)}
-              onFile={(file) => void run(file)}
-            />
-            {bench && <About bench={bench} />}
-          </Panel>
-          <Panel title="RESULT" className="panel-half">
-            {bench ? (
-              <Result bench={bench} />
-            ) : (
-              <Empty title="NOTHING_RUN">
-                Choose a package: its module is compiled here and has to give every known answer, the same in two
-                instances and in batches, and is then measured for two seconds.
-              </Empty>
-            )}
-          </Panel>
-        </div>
-      </main>
-    </div>
+    <PageFrame session={session} nav={nav} title="PACKAGE_BENCH" name="Package bench">
+      <div className="grid">
+        <Panel title="PACKAGE" className="panel-half">
+          <Dropzone
+            note="It is read and run in this browser; nothing is sent anywhere"
+            closed={bench !== null && !isOver(bench)}
+            onFile={(file) => void run(file)}
+          />
+          {bench && <About bench={bench} />}
+        </Panel>
+        <Panel title="RESULT" className="panel-half">
+          {bench ? (
+            <Result bench={bench} />
+          ) : (
+            <Empty title="NOTHING_RUN">
+              Choose a package: its module is compiled here and has to give every known answer, the same in two
+              instances and in batches, and is then measured for two seconds.
+            </Empty>
+          )}
+        </Panel>
+      </div>
+    </PageFrame>
   );
 }
 

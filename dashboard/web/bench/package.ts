@@ -1,5 +1,5 @@
 import { unzipSync } from "fflate";
-import { z } from "../feed/zod";
+import { z } from "../feed/z";
 
 /** A package that can't be read or run, and what would help. */
 export class BenchError extends Error {
@@ -36,7 +36,7 @@ const bytes = z
 const hash = z
   .string()
   .regex(/^[0-9a-f]{64}$/i, "64 hexadecimal digits")
-  .toLowerCase();
+  .transform((digits) => digits.toLowerCase());
 
 const manifest = z.object({
   name: z.string(),
@@ -137,7 +137,7 @@ function unpack(file: Uint8Array): Map<string, Uint8Array<ArrayBuffer>> {
   }
 }
 
-function json<T>(name: string, schema: z.ZodType<T>, content: Uint8Array): T {
+function json<T>(name: string, schema: z.Shape<T>, content: Uint8Array): T {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(content));

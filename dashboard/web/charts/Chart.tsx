@@ -46,7 +46,7 @@ function options(
 }
 
 /** A line over time that ends now. Times are in the viewer's zone; the readout adds UTC. */
-export function Chart({ name, samples, pick, format, stroke, rangeMs }: ChartProps) {
+export default function Chart({ name, samples, pick, format, stroke, rangeMs }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const [index, setIndex] = useState<number | null>(null);

@@ -1,9 +1,22 @@
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { compact, hashrateText } from "../format/number";
 import type { Sample } from "../state/model";
 import { Empty, type Freshness, Loading, Panel } from "../ui/Panel";
 import { Switch } from "../ui/Switch";
-import { Chart } from "./Chart";
+
+/** The library that draws comes after the figures, once nothing else is to be done: they are what one looks for first. */
+const Chart = lazy(async () => {
+  await idle();
+  return import("./Chart");
+});
+
+const idleMaxMs = 1_500;
+
+function idle(): Promise<void> {
+  // Safari has no such call.
+  if (!("requestIdleCallback" in window)) return Promise.resolve();
+  return new Promise((done) => requestIdleCallback(() => done(), { timeout: idleMaxMs }));
+}
 
 const ranges = { "2": "2 MIN", "10": "10 MIN", "30": "30 MIN" } as const;
 type Range = keyof typeof ranges;
@@ -23,7 +36,7 @@ export function ChartsRow({ samples, freshness }: ChartsProps) {
   const body = (chart: React.ReactNode) => {
     if (freshness === "waiting") return <Loading what="history" lines={4} />;
     if (samples.length < 2) return <Empty title="COLLECTING">The line starts after a few seconds of live data.</Empty>;
-    return chart;
+    return <Suspense fallback={<Loading what="chart" lines={4} />}>{chart}</Suspense>;
   };
   const aside = (
     <Switch

@@ -4,6 +4,7 @@ import { shorten, whole } from "../format/number";
 import { parseTime } from "../format/time";
 import { Copy } from "../ui/Copy";
 import { Fact, Facts } from "../ui/Panel";
+import { Link } from "../ui/router";
 import { Instant } from "../ui/Time";
 
 const colorWords = { blue: "B blue", red: "R red", unknown: "? pending" } as const;
@@ -15,10 +16,12 @@ interface DetailsProps {
   /** Whether the newest block is followed rather than one that was chosen. */
   following: boolean;
   onSelect: (hash: string | null) => void;
+  /** Offers to close the details rather than to go to the newest. */
+  close?: boolean;
 }
 
 /** Everything known about one block; its parents lead on. */
-export function BlockDetails({ block, blocks, currency, following, onSelect }: DetailsProps) {
+export function BlockDetails({ block, blocks, currency, following, onSelect, close = false }: DetailsProps) {
   return (
     <div className="details" data-testid="block-details">
       <div className="details-head">
@@ -27,7 +30,7 @@ export function BlockDetails({ block, blocks, currency, following, onSelect }: D
         {block.status && <span className="tag">{block.status}</span>}
         {!following && (
           <button type="button" className="button button-small" onClick={() => onSelect(null)}>
-            NEWEST ▸
+            {close ? "CLOSE ✕" : "NEWEST ▸"}
           </button>
         )}
       </div>
@@ -77,6 +80,11 @@ export function BlockDetails({ block, blocks, currency, following, onSelect }: D
           <Instant at={parseTime(block.found_at)} />
         </Fact>
       </Facts>
+      {block.ours && (
+        <p className="details-more">
+          <Link to={`/blocks/${block.hash}`}>life, statement and proofs ▸</Link>
+        </p>
+      )}
     </div>
   );
 }

@@ -1,6 +1,7 @@
 import { useCallback, useMemo, useState } from "react";
 import type { Block, Currency } from "../feed/schema";
 import { Empty, type Freshness, Loading, Panel } from "../ui/Panel";
+import { Link } from "../ui/router";
 import { Switch } from "../ui/Switch";
 import { BlockDetails } from "./BlockDetails";
 import { BlockList } from "./BlockList";
@@ -66,6 +67,9 @@ export function BlocksPanel({ blocks, currency, now, freshness }: BlocksProps) {
             value={view}
             onChange={setView}
           />
+          <Link to="/dag" className="button button-small">
+            FULL SIZE ▸
+          </Link>
         </span>
       }
     >

@@ -1,9 +1,10 @@
-import { type KeyboardEvent, memo, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, memo, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Block } from "../feed/schema";
 import { describeBlock, tail } from "./describe";
-import { Glyph, isLost } from "./Glyph";
+import { Glyph } from "./Glyph";
 import { column, type Edge, edgesOf, type Frame, frameOf } from "./geometry";
 import { type Layout, layout, type Place } from "./layout";
+import { lost as isLost } from "./lost";
 import { neighbour } from "./navigate";
 
 interface DagProps {
@@ -49,6 +50,15 @@ function useFollow(frame: Frame, oldestLayer: number) {
     }
     last.current = { left: box.scrollLeft, oldestLayer, first: false };
   }, [frame.width, oldestLayer, following]);
+  // A window that was turned, or made smaller, shows the newest again.
+  useEffect(() => {
+    if (!following) return;
+    const keep = () => {
+      if (ref.current) ref.current.scrollLeft = ref.current.scrollWidth;
+    };
+    window.addEventListener("resize", keep);
+    return () => window.removeEventListener("resize", keep);
+  }, [following]);
   const onScroll = () => {
     const box = ref.current;
     if (!box) return;
@@ -144,26 +154,28 @@ interface NodeProps {
 }
 
 function Node({ block, frame, place, selected, tabStop, onSelect, onKeyDown }: NodeProps) {
+  // In SVG names of attributes are as they are written, and Preact writes them as they are given.
+  const stop = { tabindex: tabStop ? 0 : -1 };
   return (
     // biome-ignore lint/a11y/useSemanticElements: SVG has no button element
     <g
       className={`node ${block.ours ? "node-ours" : ""} ${isLost(block) ? "node-lost" : ""}`}
       transform={`translate(${frame.x(place)} ${frame.y(place)})`}
       role="button"
-      tabIndex={tabStop ? 0 : -1}
+      {...stop}
       aria-pressed={selected}
       aria-label={describeBlock(block)}
       data-hash={block.hash}
       onClick={() => onSelect(block.hash)}
       onKeyDown={(event) => onKeyDown(event, block.hash)}
     >
-      <circle className="node-target" r={block.ours ? 28 : 20} />
+      <circle className="node-target" r={block.ours ? 28 : 22} />
       <Glyph block={block} />
       <text className="node-hash" textAnchor="middle" y={block.ours ? 34 : 27}>
         {`${tail(block.hash)} `}
       </text>
       {block.ours && block.status && (
-        <text className="node-status" textAnchor="middle" y={46}>
+        <text className="node-status" textAnchor="middle" y={47}>
           {block.status}
         </text>
       )}

@@ -1,5 +1,6 @@
 import type { Block } from "../feed/schema";
 import { letters } from "./describe";
+import { lost as isLost } from "./lost";
 
 /** Points of a regular polygon around the origin. */
 function polygon(corners: number, radius: number, turn: number): string {
@@ -7,11 +8,6 @@ function polygon(corners: number, radius: number, turn: number): string {
     const angle = turn + (corner * 2 * Math.PI) / corners;
     return `${(radius * Math.cos(angle)).toFixed(2)},${(radius * Math.sin(angle)).toFixed(2)}`;
   }).join(" ");
-}
-
-/** A block that will never pay: its glyph is struck through. */
-export function isLost(block: Pick<Block, "status">): boolean {
-  return block.status === "rejected" || block.status === "void";
 }
 
 function Outline({ color, radius, className }: { color: Block["color"]; radius: number; className: string }) {

@@ -44,7 +44,7 @@ function place(list: readonly Block[], known: ReadonlyMap<string, Place>): Layou
 }
 
 /** The given order, but never a block before a parent of its own. */
-function parentsFirst(list: readonly Block[]): Block[] {
+export function parentsFirst(list: readonly Block[]): Block[] {
   const waiting = new Map(list.map((block) => [block.hash, block]));
   const done: Block[] = [];
   // Explicit stack: a long chain must not overflow the call stack. Removal on first visit also ends a (bogus) cycle.
@@ -61,10 +61,12 @@ function parentsFirst(list: readonly Block[]): Block[] {
   return done;
 }
 
-class Board {
+/** Places as they are given out one by one. */
+export class Board {
   readonly places = new Map<string, Place>();
   readonly #taken = new Set<string>();
-  readonly #heights: { height: number; layer: number }[] = [];
+  /** Rightmost layer of each height, lowest height first. */
+  readonly #heights: { height: number; layer: number /** Of this height and all below it. */; reach: number }[] = [];
 
   get minLayer(): number {
     let min = Infinity;
@@ -75,7 +77,32 @@ class Board {
   put(block: Block, at: Place): void {
     this.places.set(block.hash, at);
     this.#taken.add(`${at.layer}:${at.lane}`);
-    if (block.height !== null) this.#heights.push({ height: block.height, layer: at.layer });
+    if (block.height !== null) this.#reaches(block.height, at.layer);
+  }
+
+  isTaken(layer: number, lane: number): boolean {
+    return this.#taken.has(`${layer}:${lane}`);
+  }
+
+  /** How many of the heights are below this one. Blocks come nearly in order: it is looked for from the end. */
+  #below(height: number): number {
+    let count = this.#heights.length;
+    while (count > 0 && (this.#heights[count - 1]?.height ?? 0) >= height) count -= 1;
+    return count;
+  }
+
+  #reaches(height: number, layer: number): void {
+    const at = this.#below(height);
+    const known = this.#heights[at];
+    if (known?.height === height) known.layer = Math.max(known.layer, layer);
+    else this.#heights.splice(at, 0, { height, layer, reach: layer });
+    for (let next = at; next < this.#heights.length; next += 1) {
+      const entry = this.#heights[next];
+      if (!entry) break;
+      const reach = Math.max(entry.layer, this.#heights[next - 1]?.reach ?? -Infinity);
+      if (reach === entry.reach && next > at) break;
+      entry.reach = reach;
+    }
   }
 
   add(block: Block, floor: number): void {
@@ -89,12 +116,11 @@ class Board {
 
   /** Without a known parent the height says roughly where a block belongs. */
   #byHeight(height: number | null, floor: number): number {
-    let layer = floor;
-    for (const seen of this.#heights) {
-      if (height === null || seen.height === height) layer = Math.max(layer, seen.layer);
-      else if (seen.height < height) layer = Math.max(layer, seen.layer + 1);
-    }
-    return layer;
+    if (height === null) return Math.max(floor, this.#heights.at(-1)?.reach ?? floor);
+    const at = this.#below(height);
+    const same = this.#heights[at];
+    const beside = same?.height === height ? same.layer : floor;
+    return Math.max(floor, beside, (this.#heights[at - 1]?.reach ?? floor - 1) + 1);
   }
 
   #freeLane(layer: number, wanted: number, hash: string): number {

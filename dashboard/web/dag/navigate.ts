@@ -6,7 +6,7 @@ export function neighbour(
   key: string,
   from: string,
   blocks: ReadonlyMap<string, Block>,
-  { places }: Layout,
+  { places }: Pick<Layout, "places">,
 ): string | null {
   const here = places.get(from);
   const block = blocks.get(from);

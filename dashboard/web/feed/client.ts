@@ -1,6 +1,6 @@
-import type { z } from "zod";
 import { type Failure, noAnswer, refusal, unreadable } from "../algorithms/failure";
 import { decodeList } from "./decode";
+import type { z } from "./z";
 
 export type Outcome<T> = { ok: true; value: T } | { ok: false; failure: Failure };
 
@@ -9,8 +9,8 @@ export type Fetch = (path: string, init: RequestInit) => Promise<Response>;
 const timeoutMs = 10_000;
 const defaultFetch: Fetch = (path, init) => fetch(path, init);
 
-/** Makes a token that ran out good again; false when that can't be. */
-type Renewal = () => Promise<boolean>;
+/** Makes a token that was refused good again; false when that can't be. */
+type Renewal = (refused: string) => Promise<boolean>;
 let renewal: Renewal | null = null;
 
 /** Who is asked when the pool does not take the token any more. */
@@ -28,12 +28,12 @@ export class Client {
     this.#fetch = fetcher;
   }
 
-  protected async ask<T>(path: string, schema: z.ZodType<T>, body?: unknown): Promise<Outcome<T>> {
+  protected async ask<T>(path: string, schema: z.Shape<T>, body?: unknown): Promise<Outcome<T>> {
     const answer = await this.send(path, body);
     return answer.ok ? read(path, schema, answer.value) : answer;
   }
 
-  protected async list<T>(path: string, schema: z.ZodType<T>): Promise<Outcome<T[]>> {
+  protected async list<T>(path: string, schema: z.Shape<T>): Promise<Outcome<T[]>> {
     const answer = await this.send(path);
     return answer.ok ? { ok: true, value: decodeList(schema, answer.value) } : answer;
   }
@@ -43,7 +43,7 @@ export class Client {
     const answer = await this.#once(path, body, method);
     // An access token lasts a quarter of an hour: a request that comes just after it is sent once more with the next one.
     const ran = !answer.ok && answer.failure.kind === "locked" && answer.failure.code === "UNAUTHORIZED";
-    if (!ran || before === null || renewal === null || !(await renewal())) return answer;
+    if (!ran || before === null || renewal === null || !(await renewal(before))) return answer;
     return this.token() === before ? answer : this.#once(path, body, method);
   }
 
@@ -77,7 +77,7 @@ export function parse(text: string): unknown {
   }
 }
 
-export function read<T>(path: string, schema: z.ZodType<T>, body: unknown): Outcome<T> {
+export function read<T>(path: string, schema: z.Shape<T>, body: unknown): Outcome<T> {
   const result = schema.safeParse(body);
   if (result.success) return { ok: true, value: result.data };
   const issue = result.error.issues[0];

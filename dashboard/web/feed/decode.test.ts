@@ -70,7 +70,15 @@ describe("decode", () => {
       message: "disk full",
       severity: "critical",
     });
-    expect(decode(frame("payout", 5, { code: "SENT" })).message).toMatchObject({ message: "SENT", severity: "info" });
+    const told = (data: object) => decode(frame("payout", 5, data)).message;
+    const sent = { id: "30", state: "broadcast", recipients: 4, amount: "100", txid: "ab", reason: null };
+    expect(told(sent)).toMatchObject({ message: "payout 30 to 4 accounts is broadcast", severity: "info" });
+    expect(told({ ...sent, id: 31, state: "returned", recipients: 1, reason: "too small" })).toMatchObject({
+      message: "payout 31 to 1 account is returned: too small",
+    });
+    const begun = { state: "calculated", payouts: 2, recipients: 5, amount: "100" };
+    expect(told(begun)).toMatchObject({ message: "2 payouts to 5 accounts set aside" });
+    expect(told({ id: {} })).toMatchObject({ message: "payout" });
     expect(decode(frame("alert", 5, "odd")).message).toMatchObject({ message: "alert" });
     const step = { deployment_id: 7, status: "running", phase: "shadow" };
     expect(decode(frame("deployment", 5, step)).message).toMatchObject({ deployment: { deployment_id: "7" } });

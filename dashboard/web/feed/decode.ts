@@ -1,5 +1,5 @@
-import type { z } from "zod";
 import { type Deployment, deployment } from "../algorithms/schema";
+import { plural } from "../format/number";
 import {
   type Block,
   block,
@@ -15,11 +15,13 @@ import {
   notice,
   type Peer,
   type Point,
+  payoutStep,
   peer,
   point,
   type Stats,
   stats,
 } from "./schema";
+import type { z } from "./z";
 
 interface Stamp {
   seq: number;
@@ -73,7 +75,7 @@ export interface Decoded {
 class Reader {
   readonly problems: string[] = [];
 
-  read<T>(name: string, schema: z.ZodType<T>, value: unknown): T | null {
+  read<T>(name: string, schema: z.Shape<T>, value: unknown): T | null {
     const result = schema.safeParse(value);
     if (result.success) return result.data;
     const issue = result.error.issues[0];
@@ -82,11 +84,11 @@ class Reader {
     return null;
   }
 
-  optional<T>(name: string, schema: z.ZodType<T>, value: unknown): T | null {
+  optional<T>(name: string, schema: z.Shape<T>, value: unknown): T | null {
     return value === null || value === undefined ? null : this.read(name, schema, value);
   }
 
-  list<T>(name: string, schema: z.ZodType<T>, value: unknown): T[] {
+  list<T>(name: string, schema: z.Shape<T>, value: unknown): T[] {
     if (value === null || value === undefined) return [];
     if (!Array.isArray(value)) {
       this.problems.push(`${name}: expected a list`);
@@ -135,8 +137,17 @@ function body(reader: Reader, type: string, stamp: Stamp, data: unknown): Messag
       const step = reader.read(type, deployment, data);
       return step && { type, ...stamp, deployment: step };
     }
-    case "alert":
     case "payout": {
+      const said = payoutStep.safeParse(data);
+      return {
+        type: "notice",
+        ...stamp,
+        topic: type,
+        message: payoutSaid(said.success ? said.data : null),
+        severity: "info",
+      };
+    }
+    case "alert": {
       const said = notice.catch({ message: null, severity: null, code: null }).parse(data);
       const message = said.message ?? said.code ?? type;
       return { type: "notice", ...stamp, topic: type, message, severity: said.severity ?? "info" };
@@ -145,6 +156,14 @@ function body(reader: Reader, type: string, stamp: Stamp, data: unknown): Messag
       // Newer pools may send topics that this build does not know; that is no fault.
       return { type: "other", ...stamp, topic: type };
   }
+}
+
+function payoutSaid(step: z.infer<typeof payoutStep> | null): string {
+  if (step === null) return "payout";
+  const { id, state, reason, payouts, recipients } = step;
+  const to = recipients === null ? "" : ` to ${plural(recipients, "account")}`;
+  if (id !== null && state !== null) return [`payout ${id}${to} is ${state}`, reason].filter(Boolean).join(": ");
+  return payouts === null ? "payout" : `${plural(payouts, "payout")}${to} set aside`;
 }
 
 function snapshotBody(reader: Reader, data: Record<string, unknown>) {
@@ -170,7 +189,7 @@ function statsBody(reader: Reader, data: Record<string, unknown>) {
 }
 
 /** Items of a REST list: a bare array or `{items, next}`. */
-export function decodeList<T>(schema: z.ZodType<T>, value: unknown): T[] {
+export function decodeList<T>(schema: z.Shape<T>, value: unknown): T[] {
   const items = isRecord(value) && !Array.isArray(value) ? value.items : value;
   return new Reader().list("items", schema, items);
 }

@@ -7,6 +7,10 @@ class FakeSocket implements Socket {
   onclose: (() => void) | null = null;
   onerror: (() => void) | null = null;
   closed = false;
+  sent: string[] = [];
+  send(text: string) {
+    this.sent.push(text);
+  }
   close() {
     this.closed = true;
   }
@@ -91,6 +95,35 @@ describe("LiveFeed", () => {
     vi.advanceTimersByTime(12_000);
     expect(phase()).toBe("waiting");
     feed.stop();
+  });
+
+  it("says for whom it is after each connect and with each newer token, and is a stranger's again without one", () => {
+    const { feed, opened, newest } = setUp();
+    const auth = (token: string) => JSON.stringify({ type: "auth", token });
+    feed.identify("first");
+    feed.start();
+    const first = newest();
+    expect(first.sent).toEqual([]);
+    first.onopen?.();
+    feed.identify("first");
+    feed.identify("second");
+    expect(first.sent).toEqual([auth("first"), auth("second")]);
+    first.onclose?.();
+    feed.identify("third");
+    vi.advanceTimersByTime(500);
+    newest().onopen?.();
+    expect(newest().sent).toEqual([auth("third")]);
+    const last = newest();
+    feed.identify(null);
+    expect(last.closed).toBe(true);
+    expect(opened).toHaveLength(3);
+    newest().onopen?.();
+    expect(newest().sent).toEqual([]);
+    feed.identify("fourth");
+    expect(newest().sent).toEqual([auth("fourth")]);
+    feed.stop();
+    feed.identify(null);
+    expect(opened).toHaveLength(3);
   });
 
   it("tries at once when asked, and only while it waits", () => {

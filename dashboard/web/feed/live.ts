@@ -13,6 +13,8 @@ export interface Socket {
   onmessage: ((event: { data: unknown }) => void) | null;
   onclose: (() => void) | null;
   onerror: (() => void) | null;
+  /** Missing in sockets that only listen. */
+  send?(text: string): void;
   close(): void;
 }
 
@@ -47,6 +49,9 @@ export class LiveFeed {
   readonly #now: () => number;
   readonly #random: () => number;
   #socket: Socket | null = null;
+  #isOpen = false;
+  /** Whose events are asked for beyond the public ones. */
+  #token: string | null = null;
   #attempt = 0;
   #heardAt = 0;
   #phase: Link["phase"] | "stopped" = "stopped";
@@ -79,6 +84,25 @@ export class LiveFeed {
     this.#connect();
   }
 
+  /**
+   * From now on the feed is for whom this token stands for: it is said after each connect, and again when there is a newer one.
+   * Without one the connection is made anew, as a stranger's.
+   */
+  identify(token: string | null): void {
+    if (token === this.#token) return;
+    this.#token = token;
+    if (token !== null) this.#introduce();
+    else if (this.#socket !== null) {
+      this.#drop();
+      this.#connect();
+    }
+  }
+
+  #introduce(): void {
+    if (!this.#isOpen || this.#token === null) return;
+    this.#socket?.send?.(JSON.stringify({ type: "auth", token: this.#token }));
+  }
+
   #connect(): void {
     const since = this.#options.since();
     const url = since === null ? this.#options.url : `${this.#options.url}?since=${since}`;
@@ -92,6 +116,10 @@ export class LiveFeed {
       return;
     }
     this.#socket = socket;
+    socket.onopen = () => {
+      this.#isOpen = true;
+      this.#introduce();
+    };
     socket.onmessage = (event) => this.#hear(event.data);
     // An error is always followed by close, which carries the same news.
     socket.onclose = () => {
@@ -129,6 +157,7 @@ export class LiveFeed {
   #drop(): void {
     const socket = this.#socket;
     this.#socket = null;
+    this.#isOpen = false;
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = socket.onerror = null;
     socket.close();

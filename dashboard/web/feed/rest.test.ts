@@ -22,6 +22,16 @@ describe("loadRest", () => {
     expect(answer.miners?.map(({ account }) => account)).toEqual(["alice"]);
   });
 
+  it("asks for the figures alone where a page is not about the lists", async () => {
+    const asked: string[] = [];
+    const answer = await loadRest(async (path) => {
+      asked.push(path);
+      return json(makeStats());
+    }, false);
+    expect(asked).toEqual(["/api/stats"]);
+    expect(answer).toMatchObject({ blocks: null, miners: null, stats: { pool: { miners: 2 } } });
+  });
+
   it("lets each fail by itself", async () => {
     const answer = await loadRest(async (path) => {
       if (path.startsWith("/api/stats")) return json({ pool: "odd" });

@@ -23,12 +23,19 @@ function isConnected({ workers, connected_since }: Miner): boolean {
   return workers > 0 || connected_since !== null;
 }
 
-/** First paint, and the fallback while the feed is away: three public routes, each allowed to fail by itself. */
-export async function loadRest(fetcher: Fetch = (path, init) => fetch(path, init)): Promise<RestAnswer> {
+/**
+ * First paint, and the fallback while the feed is away: three public routes, each allowed to fail by itself. Most pages want the figures
+ * alone; the feed brings them the rest.
+ */
+export async function loadRest(
+  fetcher: Fetch = (path, init) => fetch(path, init),
+  withLists = true,
+): Promise<RestAnswer> {
+  const list = (path: string) => (withLists ? get(fetcher, path) : Promise.reject(new Error("not wanted")));
   const [figures, found, accounts] = await Promise.allSettled([
     get(fetcher, "/api/stats"),
-    get(fetcher, "/api/blocks?limit=60"),
-    get(fetcher, "/api/miners?active=true&limit=200"),
+    list("/api/blocks?limit=60"),
+    list("/api/miners?active=true&limit=200"),
   ]);
   const parsed = figures.status === "fulfilled" ? stats.safeParse(figures.value) : null;
   return {

@@ -3,7 +3,7 @@
  *
  * Fields that a view can do without are nullable here: a pool that does not serve them yet shows a dash, not an error.
  */
-import { z } from "./zod";
+import { z } from "./z";
 
 /** Counters that a pool may leave out when they never moved. */
 const count = z.number().nonnegative().default(0);
@@ -63,6 +63,14 @@ export const stats = z.object({
     workers: count,
     shares,
     shares_per_second: number,
+    /** Work since our last block, in hundredths of a percent of what a block takes. */
+    effort_basis_points: number,
+    /** Blocks found of those to be expected, since the pool's process began. */
+    luck: z
+      .object({ found: z.number(), expected_millionths: z.number(), basis_points: number })
+      .nullish()
+      .catch(null)
+      .default(null),
     currency: currency.nullish().default(null),
   }),
   network: z.object({
@@ -133,18 +141,30 @@ export const miner = z.object({
 });
 export type Miner = z.infer<typeof miner>;
 
+const noShares: Shares = { accepted: 0, rejected: 0, stale: 0, duplicate: 0, low_difficulty: 0, invalid: 0 };
+
 const worker = z.object({
   name: text,
   hashrate: z.number().default(0),
   difficulty: magnitude,
   last_share_at: time,
-  shares: z.object({ accepted: count, rejected: count }).default({ accepted: 0, rejected: 0 }),
+  /** Null while it is not connected. */
+  connected_since: time,
+  shares: shares.default(noShares),
+  /** Since when it has had which, oldest first. */
+  difficulties: z
+    .array(z.object({ at: instant, difficulty: magnitude }))
+    .catch([])
+    .default([]),
 });
+export type Worker = z.infer<typeof worker>;
 
 /** `GET /api/miners/{account}`. */
 export const minerDetails = z.object({
   account: z.string(),
+  hashrate: number,
   workers: z.array(worker).default([]),
+  shares: shares.nullish().default(null),
   balance: z.object({ pending: amount, confirmed: amount, paid: amount }).nullish().default(null),
 });
 export type MinerDetails = z.infer<typeof minerDetails>;
@@ -187,6 +207,18 @@ export const peer = z.object({
 export type Peer = z.infer<typeof peer>;
 
 export const notice = z.object({ message: text, severity: text, code: text });
+
+/** A step of a payout, or how many there will be. */
+export const payoutStep = z.object({
+  id: z
+    .union([z.string(), z.number().transform(String)])
+    .nullish()
+    .default(null),
+  state: text,
+  reason: text,
+  payouts: number,
+  recipients: number,
+});
 
 /** The wrapper of every message on `/api/live`. */
 export const envelope = z.object({

@@ -1,21 +1,32 @@
 import { describe, expect, it } from "vitest";
 import { money, parseMoney, unitOf } from "./money";
-import { compact, hashrate, hashrateText, percent, plural, shorten, whole } from "./number";
+import { bytes, compact, hashrate, hashrateText, percent, plural, shorten, whole } from "./number";
 import { ago, localTime, localTimeOfDay, parseTime, span, utcTime } from "./time";
 
 describe("numbers", () => {
   it("scales hash rates to a readable unit", () => {
     expect(hashrate(0)).toEqual({ value: "0", unit: "H/s" });
-    expect(hashrateText(999)).toBe("999 H/s");
-    expect(hashrateText(1000)).toBe("1.00 kH/s");
-    expect(hashrateText(12_430_000_000)).toBe("12.43 GH/s");
-    expect(hashrateText(418_200_000_000)).toBe("418.2 GH/s");
-    expect(hashrateText(1e30)).toBe("1000000.0 YH/s");
-    expect(hashrateText(null)).toBe("— H/s");
+    expect(hashrateText(999)).toBe("999\u00a0H/s");
+    expect(hashrateText(1000)).toBe("1.00\u00a0kH/s");
+    expect(hashrateText(12_430_000_000)).toBe("12.43\u00a0GH/s");
+    expect(hashrateText(418_200_000_000)).toBe("418.2\u00a0GH/s");
+    expect(hashrateText(1e30)).toBe("1000000.0\u00a0YH/s");
+    expect(hashrateText(null)).toBe("—\u00a0H/s");
   });
 
   it("rolls over to the next unit instead of writing 1000.0", () => {
-    expect(hashrateText(999_960)).toBe("1.00 MH/s");
+    expect(hashrateText(999_960)).toBe("1.00\u00a0MH/s");
+  });
+
+  it("writes sizes in their largest unit", () => {
+    expect([-1, 1023, 48_213, 314_572_800, 987_654_321_098, 2 ** 52].map(bytes)).toEqual([
+      "0 B",
+      "1023 B",
+      "47.1 KiB",
+      "300.0 MiB",
+      "919.8 GiB",
+      "4096.0 TiB",
+    ]);
   });
 
   it("writes compact and grouped counts", () => {
@@ -85,19 +96,21 @@ describe("money", () => {
 describe("time", () => {
   it("says spans in their largest unit", () => {
     expect([-5, 850, 12_000, 200_000, 18_720_000, 273_600_000].map((ms) => span(ms))).toEqual([
-      "0 ms",
-      "850 ms",
-      "12 s",
-      "3 m 20 s",
-      "5 h 12 m",
-      "3 d 4 h",
+      "0\u00a0ms",
+      "850\u00a0ms",
+      "12\u00a0s",
+      "3\u00a0m\u00a020\u00a0s",
+      "5\u00a0h\u00a012\u00a0m",
+      "3\u00a0d\u00a04\u00a0h",
     ]);
     expect(span(null)).toBe("—");
   });
 
   it("says how long ago, forgiving a clock that is a little ahead", () => {
     expect(ago(1000, 900)).toBe("now");
-    expect(ago(1000, 13_000)).toBe("12 s ago");
+    expect(ago(1000, 13_000)).toBe("12\u00a0s\u00a0ago");
+    expect(ago(1000, 125_000)).toBe("2\u00a0m\u00a0ago");
+    expect(ago(1000, 5_401_000)).toBe("1\u00a0h\u00a030\u00a0m\u00a0ago");
     expect(ago(null, 0)).toBe("never");
   });
 

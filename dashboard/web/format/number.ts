@@ -30,7 +30,8 @@ export function hashrate(value: number | null | undefined): Quantity {
 
 export function hashrateText(value: number | null | undefined): string {
   const { value: digits, unit } = hashrate(value);
-  return `${digits} ${unit}`;
+  // A figure and its unit stay together.
+  return `${digits}\u00a0${unit}`;
 }
 
 /** 1_234_567 -> 1.23M; small whole numbers stay as they are. */
@@ -67,9 +68,15 @@ export function shorten(id: string, head = 6, tail = 6): string {
   return id.length <= head + tail + 1 ? id : `${id.slice(0, head)}…${id.slice(-tail)}`;
 }
 
+const binary = ["KiB", "MiB", "GiB", "TiB"] as const;
+
 /** 48_213 -> 47.1 KiB */
 export function bytes(size: number): string {
   if (size < 1024) return `${Math.max(0, Math.round(size))} B`;
-  const kib = size / 1024;
-  return kib < 1024 ? `${kib.toFixed(1)} KiB` : `${(kib / 1024).toFixed(1)} MiB`;
+  let [rest, power] = [size / 1024, 0];
+  while (rest >= 1024 && power < binary.length - 1) {
+    rest /= 1024;
+    power += 1;
+  }
+  return `${rest.toFixed(1)} ${binary[power]}`;
 }

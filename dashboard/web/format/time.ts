@@ -36,21 +36,28 @@ export function utcTime(at: number): string {
   return `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
-/** A span in its largest fitting unit: 850 ms, 12 s, 3 m 20 s, 5 h 12 m, 3 d 4 h. */
+/** A span in its largest fitting unit: 850 ms, 12 s, 3 m 20 s, 5 h 12 m, 3 d 4 h; it stays on one line. */
 export function span(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return "—";
-  if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
+  if (ms < 1000) return `${Math.max(0, Math.round(ms))}\u00a0ms`;
   const seconds = Math.floor(ms / 1000);
-  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 60) return `${seconds}\u00a0s`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} m ${seconds % 60} s`;
+  if (minutes < 60) return `${minutes}\u00a0m\u00a0${seconds % 60}\u00a0s`;
   const hours = Math.floor(minutes / 60);
-  return hours < 24 ? `${hours} h ${minutes % 60} m` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  return hours < 24
+    ? `${hours}\u00a0h\u00a0${minutes % 60}\u00a0m`
+    : `${Math.floor(hours / 24)}\u00a0d\u00a0${hours % 24}\u00a0h`;
 }
+
+const minuteMs = 60_000;
 
 /** How long ago, by a clock that may run a little apart from the one that made the stamp. */
 export function ago(at: number | null, now: number): string {
   if (at === null) return "never";
   const age = now - at;
-  return age < 1500 ? "now" : `${span(age)} ago`;
+  if (age < 1500) return "now";
+  // Seconds that count up beside minutes are unrest, no news.
+  const whole = age >= minuteMs && age < 60 * minuteMs ? `${Math.floor(age / minuteMs)}\u00a0m` : span(age);
+  return `${whole}\u00a0ago`;
 }

@@ -1,21 +1,23 @@
 import "./miner.css";
-import { type ReactNode, useCallback, useEffect, useState, useSyncExternalStore } from "react";
-import { loadMiner } from "../feed/rest";
-import type { Currency, MinerDetails } from "../feed/schema";
+import { type ReactNode, useCallback, useEffect, useState } from "react";
+import { getJson, NotThere } from "../feed/pages";
+import { type Currency, type MinerDetails, minerDetails } from "../feed/schema";
 import { money, unitOf } from "../format/money";
-import { compact, hashrateText, whole } from "../format/number";
 import { parseTime } from "../format/time";
-import { Alerts } from "../panels/Alerts";
-import { Header } from "../panels/Header";
-import { degradedAlerts } from "../state/alerts";
+import { ShareResults } from "../panels/ShareResults";
+import { usePool } from "../state/pool";
 import type { Session } from "../state/session";
 import { Copy } from "../ui/Copy";
 import { useNow } from "../ui/clock";
+import { PageFrame } from "../ui/PageFrame";
 import { Empty, Loading, Panel } from "../ui/Panel";
-import { Ago, Instant } from "../ui/Time";
+import { Link } from "../ui/router";
+import { Instant } from "../ui/Time";
 import { earningsPath, loadPayouts } from "./api";
 import { Earnings } from "./Earnings";
+import { HashrateHours } from "./HashrateHours";
 import type { Payout, Terms } from "./schema";
+import { Workers } from "./Workers";
 
 /** While the page is open, its figures are asked for again at this pace. */
 const refreshMs = 5_000;
@@ -28,30 +30,58 @@ interface PageProps {
 
 /** `[MINER]`: one account's money, workers, earnings with their proofs, and payouts. */
 export default function MinerPage({ account, session, nav }: PageProps) {
-  const pool = useSyncExternalStore(session.store.subscribe, session.store.shown);
+  const pool = usePool(session);
   const now = useNow();
-  const details = useRepeated(useCallback(() => loadMiner(account), [account]));
+  const details = useRepeated(
+    useCallback(async () => minerDetails.parse(await getJson(`/api/miners/${encodeURIComponent(account)}`)), [account]),
+  );
   const payouts = useRepeated(useCallback(() => loadPayouts(account), [account]));
-  useEffect(() => {
-    document.title = `${account.slice(0, 18)} · DAG Pool`;
-  }, [account]);
   const poolNow = now + pool.skewMs;
   const away = pool.stats?.stale ?? false;
   return (
-    <div className="dashboard" data-live={pool.link.phase === "live"}>
-      <Header title="MINER" link={pool.link} now={now} skewMs={pool.skewMs} algorithm={null} nav={nav} />
-      <Alerts alerts={degradedAlerts(pool, now)} onRetry={session.retry} />
-      <main>
-        <p className="miner-name">
-          <code className="hash">{account}</code> <Copy text={account} what="the account" />
-        </p>
+    <PageFrame
+      session={session}
+      nav={nav}
+      title="MINER"
+      name={account.slice(0, 18)}
+      live
+      note="Proofs are checked in this browser."
+    >
+      <p className="miner-name">
+        <code className="hash">{account}</code> <Copy text={account} what="the account" />
+      </p>
+      {details.state === "none" ? (
+        <Panel title="ACCOUNT">
+          <Empty title="NOT_KNOWN">
+            No share of this account was credited here yet: it is known from the first one on, and shown then by itself.
+            Whoever mines is in <Link to="/miners">MINERS</Link>.
+          </Empty>
+        </Panel>
+      ) : (
         <div className="grid">
           <Panel title="BALANCE" className="panel-half">
             <Shown answer={details} what="balance" away={away}>
               {(found) => <Balance balance={found.balance} currency={pool.currency} />}
             </Shown>
           </Panel>
-          <Panel title="WORKERS" className="panel-half">
+          <Panel title="SHARES" className="panel-half">
+            <Shown answer={details} what="shares" away={away}>
+              {(found) =>
+                found.shares === null ? (
+                  <Empty title="NO_SHARES">This pool does not tell how shares were judged.</Empty>
+                ) : (
+                  <>
+                    <ShareResults shares={found.shares} />
+                    <p className="note">
+                      Accepted: credited by the ledger. Rejected: since the workers came, as the pool remembers.
+                    </p>
+                  </>
+                )
+              }
+            </Shown>
+          </Panel>
+          <HashrateHours account={account} away={away} />
+          <Panel title="WORKERS" className="panel-whole" aside={<Online answer={details} />}>
             <Shown answer={details} what="workers" away={away}>
               {(found) => <Workers workers={found.workers} now={poolNow} />}
             </Shown>
@@ -66,15 +96,20 @@ export default function MinerPage({ account, session, nav }: PageProps) {
             </Panel>
           )}
         </div>
-      </main>
-      <footer className="footer">
-        <span>Times are in your zone, UTC on hover. Proofs are checked in this browser.</span>
-      </footer>
-    </div>
+      )}
+    </PageFrame>
   );
 }
 
-type Answer<T> = { state: "loading" } | { state: "failed" } | { state: "shown"; found: T };
+/** How many of its workers are here. */
+function Online({ answer }: { answer: Answer<MinerDetails> }) {
+  if (answer.state !== "shown") return null;
+  const { workers } = answer.found;
+  const online = workers.filter(({ connected_since }) => connected_since !== null).length;
+  return <span className="count">{`${online} of ${workers.length} connected`}</span>;
+}
+
+type Answer<T> = { state: "loading" } | { state: "failed" } | { state: "none" } | { state: "shown"; found: T };
 
 /** Asked for now and every few seconds; what was shown stays while the pool does not answer. */
 function useRepeated<T>(load: () => Promise<T>): Answer<T> {
@@ -85,8 +120,9 @@ function useRepeated<T>(load: () => Promise<T>): Answer<T> {
       try {
         const found = await load();
         if (open) setAnswer({ state: "shown", found });
-      } catch {
-        if (open) setAnswer((known) => (known.state === "shown" ? known : { state: "failed" }));
+      } catch (error) {
+        const state = error instanceof NotThere ? "none" : "failed";
+        if (open) setAnswer((known) => (known.state === "shown" ? known : { state }));
       }
     };
     void ask();
@@ -108,20 +144,16 @@ interface ShownProps<T> {
 }
 
 function Shown<T>({ answer, what, away, children }: ShownProps<T>) {
-  if (answer.state === "loading") return <Loading what={what} />;
+  // As many lines as make the height of what comes: nothing below it moves.
+  if (answer.state === "loading") return <Loading what={what} lines={7} />;
   if (answer.state === "failed" && away)
     return (
       <Empty title="DATABASE_AWAY">
         The {what} can't be told while the database is away. Nothing of it is lost; asking again every 5 s.
       </Empty>
     );
-  if (answer.state === "failed")
-    return (
-      <Empty title="NO_ANSWER">
-        The pool does not know this account, or does not answer. An account is known from its first credited share on;
-        asking again every 5 s.
-      </Empty>
-    );
+  if (answer.state !== "shown")
+    return <Empty title="NO_ANSWER">The pool did not tell the {what}; asking again every 5 s.</Empty>;
   return children(answer.found);
 }
 
@@ -146,28 +178,6 @@ function Balance({ balance, currency }: { balance: MinerDetails["balance"]; curr
         </div>
       ))}
     </dl>
-  );
-}
-
-function Workers({ workers, now }: { workers: MinerDetails["workers"]; now: number }) {
-  if (workers.length === 0) return <Empty title="NO_WORKERS">No rig of this account has had a share credited.</Empty>;
-  return (
-    <ul className="workers" aria-label="Workers">
-      {workers.map((worker, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: two sessions may carry the same worker name
-        <li key={`${worker.name}-${index}`}>
-          <strong>{worker.name || "unnamed"}</strong>
-          <span>{hashrateText(worker.hashrate)}</span>
-          <span>difficulty {compact(worker.difficulty)}</span>
-          <span>
-            {whole(worker.shares.accepted)} accepted, {whole(worker.shares.rejected)} rejected
-          </span>
-          <span>
-            last share <Ago at={parseTime(worker.last_share_at)} now={now} />
-          </span>
-        </li>
-      ))}
-    </ul>
   );
 }
 

@@ -1,13 +1,24 @@
 import type { Fetch } from "../feed/rest";
-import type { z } from "../feed/zod";
-import { type Earning, earning, type Page, type Payouts, pageOf, payouts, proof, statement } from "./schema";
+import type { z } from "../feed/z";
+import {
+  type Earning,
+  earning,
+  type Hours,
+  hours,
+  type Page,
+  type Payouts,
+  pageOf,
+  payouts,
+  proof,
+  statement,
+} from "./schema";
 
 const timeoutMs = 10_000;
 
 /** The pool does not have what was asked for, or does not serve the route at all. */
 export class NotThere extends Error {}
 
-async function get<T extends z.ZodType>(shape: T, path: string, fetcher: Fetch): Promise<z.infer<T>> {
+async function get<T>(shape: z.Shape<T>, path: string, fetcher: Fetch): Promise<T> {
   const response = await fetcher(path, { signal: AbortSignal.timeout(timeoutMs) });
   if (response.status === 404 || response.status === 401) throw new NotThere(`${path} answered ${response.status}`);
   if (!response.ok) throw new Error(`${path} answered ${response.status}`);
@@ -33,6 +44,10 @@ export async function loadPayouts(account: string, fetcher = fetchIt): Promise<P
     throw error;
   }
 }
+
+/** The hash rate of so many hours, from credited work. */
+export const loadHours = (account: string, back: number, fetcher = fetchIt): Promise<Hours> =>
+  get(hours, `/api/miners/${named(account)}/hashrate?hours=${back}`, fetcher);
 
 /** What a block's statement says, without its lines. */
 export const loadStatement = (block: string, fetcher = fetchIt) =>

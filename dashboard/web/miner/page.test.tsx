@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { act, fireEvent, render, screen, waitFor } from "@testing-library/react";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { App } from "../App";
 import { Account } from "../account/account";
 import { AlgorithmsStore } from "../algorithms/store";
@@ -8,8 +8,11 @@ import { decode } from "../feed/decode";
 import { Session } from "../state/session";
 import { Store } from "../state/store";
 import { atMs, frame, makeStats } from "../test-data";
+import { loadPages } from "../test-pages";
 import MinerPage from "./MinerPage";
 import { earning, proof, statement } from "./schema";
+
+beforeAll(loadPages);
 
 const block = "ab".repeat(32);
 const root = "76".repeat(32);
@@ -101,6 +104,94 @@ const good: Record<string, Route> = {
 afterEach(() => vi.unstubAllGlobals());
 
 describe("MINER", () => {
+  const rig = {
+    ...miner.workers[0],
+    connected_since: "2026-11-22T11:00:00Z",
+    shares: { accepted: 90, rejected: 10, stale: 9, duplicate: 0, low_difficulty: 0, invalid: 1 },
+    difficulties: [
+      { at: "2026-11-22T11:00:00Z", difficulty: "64" },
+      { at: "2026-11-22T11:30:00Z", difficulty: "16" },
+    ],
+  };
+
+  it("says of an account that nobody has heard of that it is not known, until it is", async () => {
+    vi.useFakeTimers({ shouldAdvanceTime: true });
+    let known = false;
+    page({ "/api/miners/alice": () => (known ? { body: miner } : { status: 404 }) });
+    await screen.findByText("NOT_KNOWN");
+    expect(screen.queryByText("NO_ANSWER")).toBeNull();
+    known = true;
+    await act(() => vi.advanceTimersByTimeAsync(5_000));
+    await screen.findByText("BALANCE");
+    expect(screen.queryByText("NOT_KNOWN")).toBeNull();
+    vi.useRealTimers();
+  });
+
+  it("tells each rig: here or not, why shares were refused, how its difficulty went", async () => {
+    const gone = { ...rig, name: "gone", connected_since: null, hashrate: 0, difficulties: [] };
+    const shares = { ...rig.shares, accepted: 97 };
+    page({ ...good, "/api/miners/alice": () => ({ body: { ...miner, shares, workers: [gone, rig] } }) });
+    await screen.findByText("1 of 2 connected");
+    const rigs = screen.getAllByRole("listitem").filter((item) => item.className.includes("rig"));
+    expect(rigs.map((item) => item.querySelector("strong")?.textContent)).toEqual(["rig1", "gone"]);
+    expect(rigs[0]?.textContent).toContain("stale 9 · invalid 1");
+    expect(rigs[0]?.textContent).toContain("was 64 until");
+    expect(screen.getByRole("img", { name: /Difficulty: 64 since .*, 16 since/ })).toBeTruthy();
+    expect(rigs[1]?.textContent).toContain("NOT CONNECTED");
+    expect(screen.getByText("97")).toBeTruthy();
+  });
+
+  it("draws hash rates by the hour, and says what is under the pointer", async () => {
+    const now = Date.now();
+    const newest = Math.floor(now / 3_600_000) * 3_600_000;
+    const at = (back: number) => new Date(newest - back * 3_600_000).toISOString();
+    const items = [
+      { at: at(0), algorithm: "blake2s", hashrate: 1000, accepted: 3 },
+      { at: at(2), algorithm: "blake2s", hashrate: 3000, accepted: 5 },
+      { at: at(2), algorithm: "blake3", hashrate: 1000, accepted: 1 },
+      { at: at(500), algorithm: "blake3", hashrate: 9e9, accepted: 1 },
+    ];
+    const asked: string[] = [];
+    let status = 200;
+    const { container } = page({
+      ...good,
+      "/api/miners/alice/hashrate": (query) => {
+        asked.push(query.get("hours") ?? "");
+        return { status, body: { interval_s: 3600, items } };
+      },
+    });
+    const figure = await screen.findByRole("figure", {
+      name: /last 24 hours: mean 208.3\u00a0H\/s · highest 4.00\u00a0kH\/s · 9 shares/,
+    });
+    const svg = figure.querySelector("svg") as SVGSVGElement;
+    vi.spyOn(svg, "getBoundingClientRect").mockReturnValue({ left: 0, width: 240 } as DOMRect);
+    fireEvent.pointerMove(svg, { clientX: 215 });
+    expect(figure.textContent).toContain("4.00\u00a0kH/s · 6 shares");
+    fireEvent.pointerLeave(svg);
+    expect(figure.textContent).toContain("mean 208.3\u00a0H/s");
+    expect(container.querySelector(".hours-path")?.getAttribute("d")?.match(/M/g)).toHaveLength(2);
+    fireEvent.click(screen.getByRole("button", { name: "30 D" }));
+    await screen.findByRole("figure", { name: /last 720 hours/ });
+    status = 503;
+    fireEvent.click(screen.getByRole("button", { name: "7 D" }));
+    await waitFor(() => expect(asked).toEqual(["24", "720", "168"]));
+    expect(screen.getByRole("figure", { name: /last 720 hours/ })).toBeTruthy();
+  });
+
+  it("says when there is no hash rate to draw", async () => {
+    let reply: { status?: number; body?: unknown } = { body: { items: [] } };
+    const routes = { ...good, "/api/miners/alice/hashrate": () => reply };
+    const empty = page(routes);
+    await screen.findByText("No share was credited in this time.");
+    empty.unmount();
+    reply = { status: 503 };
+    const failed = page(routes);
+    await screen.findByText(/did not tell the hash rates/);
+    failed.unmount();
+    page(good);
+    await screen.findByText(/serves no hash rates/);
+  });
+
   it("shows balance, workers and earnings, and no payouts where the pool has none", async () => {
     page(good);
     expect((await screen.findByTestId("balance-pending")).textContent).toContain("74,300,000,000");
@@ -158,9 +249,16 @@ describe("MINER", () => {
   });
 
   it("says what is not there", async () => {
-    page({ "/api/miners/carol/payouts": () => ({ body: { items: [], next: null } }) }, "carol");
-    expect(await screen.findAllByText("NO_ANSWER")).toHaveLength(2);
-    expect(screen.getByText("NOT_SERVED")).toBeTruthy();
+    page(
+      {
+        "/api/miners/carol": () => ({ status: 500 }),
+        "/api/miners/carol/payouts": () => ({ body: { items: [], next: null } }),
+      },
+      "carol",
+    );
+    expect(await screen.findAllByText("NO_ANSWER")).toHaveLength(3);
+    // Neither earnings nor hash rates.
+    expect(await screen.findAllByText("NOT_SERVED")).toHaveLength(2);
     expect(screen.getByText("NO_PAYOUTS")).toBeTruthy();
   });
 
@@ -179,8 +277,8 @@ describe("MINER", () => {
     const absence = { component: "store", code: "STORE_UNAVAILABLE", message: "", since: null, figures_at: null };
     hear(1, { stale: true, degraded: [{ ...absence, waiting_shares: 3 }] });
     render(<MinerPage account="alice" session={session} nav={null} />);
-    // The banner, and the three panels that need it.
-    await waitFor(() => expect(screen.getAllByText("DATABASE_AWAY")).toHaveLength(4));
+    // The banner, and the four panels that need it.
+    await waitFor(() => expect(screen.getAllByText("DATABASE_AWAY")).toHaveLength(5));
     status = 200;
     hear(2, {});
     expect(await screen.findByText("PENDING")).toBeTruthy();

@@ -1,6 +1,6 @@
 /** What the miner page reads: earnings, statements, proofs, payouts. */
 import { amount } from "../feed/schema";
-import { z } from "../feed/zod";
+import { z } from "../feed/z";
 
 const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
 const natural = z.string().regex(/^\d+$/);
@@ -33,8 +33,13 @@ export const payout = z.object({
 });
 export type Payout = z.infer<typeof payout>;
 
+/** `GET /api/miners/{account}/hashrate`: an hour of one function's credited work. */
+const hour = z.object({ at: z.string(), algorithm: text, hashrate: z.number(), accepted: z.number().default(0) });
+export const hours = z.object({ interval_s: z.number().positive().default(3600), items: z.array(hour) });
+export type Hours = z.infer<typeof hours>;
+
 /** A page of a list. */
-export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next: text });
+export const pageOf = <T extends z.Shape>(item: T) => z.object({ items: z.array(item), next: text });
 export interface Page<T> {
   items: T[];
   next: string | null;

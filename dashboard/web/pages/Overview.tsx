@@ -1,9 +1,10 @@
-import { type ReactNode, useEffect, useMemo, useSyncExternalStore } from "react";
+import { type ReactNode, useEffect, useMemo } from "react";
 import { ChartsRow } from "../charts/ChartsRow";
 import { BlocksPanel } from "../dag/BlocksPanel";
 import { hashrateText, whole } from "../format/number";
 import { Activity } from "../panels/Activity";
 import { Alerts } from "../panels/Alerts";
+import { FiringNow } from "../panels/FiringNow";
 import { Funnel } from "../panels/Funnel";
 import { Header } from "../panels/Header";
 import { Ledger } from "../panels/Ledger";
@@ -12,18 +13,28 @@ import { JobPanel, NodePanel } from "../panels/NodeJob";
 import { ShareResults } from "../panels/ShareResults";
 import { StatusCards } from "../panels/StatusCards";
 import { alertsOf, staleMs } from "../state/alerts";
+import type { Firing } from "../state/firing";
+import { usePool, useStages } from "../state/pool";
 import type { Session } from "../state/session";
 import { useNow } from "../ui/clock";
 import { Empty, type Freshness, Loading, Panel } from "../ui/Panel";
+import { Link } from "../ui/router";
 
 function freshnessOf(arrivedAt: number | null, now: number): Freshness {
   if (arrivedAt === null) return "waiting";
   return now - arrivedAt > staleMs ? "stale" : "fresh";
 }
 
+interface OverviewProps {
+  session: Session;
+  /** Told to those who may see alerts. */
+  firing?: Firing;
+  nav: ReactNode;
+}
+
 /** The pool at a glance: figures, charts, the DAG, miners, money. */
-export function Overview({ session, nav }: { session: Session; nav: ReactNode }) {
-  const state = useSyncExternalStore(session.store.subscribe, session.store.shown);
+export function Overview({ session, firing, nav }: OverviewProps) {
+  const state = usePool(session);
   const now = useNow();
   const alerts = useMemo(() => alertsOf(state, now), [state, now]);
 
@@ -42,6 +53,7 @@ export function Overview({ session, nav }: { session: Session; nav: ReactNode })
   const { stats } = state;
   const connected = Math.max(stats?.pool.miners ?? 0, state.miners?.length ?? 0);
   const live = state.link.phase === "live";
+  const stage = useStages(4);
 
   return (
     <div className="dashboard" data-live={live}>
@@ -57,69 +69,91 @@ export function Overview({ session, nav }: { session: Session; nav: ReactNode })
         nav={nav}
       />
       <Alerts alerts={alerts} onRetry={session.retry} />
+      {firing && <FiringNow firing={firing} now={poolNow} />}
       <main>
         <StatusCards stats={stats} freshness={figures} books={books} />
         <div className="grid">
-          <ChartsRow samples={state.samples} freshness={history} />
-          <div id="blocks" className="anchor" tabIndex={-1}>
-            <BlocksPanel
-              blocks={state.blocks}
-              currency={state.currency}
-              now={poolNow}
-              freshness={state.blocks === null ? "waiting" : figures}
-            />
-          </div>
-          <Panel title="NODE" className="panel-half" freshness={node}>
-            {state.node === null ? <Loading what="node state" /> : <NodePanel node={state.node} now={poolNow} />}
-          </Panel>
-          <Panel title="CURRENT_JOB" className="panel-half" freshness={node}>
-            {state.job === null ? (
-              <Loading what="job" />
-            ) : (
-              <JobPanel job={state.job} elapsedMs={state.nodeAt === null ? 0 : now - state.nodeAt} />
-            )}
-          </Panel>
-          <div className="stack stack-wide">
-            <Panel
-              title="MINERS"
-              freshness={state.miners === null ? "waiting" : figures}
-              aside={state.miners && <span className="count">{whole(connected)}</span>}
-            >
-              {state.miners === null ? (
-                <Loading what="miners" lines={5} />
-              ) : (
-                <Miners miners={state.miners} currency={state.currency} total={connected} now={poolNow} />
-              )}
-            </Panel>
-            <Panel title="ACTIVITY" className="panel-activity">
-              {state.events.length === 0 && !live ? (
-                <Empty title="NOT_LISTENING">Events appear here while the live feed is connected.</Empty>
-              ) : (
-                <Activity events={state.events} now={poolNow} />
-              )}
-            </Panel>
-          </div>
-          <div className="stack">
-            <Panel title="PAID_CONVERSION" freshness={books}>
-              {stats ? <Funnel blocks={stats.blocks} /> : <Loading what="block counts" lines={5} />}
-            </Panel>
-            <Panel title="SHARES" freshness={figures}>
-              {stats ? <ShareResults shares={stats.pool.shares} /> : <Loading what="share results" />}
-            </Panel>
-            <Panel title="LEDGER" freshness={books}>
-              {stats ? <Ledger ledger={stats.ledger} currency={state.currency} /> : <Loading what="ledger" />}
-            </Panel>
-          </div>
+          {stage >= 1 && <ChartsRow samples={state.samples} freshness={history} />}
+          {stage >= 2 && (
+            <div id="blocks" className="anchor" tabIndex={-1}>
+              <BlocksPanel
+                blocks={state.blocks}
+                currency={state.currency}
+                now={poolNow}
+                freshness={state.blocks === null ? "waiting" : figures}
+              />
+            </div>
+          )}
+          {stage >= 3 && (
+            <>
+              <Panel title="NODE" className="panel-half" freshness={node}>
+                {state.node === null ? <Loading what="node state" /> : <NodePanel node={state.node} now={poolNow} />}
+              </Panel>
+              <Panel title="CURRENT_JOB" className="panel-half" freshness={node}>
+                {state.job === null ? (
+                  <Loading what="job" />
+                ) : (
+                  <JobPanel job={state.job} elapsedMs={state.nodeAt === null ? 0 : now - state.nodeAt} />
+                )}
+              </Panel>
+            </>
+          )}
+          {stage >= 4 && (
+            <>
+              <div className="stack stack-wide">
+                <Panel
+                  title="MINERS"
+                  freshness={state.miners === null ? "waiting" : figures}
+                  aside={
+                    state.miners && (
+                      <span className="asides">
+                        <span className="count">{whole(connected)}</span>
+                        <Link to="/miners" className="button button-small">
+                          ALL ▸
+                        </Link>
+                      </span>
+                    )
+                  }
+                >
+                  {state.miners === null ? (
+                    <Loading what="miners" lines={5} />
+                  ) : (
+                    <Miners miners={state.miners} currency={state.currency} total={connected} now={poolNow} />
+                  )}
+                </Panel>
+                <Panel title="ACTIVITY" className="panel-activity">
+                  {state.events.length === 0 && !live ? (
+                    <Empty title="NOT_LISTENING">Events appear here while the live feed is connected.</Empty>
+                  ) : (
+                    <Activity events={state.events} now={poolNow} />
+                  )}
+                </Panel>
+              </div>
+              <div className="stack">
+                <Panel title="PAID_CONVERSION" freshness={books}>
+                  {stats ? <Funnel blocks={stats.blocks} /> : <Loading what="block counts" lines={5} />}
+                </Panel>
+                <Panel title="SHARES" freshness={figures}>
+                  {stats ? <ShareResults shares={stats.pool.shares} /> : <Loading what="share results" />}
+                </Panel>
+                <Panel title="LEDGER" freshness={books}>
+                  {stats ? <Ledger ledger={stats.ledger} currency={state.currency} /> : <Loading what="ledger" />}
+                </Panel>
+              </div>
+            </>
+          )}
         </div>
       </main>
-      <footer className="footer">
-        <span>Times are in your zone, UTC on hover.</span>
-        <nav aria-label="More">
-          <a href="/api/docs">API</a>
-          <a href="/metrics">metrics</a>
-          <a href="/health/ready">health</a>
-        </nav>
-      </footer>
+      {stage >= 4 && (
+        <footer className="footer">
+          <span>Times are in your zone, UTC on hover.</span>
+          <nav aria-label="More">
+            <a href="/api/docs">API</a>
+            <a href="/metrics">metrics</a>
+            <a href="/health/ready">health</a>
+          </nav>
+        </footer>
+      )}
     </div>
   );
 }

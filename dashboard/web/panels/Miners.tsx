@@ -6,17 +6,23 @@ import { Empty } from "../ui/Panel";
 import { Ago } from "../ui/Time";
 import { MinerDetails } from "./MinerDetails";
 
-type Key = "account" | "workers" | "hashrate" | "accepted" | "difficulty" | "last" | "since";
+type Key = "account" | "workers" | "hashrate" | "accepted" | "rejected" | "difficulty" | "last" | "since";
 
 const columns: { key: Key; name: string; className: string }[] = [
   { key: "account", name: "account", className: "col-account" },
   { key: "workers", name: "workers", className: "col-number col-minor" },
   { key: "hashrate", name: "hash rate", className: "col-number" },
   { key: "accepted", name: "shares", className: "col-number" },
+  { key: "rejected", name: "rejected", className: "col-number col-minor" },
   { key: "difficulty", name: "difficulty", className: "col-number col-minor" },
   { key: "last", name: "last", className: "col-number" },
-  { key: "since", name: "connected", className: "col-number col-minor" },
+  { key: "since", name: "connected", className: "col-number col-spare" },
 ];
+
+/** Of those that were judged. */
+function rejectedPart({ shares: { accepted, rejected } }: Miner): number {
+  return rejected / Math.max(1, accepted + rejected);
+}
 
 function sortValue(miner: Miner, key: Key): number | string {
   switch (key) {
@@ -28,6 +34,8 @@ function sortValue(miner: Miner, key: Key): number | string {
       return miner.hashrate;
     case "accepted":
       return miner.shares.accepted;
+    case "rejected":
+      return rejectedPart(miner);
     case "difficulty":
       return miner.difficulty ?? 0;
     case "last":
@@ -48,6 +56,8 @@ export function sortMiners(miners: readonly Miner[], key: Key, descending: boole
 }
 
 const firstRows = 12;
+/** Less is usual. */
+const worthAWord = 0.01;
 
 interface MinersProps {
   miners: readonly Miner[];
@@ -157,20 +167,18 @@ function Row({ miner, currency, now }: { miner: Miner; currency: Currency | null
         </th>
         <td className="col-number col-minor">{whole(miner.workers)}</td>
         <td className="col-number col-strong">{hashrateText(miner.hashrate)}</td>
-        <td className="col-number">
-          {whole(miner.shares.accepted)}
-          {miner.shares.rejected > 0 && (
-            <span className="rejected wide-only" title={`${whole(miner.shares.rejected)} rejected`}>
-              {" "}
-              ✕{percent(miner.shares.rejected, judged)}
-            </span>
-          )}
+        <td className="col-number">{whole(miner.shares.accepted)}</td>
+        <td
+          className={rejectedPart(miner) > worthAWord ? "col-number col-minor rejected" : "col-number col-minor"}
+          title={`${whole(miner.shares.rejected)} rejected`}
+        >
+          {percent(miner.shares.rejected, judged) ?? "—"}
         </td>
         <td className="col-number col-minor">{compact(miner.difficulty)}</td>
         <td className="col-number">
           <Ago at={parseTime(miner.last_share_at)} now={now} />
         </td>
-        <td className="col-number col-minor">{since === null ? "—" : span(now - since)}</td>
+        <td className="col-number col-spare">{since === null ? "—" : span(now - since)}</td>
       </tr>
       {open && (
         <tr>

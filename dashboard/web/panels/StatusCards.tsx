@@ -25,7 +25,65 @@ interface CardsProps {
   books?: Freshness;
 }
 
-/** The six figures that an operator looks at first. */
+/** 12_500 -> 125% */
+function part(basisPoints: number): string {
+  const percent = basisPoints / 100;
+  return `${percent < 100 ? percent.toFixed(1) : Math.round(percent)}%`;
+}
+
+/** A tenth of a block matters while they are few. */
+function expectedText(blocks: number): string {
+  if (blocks < 0.1) return "less than 0.1";
+  return blocks < 100 ? blocks.toFixed(1) : whole(Math.round(blocks));
+}
+
+/** Of a hundred blocks five take more than three times the work to be expected. */
+const longEffort = 30_000;
+
+/** So much of the shares is lost nowhere by chance. */
+const manyRejected = 0.05;
+
+/** Fewer blocks than chance alone explains: three standard deviations below what was to be expected. */
+export function unlucky({ found, expected_millionths }: { found: number; expected_millionths: number }): boolean {
+  const expected = expected_millionths / 1e6;
+  return expected - found > 3 * Math.sqrt(expected);
+}
+
+type Pool = Stats["pool"];
+
+/** How far the block is that is worked on, and how all went since the pool began to count. */
+function EffortAndLuck({ pool, freshness }: { pool: Pool | undefined; freshness: Freshness }) {
+  const effort = pool?.effort_basis_points ?? null;
+  const luck = pool?.luck ?? null;
+  return (
+    <>
+      <Card
+        icon="shares"
+        label="EFFORT"
+        value={effort === null ? "—" : part(effort)}
+        tone={effort !== null && effort > longEffort ? "warning" : "good"}
+        freshness={freshness}
+        testId="effort"
+      >
+        {effort === null ? "a block's work is unknown" : "of a block's work since our last"}
+      </Card>
+      <Card
+        icon="health"
+        label="LUCK"
+        value={luck?.basis_points === undefined || luck.basis_points === null ? "—" : part(luck.basis_points)}
+        tone={luck !== null && unlucky(luck) ? "warning" : "good"}
+        freshness={freshness}
+        testId="luck"
+      >
+        {luck === null
+          ? "not known yet"
+          : `${whole(luck.found)} found of ${expectedText(luck.expected_millionths / 1e6)} expected`}
+      </Card>
+    </>
+  );
+}
+
+/** The figures that an operator looks at first. */
 export function StatusCards({ stats, freshness, books = freshness }: CardsProps) {
   const pool = stats?.pool;
   const network = stats?.network;
@@ -33,7 +91,7 @@ export function StatusCards({ stats, freshness, books = freshness }: CardsProps)
   const rate = hashrate(pool?.hashrate);
   const judged = (pool?.shares.accepted ?? 0) + (pool?.shares.rejected ?? 0);
   return (
-    <ul className="cards" aria-label="Key figures">
+    <ul className="cards cards-eight" aria-label="Key figures">
       <Card
         icon="hashrate"
         label="POOL_HASHRATE"
@@ -49,6 +107,7 @@ export function StatusCards({ stats, freshness, books = freshness }: CardsProps)
         label="SHARES"
         value={compact(pool?.shares_per_second)}
         unit="/s"
+        tone={judged > 0 && (pool?.shares.rejected ?? 0) / judged > manyRejected ? "warning" : "good"}
         freshness={freshness}
         testId="shares-rate"
       >
@@ -67,6 +126,7 @@ export function StatusCards({ stats, freshness, books = freshness }: CardsProps)
       >
         {blockRate(network?.block_rate ?? null)}
       </Card>
+      <EffortAndLuck pool={pool} freshness={freshness} />
       <Card icon="blocks" label="BLOCKS_FOUND" value={whole(blocks?.candidate)} freshness={books} testId="blocks-found">
         {whole(blocks?.blue)} blue · {whole(blocks?.red)} red
       </Card>

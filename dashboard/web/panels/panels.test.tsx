@@ -14,13 +14,13 @@ import { MinerDetails } from "./MinerDetails";
 import { Miners, sortMiners } from "./Miners";
 import { JobPanel, NodePanel } from "./NodeJob";
 import { ShareResults } from "./ShareResults";
-import { blockRate, StatusCards } from "./StatusCards";
+import { blockRate, StatusCards, unlucky } from "./StatusCards";
 
 describe("Header", () => {
   it.each([
     [{ phase: "live" }, "CONNECTED", ""],
     [{ phase: "connecting" }, "CONNECTING", ""],
-    [{ phase: "silent", since: atMs - 5000 }, "SILENT", "5 s"],
+    [{ phase: "silent", since: atMs - 5000 }, "SILENT", "5\u00a0s"],
     [{ phase: "waiting", attempt: 1, retryAt: atMs + 2500 }, "OFFLINE", "retry in 3 s"],
     [{ phase: "waiting", attempt: 1, retryAt: atMs - 1 }, "OFFLINE", "retrying"],
   ] as const)("tells how the feed stands: %o", (link, word, detail) => {
@@ -47,15 +47,63 @@ describe("Alerts", () => {
     await userEvent.click(screen.getByRole("button", { name: "RETRY NOW" }));
     expect(retry).toHaveBeenCalledOnce();
   });
+
+  it("tells many in a sentence each, and the rest of one when asked", async () => {
+    const one = (id: string) =>
+      ({ id, severity: "warning", title: id, text: `First ${id}. Then more.`, command: `do ${id}` }) as const;
+    const { rerender } = render(<Alerts alerts={[one("a"), one("b")]} onRetry={() => undefined} />);
+    expect(screen.getByTestId("alert-a").textContent).toContain("First a. Then more.");
+    expect(screen.queryByRole("button", { name: /MORE/ })).toBeNull();
+    rerender(<Alerts alerts={[one("a"), one("b"), one("c")]} onRetry={() => undefined} />);
+    expect(screen.getByTestId("alert-b").textContent).toContain("First b.");
+    expect(screen.getByTestId("alert-b").textContent).not.toContain("Then more.");
+    await userEvent.click(screen.getByRole("button", { name: "MORE about b" }));
+    expect(screen.getByTestId("alert-b").textContent).toContain("Then more.");
+    expect(screen.getByText("do b")).toBeTruthy();
+    expect(screen.queryByText("do a")).toBeNull();
+    expect(screen.getByRole("button", { name: "LESS about b" }).getAttribute("aria-expanded")).toBe("true");
+  });
 });
 
 describe("StatusCards", () => {
+  it.each([
+    [0, 8, false],
+    [0, 10, true],
+    [75, 100, false],
+    [69, 100, true],
+    [130, 100, false],
+    [0, 0, false],
+  ])("calls %i blocks of %i no mere bad luck: %s", (found, expected, wanted) => {
+    expect(unlucky({ found, expected_millionths: expected * 1e6 })).toBe(wanted);
+  });
+
+  it("warns of many rejected shares, and of too few blocks", () => {
+    const pool = { shares: { accepted: 90, rejected: 10, stale: 10, duplicate: 0, low_difficulty: 0, invalid: 0 } };
+    const luck = { found: 10, expected_millionths: 50e6, basis_points: 2_000 };
+    render(<StatusCards stats={makeStats({ pool: { ...pool, luck } })} freshness="fresh" />);
+    expect(screen.getByTestId("shares-rate").closest(".card-warning")).toBeTruthy();
+    expect(screen.getByTestId("luck").closest(".card-warning")).toBeTruthy();
+  });
+
   it("shows figures with units", () => {
     render(<StatusCards stats={makeStats()} freshness="fresh" />);
     expect(screen.getByTestId("hashrate").textContent).toBe("1.25 TH/s");
     expect(screen.getByTestId("conversion").textContent).toBe("70.0%");
     expect(screen.getByText("25.0% of network 5.00 TH/s")).toBeTruthy();
     expect(screen.getByText("990 accepted (99.0%)")).toBeTruthy();
+  });
+
+  it("tells effort and luck, warns of a long one, and says what it does not know", () => {
+    const { rerender } = render(<StatusCards stats={makeStats()} freshness="fresh" />);
+    expect(screen.getByTestId("effort").textContent).toBe("42.5%");
+    expect(screen.getByTestId("luck").textContent).toBe("125%");
+    expect(screen.getByText("12 found of 9.6 expected")).toBeTruthy();
+    const luck = { found: 0, expected_millionths: 250_000, basis_points: null };
+    rerender(<StatusCards stats={makeStats({ pool: { effort_basis_points: 31_000, luck } })} freshness="fresh" />);
+    expect(screen.getByTestId("effort").closest(".card-warning")).toBeTruthy();
+    expect(screen.getByTestId("luck").textContent).toBe("—");
+    rerender(<StatusCards stats={makeStats({ pool: { effort_basis_points: null, luck: null } })} freshness="fresh" />);
+    expect(screen.getByText("a block's work is unknown")).toBeTruthy();
   });
 
   it("claims no more than all of the network", () => {

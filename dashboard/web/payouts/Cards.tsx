@@ -32,7 +32,7 @@ export function Cards({ status, currency, freshness }: CardsProps) {
       </Card>
       <Card
         icon="migration"
-        label="UNDER WAY"
+        label="UNDER_WAY"
         value={whole(status.open)}
         tone={status.open > 0 ? "good" : "plain"}
         freshness={freshness}
@@ -52,14 +52,14 @@ export function Cards({ status, currency, freshness }: CardsProps) {
       </Card>
       <Card
         icon="conversion"
-        label="LAST 24 HOURS"
+        label="LAST_24_HOURS"
         value={money(spent?.day, currency)}
         unit={unitOf(currency)}
         tone="plain"
         freshness={freshness}
         testId="spent-day"
       >
-        {limit === null ? "no daily limit" : `of at most ${money(limit, currency)}`}
+        {limit === null ? "no daily limit" : `of at most ${money(limit, currency)} ${unitOf(currency)}`}
       </Card>
     </ul>
   );

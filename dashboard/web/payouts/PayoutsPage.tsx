@@ -2,15 +2,14 @@ import "../algorithms/algorithms.css";
 import "../algorithms/deploy.css";
 import "./payouts.css";
 import { type ReactNode, useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { PageFrame } from "../account/Frame";
 import { AccessBar, type Purpose } from "../algorithms/AccessBar";
 import type { Keeper } from "../algorithms/access";
 import { FailureCard } from "../algorithms/FailureCard";
 import type { Failure } from "../algorithms/failure";
 import type { Remote } from "../algorithms/store";
 import type { Currency } from "../feed/schema";
-import { Alerts } from "../panels/Alerts";
-import { Header } from "../panels/Header";
-import { degradedAlerts } from "../state/alerts";
+import { usePool } from "../state/pool";
 import type { Session } from "../state/session";
 import { useNow } from "../ui/clock";
 import { Empty, type Freshness, Loading, Panel } from "../ui/Panel";
@@ -42,7 +41,7 @@ interface PageProps {
 
 /** `[PAYOUTS]`: what is paid, what would be, who waits and why; hold, release, pay now. */
 export default function PayoutsPage({ session, keeper, nav, api }: PageProps) {
-  const pool = useSyncExternalStore(session.store.subscribe, session.store.shown);
+  const pool = usePool(session);
   const store = useMemo(() => new PayoutsStore(keeper, api ?? new PayoutsApi(keeper.token)), [keeper, api]);
   const state = useSyncExternalStore(store.subscribe, store.shown);
   const now = useNow();
@@ -50,28 +49,10 @@ export default function PayoutsPage({ session, keeper, nav, api }: PageProps) {
     store.start();
     return () => store.stop();
   }, [store]);
-  useEffect(() => {
-    document.title = "Payouts · DAG Pool";
-  }, []);
-  const live = pool.link.phase === "live";
   return (
-    <div className="dashboard" data-live={live}>
-      <a className="skip" href="#payouts">
-        Skip to the payouts
-      </a>
-      <Header title="PAYOUTS" link={pool.link} now={now} skewMs={pool.skewMs} algorithm={null} nav={nav} />
-      <Alerts alerts={degradedAlerts(pool, now)} onRetry={session.retry} />
-      <main id="payouts" tabIndex={-1}>
-        <Body store={store} currency={pool.currency} poolNow={now + pool.skewMs} state={state} />
-      </main>
-      <footer className="footer">
-        <span>Times are in your zone, UTC on hover.</span>
-        <nav aria-label="More">
-          <a href="/docs/errors">error codes</a>
-          <a href="/metrics">metrics</a>
-        </nav>
-      </footer>
-    </div>
+    <PageFrame session={session} nav={nav} title="PAYOUTS" name="Payouts">
+      <Body store={store} currency={pool.currency} poolNow={now + pool.skewMs} state={state} />
+    </PageFrame>
   );
 }
 

@@ -3,7 +3,7 @@ import { FailureCard } from "../algorithms/FailureCard";
 import type { Outcome } from "../feed/client";
 import type { Currency } from "../feed/schema";
 import { money, unitOf } from "../format/money";
-import { plural } from "../format/number";
+import { plural, whole } from "../format/number";
 import { parseTime, span } from "../format/time";
 import { Empty, Fact, Facts } from "../ui/Panel";
 import { Ago } from "../ui/Time";
@@ -41,7 +41,9 @@ export function Plan({ status, store, currency, poolNow, onAsk }: PlanProps) {
         <Fact name="last plan">
           <Ago at={planned} now={poolNow} />
         </Fact>
-        <Fact name="next plan">{!status.dispatching || next === null ? "—" : `in ${span(next)}`}</Fact>
+        <Fact name="next plan">
+          {!status.dispatching || next === null ? "—" : next < 1000 ? "now" : `in ${span(next)}`}
+        </Fact>
         <Fact name="paid from">
           {money(status.rules?.threshold, currency)} {unitOf(currency)}
         </Fact>
@@ -131,15 +133,22 @@ export function reasonOf(reason: string): string {
   return reasons[reason] ?? reason.replaceAll("_", " ");
 }
 
+/** What stands below a long list is looked for, too. */
+const firstOnes = 8;
+
 function Skipped({ title, list, currency }: { title: string; list: readonly Waiting[]; currency: Currency | null }) {
+  const [all, setAll] = useState(false);
   return (
     <>
       <h3 className="sub">
         {title}
-        <span className="sub-note">{plural(list.length, "account")}</span>
+        <span className="sub-note">
+          {plural(list.length, "account")}
+          {currency && `, amounts in ${unitOf(currency)}`}
+        </span>
       </h3>
       <ul className="parts">
-        {list.map((one) => (
+        {(all ? list : list.slice(0, firstOnes)).map((one) => (
           <li key={one.account}>
             <AccountLink account={one.account} />
             <span className="part-amount">{money(one.amount, currency)}</span>
@@ -147,6 +156,11 @@ function Skipped({ title, list, currency }: { title: string; list: readonly Wait
           </li>
         ))}
       </ul>
+      {list.length > firstOnes && (
+        <button className="button button-quiet" type="button" onClick={() => setAll(!all)}>
+          {all ? "SHOW FEWER" : `SHOW ALL ${whole(list.length)}`}
+        </button>
+      )}
     </>
   );
 }

@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { act, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { App } from "../App";
 import { Account } from "../account/account";
 import { TokenKeeper } from "../algorithms/access";
@@ -10,12 +10,15 @@ import type { Socket } from "../feed/live";
 import { Session } from "../state/session";
 import { Store } from "../state/store";
 import { at, atMs, frame, makeSnapshot } from "../test-data";
+import { loadPages } from "../test-pages";
 import { Toasts } from "../ui/Toasts";
 import { PayoutsApi } from "./api";
 import { stateOf } from "./Cards";
 import PayoutsPage from "./PayoutsPage";
 import { reasonOf } from "./Plan";
 import { status as statusShape } from "./schema";
+
+beforeAll(loadPages);
 
 const miner = "kaspa:qqabcdefghijklmnopqrstuvwxyz";
 
@@ -163,6 +166,19 @@ describe("the payout page", () => {
     press("FORGET TOKEN");
     expect(screen.queryByText("NEXT_PAYOUTS")).toBeNull();
     expect(keeper.token()).toBeNull();
+  });
+
+  it("shows the first of many who wait, and all when asked", async () => {
+    const pool = new Pool();
+    const waiting = Array.from({ length: 20 }, (_, index) => ({ account: `w${index}`, amount: "1", reason: "held" }));
+    pool.say("/api/admin/payouts", 200, makeStatus({ waiting }));
+    await open(pool);
+    await screen.findByText("w0");
+    expect(screen.queryByText("w19")).toBeNull();
+    press("SHOW ALL 20");
+    expect(screen.getByText("w19")).toBeTruthy();
+    press("SHOW FEWER");
+    expect(screen.queryByText("w19")).toBeNull();
   });
 
   it("says that a token is not taken any more", async () => {

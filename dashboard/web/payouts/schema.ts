@@ -1,6 +1,6 @@
 /** What the payout page reads: `/api/admin/payouts...` and `/api/payouts...`. */
 import { amount } from "../feed/schema";
-import { z } from "../feed/zod";
+import { z } from "../feed/z";
 
 const text = z.string().nullish().default(null);
 const part = z.object({ account: z.string(), amount });

@@ -34,7 +34,7 @@ describe("alertsOf", () => {
   });
 
   it("tells a silent feed from a closed one, and what still works", () => {
-    expect(alertsOf({ ...healthy, link: { phase: "silent", since: now - 7000 } }, now)[0]?.text).toContain("7 s");
+    expect(alertsOf({ ...healthy, link: { phase: "silent", since: now - 7000 } }, now)[0]?.text).toContain("7\u00a0s");
     const waiting: PoolState = { ...healthy, link: { phase: "waiting", attempt: 2, retryAt: now + 2500 } };
     expect(alertsOf({ ...waiting, restOk: true }, now)[0]).toMatchObject({ severity: "warning", retry: true });
     const dead = alertsOf({ ...waiting, restOk: false }, now)[0];
@@ -57,7 +57,8 @@ describe("alertsOf", () => {
     const stats = makeStats({ ledger: { findings } });
     const [alert] = alertsOf({ ...healthy, stats, node }, now);
     expect(alert).toMatchObject({ id: "audit", severity: "critical", title: "LEDGER_AUDIT" });
-    expect(alert?.text).toContain("balances match entries (2)");
+    expect(alert?.text).toContain("balances match entries (2 rows)");
+    expect(alert?.command).toContain("dagpool ledger audit");
   });
 
   it("says in plain words what the pool goes on without, since when, and of when the figures are", () => {
@@ -85,11 +86,11 @@ describe("alertsOf", () => {
       command: "dagpool check --config pool.toml",
       link: "/docs/errors/STORE_UNAVAILABLE",
     });
-    expect(alerts[1]?.text).toContain("for 2 m 5 s");
+    expect(alerts[1]?.text).toContain("for 2\u00a0m\u00a05\u00a0s");
     expect(alerts[1]?.text).toContain("1,234 shares wait to be credited");
     expect(alerts[1]?.text).toMatch(/those of \d\d:\d\d:\d\d/);
     expect(alerts[2]).toMatchObject({ severity: "warning", title: "CACHE_AWAY" });
-    expect(alerts[2]?.text).toContain("for 3 s");
+    expect(alerts[2]?.text).toContain("for 3\u00a0s");
     expect(alerts[3]).toMatchObject({ severity: "critical", text: "80% full" });
     expect(alerts[4]).toMatchObject({ severity: "warning", title: "MOON_AWAY", text: "it set" });
     const bare = away({ since: null, figures_at: null, waiting_shares: 1 });

@@ -17,6 +17,7 @@ export interface Alert {
   link?: string;
 }
 
+const ledgerAudit = "dagpool ledger audit --config pool.toml";
 /** Figures older than this are marked as stale. */
 export const staleMs = 6_000;
 /** How long a part of the feed that did not fit is worth a notice. */
@@ -77,7 +78,8 @@ function imbalance(state: PoolState): Alert[] {
       id: "imbalance",
       severity: "critical",
       title: "LEDGER_IMBALANCE",
-      text: `The ledger is off by ${money(off, state.currency)} ${unitOf(state.currency)}. Stop payouts and run: dagpool ledger audit`,
+      text: `The ledger is off by ${money(off, state.currency)} ${unitOf(state.currency)}: hold the payouts, and let the audit say where.`,
+      command: ledgerAudit,
     },
   ];
 }
@@ -85,9 +87,9 @@ function imbalance(state: PoolState): Alert[] {
 function audits(state: PoolState): Alert[] {
   const found = state.stats?.ledger.findings ?? [];
   if (found.length === 0) return [];
-  const names = found.map(({ check, rows }) => `${check.replaceAll("_", " ")} (${rows})`).join(", ");
-  const text = `The database's audits found something: ${names}. Stop payouts and run: dagpool ledger audit`;
-  return [{ id: "audit", severity: "critical", title: "LEDGER_AUDIT", text }];
+  const names = found.map(({ check, rows }) => `${check.replaceAll("_", " ")} (${plural(rows, "row")})`).join(", ");
+  const text = `The database's audits do not hold: ${names}. Hold the payouts, and let the audit say which.`;
+  return [{ id: "audit", severity: "critical", title: "LEDGER_AUDIT", text, command: ledgerAudit }];
 }
 
 function offline(state: PoolState, now: number): Alert[] {

@@ -115,7 +115,7 @@ describe("stats", () => {
     );
     expect(away.events.map(({ text }) => text)).toEqual(["moon is back"]);
     const back = [tick(4, "2026-11-22T12:00:02Z"), tick(5, "2026-11-22T12:00:03Z")].reduce(reduce, away);
-    expect(back.events.map(({ text }) => text)).toContain("The database is back, after 32 s");
+    expect(back.events.map(({ text }) => text)).toContain("The database is back, after 32\u00a0s");
     expect(back.events).toHaveLength(2);
   });
 
@@ -168,11 +168,11 @@ describe("events", () => {
       hear(frame("miner_disconnected", 2, { session: 1, peer: "192.0.2.1:5" })),
       hear(frame("miner_connected", 3, { session: 2 })),
       hear(frame("alert", 4, { message: "disk nearly full", severity: "warning" })),
-      hear(frame("payout", 5, { message: "sent" })),
+      hear(frame("payout", 5, { id: "9", state: "final", recipients: 2 })),
       hear(frame("share_rate", 6, {})),
     );
     expect(state.events.map((event) => event.text)).toEqual([
-      "sent",
+      "payout 9 to 2 accounts is final",
       "disk nearly full",
       "a miner connected",
       "192.0.2.1:5 disconnected",

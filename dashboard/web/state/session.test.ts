@@ -36,6 +36,18 @@ describe("Session", () => {
     session.stop();
   });
 
+  it("introduces whoever signed in to the feed", () => {
+    const { session, sockets } = setUp();
+    const sent: string[] = [];
+    session.start();
+    const [socket] = sockets as [Socket];
+    socket.send = (text) => void sent.push(text);
+    socket.onopen?.();
+    session.identify("mine");
+    expect(sent).toEqual(['{"type":"auth","token":"mine"}']);
+    session.stop();
+  });
+
   it("polls while the feed is away, and reconnects when the network is back", async () => {
     const { session, sockets, load } = setUp();
     session.start();

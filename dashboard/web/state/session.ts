@@ -51,7 +51,9 @@ export class Session {
     });
   }
 
+  /** Once more is no more: the page begins before its first drawing. */
   start(): void {
+    if (this.#poll !== undefined) return;
     this.#feed.start();
     void this.#ask();
     this.#poll = setInterval(() => {
@@ -63,12 +65,18 @@ export class Session {
 
   stop(): void {
     clearInterval(this.#poll);
+    this.#poll = undefined;
     window.removeEventListener("online", this.retry);
     this.#feed.stop();
   }
 
   /** Tries the feed at once. */
   readonly retry = (): void => this.#feed.retryNow();
+
+  /** Whose events the feed brings besides those for everybody; null = nobody's. */
+  identify(token: string | null): void {
+    this.#feed.identify(token);
+  }
 
   async #ask(): Promise<void> {
     if (this.#loading) return;

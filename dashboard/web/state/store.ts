@@ -5,9 +5,16 @@ type Schedule = (flush: () => void) => void;
 /** A fast chain sends many messages a second; the page is drawn at most this often. */
 const frameMs = 100;
 
-const later: Schedule = (flush) => {
-  setTimeout(flush, frameMs);
-};
+/** After a pause at once, then at that pace. */
+function paced(): Schedule {
+  let next = 0;
+  return (flush) => {
+    const now = performance.now();
+    const delay = Math.max(0, next - now);
+    next = now + delay + frameMs;
+    setTimeout(flush, delay);
+  };
+}
 
 /** Holds the state outside React, so that a burst of messages costs one drawing. */
 export class Store {
@@ -17,7 +24,7 @@ export class Store {
   readonly #listeners = new Set<() => void>();
   readonly #schedule: Schedule;
 
-  constructor(schedule: Schedule = later) {
+  constructor(schedule: Schedule = paced()) {
     this.#schedule = schedule;
   }
 

@@ -50,7 +50,7 @@ interface FieldProps {
   value: string;
   placeholder?: string;
   wrong?: string | null;
-  type?: "text" | "password";
+  type?: "text" | "password" | "email";
   /** What a password manager may put in. */
   autoComplete?: string;
   numeric?: boolean;
@@ -68,7 +68,7 @@ export function Field({ label, hint, value, placeholder, wrong = null, onChange,
         type={more.type ?? "text"}
         autoComplete={more.autoComplete ?? "off"}
         inputMode={more.numeric ? "numeric" : undefined}
-        spellCheck={false}
+        spellCheck="false"
         value={value}
         placeholder={placeholder}
         aria-invalid={wrong !== null}

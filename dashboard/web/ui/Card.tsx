@@ -14,6 +14,11 @@ interface CardProps {
   tone?: "good" | "plain" | "quiet" | "warning" | "bad";
 }
 
+/** More characters than these do not fit at full size: a sum of money to its last digit. */
+const longValue = 12;
+/** Nothing has no unit. */
+const unknown = "—";
+
 /** A figure that is looked at first. */
 export function Card({ icon, label, value, unit, children, freshness, testId, tone = "good" }: CardProps) {
   return (
@@ -22,9 +27,9 @@ export function Card({ icon, label, value, unit, children, freshness, testId, to
         <Icon name={icon} />
         {label}
       </div>
-      <div className="card-value" data-testid={testId}>
-        {freshness === "waiting" ? <span className="card-skeleton">—</span> : value}
-        {unit && freshness !== "waiting" && <span className="card-unit"> {unit}</span>}
+      <div className="card-value" data-long={value.length > longValue ? "" : undefined} data-testid={testId}>
+        {freshness === "waiting" ? <span className="card-skeleton">{unknown}</span> : value}
+        {unit && value !== unknown && freshness !== "waiting" && <span className="card-unit"> {unit}</span>}
       </div>
       <div className="card-note">{children}</div>
     </li>

@@ -38,10 +38,17 @@ export function Empty({ title, children }: { title: string; children: ReactNode 
   );
 }
 
+interface LoadingProps {
+  what: string;
+  lines?: number;
+  /** As tall as the window: of a long list, so that nothing that is seen below it moves when it comes. */
+  tall?: boolean;
+}
+
 /** Holds the place of figures that are on their way. */
-export function Loading({ what, lines = 3 }: { what: string; lines?: number }) {
+export function Loading({ what, lines = 3, tall = false }: LoadingProps) {
   return (
-    <div className="loading" role="status">
+    <div className={tall ? "loading loading-tall" : "loading"} role="status">
       <span className="visually-hidden">Loading {what}</span>
       {Array.from({ length: lines }, (_, line) => `bar-${line}`).map((key) => (
         <span className="loading-bar" key={key} />

@@ -1,4 +1,4 @@
-import { type MouseEvent, type ReactNode, useSyncExternalStore } from "react";
+import { type MouseEvent, type ReactNode, useEffect, useRef, useSyncExternalStore } from "react";
 
 const listeners = new Set<() => void>();
 
@@ -11,7 +11,7 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
-const path = () => window.location.pathname.replace(/\/+$/, "") || "/";
+const path = () => window.location.pathname.replace(/^\/index\.html$|\/+$/, "") || "/";
 
 /** The path that is shown, without a slash at its end. */
 export function usePath(): string {
@@ -22,6 +22,23 @@ export function navigate(to: string): void {
   window.history.pushState(null, "", to);
   window.scrollTo(0, 0);
   for (const listener of listeners) listener();
+}
+
+/**
+ * Around the page of a path: once another one stands, it has the focus, so that the keyboard goes on there and whoever hears the
+ * page is told. The first page leaves the focus where the browser puts it.
+ */
+export function Arrival({ path, children }: { path: string; children: ReactNode }) {
+  const left = useRef(path);
+  useEffect(() => {
+    if (left.current === path) return;
+    left.current = path;
+    const main = document.querySelector("main");
+    if (main === null) return;
+    main.tabIndex = -1;
+    main.focus({ preventScroll: true });
+  }, [path]);
+  return children;
 }
 
 /** A link within the page; a click that wants a new tab gets one. */

@@ -1,6 +1,9 @@
 //! The command line. Every command has `--help` with an example.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -23,6 +26,11 @@ pub(crate) enum Command {
     /// The pool.
     #[command(after_help = "Example: dagpool run --config /etc/dagpool/pool.toml")]
     Run(ConfigFile),
+    /// Writes pool.toml: looks at the system, asks what it can't know, explains each choice, and makes the first admin.
+    #[command(
+        after_help = "Examples: dagpool init\n          dagpool init --yes --config /etc/dagpool/pool.toml\n          dagpool init --answers answers.toml   (a part of a pool.toml: what is in it is not asked)"
+    )]
+    Init(crate::init::Init),
     /// Preflight: one line for each thing that the pool needs, and what to do about each that fails.
     #[command(after_help = "Example: dagpool check --config pool.toml --json")]
     Check(Check),
@@ -47,12 +55,18 @@ pub(crate) enum Command {
     /// Brings a backup to a new place, and audits it there.
     #[command(after_help = "Example: dagpool restore /backup/2026-11-28 --data-dir /var/lib/dagpool-new")]
     Restore(crate::backup::Restore),
+    /// Prints the description of the HTTP API (OpenAPI 3.1, JSON), as `/api/openapi.json` serves it.
+    #[command(name = "openapi", after_help = "Example: dagpool openapi > openapi.json")]
+    OpenApi,
     /// Algorithm packages: make, sign, check and measure them; stage and deploy them in a running pool.
     #[command(subcommand)]
     Algorithm(crate::algorithm::Algorithm),
     /// Payouts of a running pool: list, hold, release, dry run.
     #[command(subcommand)]
     Payout(crate::payout::Payout),
+    /// The last lines of a running pool's log.
+    #[command(after_help = "Example: dagpool logs --category stratum --level warn --last 1h --follow")]
+    Logs(crate::logs::Logs),
     /// The keys in a process of their own: signs payouts over a Unix socket, within its own limits (simulated chain).
     #[command(
         after_help = "Example: dagpool signer --socket /run/dagpool/signer.sock --journal /var/lib/signer/journal --limit-per-day 1000"
@@ -62,7 +76,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// Folder for journal and database; a fresh temporary one without it.
+    /// Folder for journal and database; a fresh temporary one without it. The simulated chain begins anew at every start: what a
+    /// kept folder knows of an earlier one stays unconfirmed, and its payouts wait.
     #[arg(long)]
     pub(crate) data_dir: Option<PathBuf>,
     /// Stratum address.
@@ -143,7 +158,9 @@ pub(crate) enum Sim {
     #[command(after_help = "Example: dagpool sim node --rpc 127.0.0.1:18131 --block-time 1 --competitors 2")]
     Node(SimNode),
     /// Virtual miners against any Stratum address; they really solve shares.
-    #[command(after_help = "Example: dagpool sim miners --pool 127.0.0.1:3333 --count 10 --hashrate 5000")]
+    #[command(
+        after_help = "Examples: dagpool sim miners --pool 127.0.0.1:3333 --count 10 --hashrate 5000\n          dagpool sim miners --account mole.rig{n} --conduct withhold"
+    )]
     Miners(SimMiners),
 }
 
@@ -187,9 +204,26 @@ pub(crate) struct SimMiners {
     /// Hashes a second of each miner.
     #[arg(long, default_value_t = 10_000)]
     pub(crate) hashrate: u64,
-    /// Accounts are PREFIX0, PREFIX1...; an address where the chain has them.
+    /// Accounts are PREFIX0, PREFIX1...; an address where the chain has them. With {n} in it, it is the whole user name, such as
+    /// farm.rig{n} for many workers of one account.
     #[arg(long, default_value = "miner")]
     pub(crate) account: String,
+    /// Sent with the user name; d=0.001 asks for a difficulty.
+    #[arg(long, default_value = "x")]
+    pub(crate) password: String,
+    /// What they do with what they find: honest; withhold (keep blocks); blocks-only (keep all others); stripes (try every
+    /// sixteenth nonce); hoard=SECONDS (keep all, and send it together every so often). To try a pool's detector with.
+    #[arg(long, default_value = "honest")]
+    pub(crate) conduct: String,
+    /// Hashes a second of each miner, once --raise-after has passed.
+    #[arg(long)]
+    pub(crate) raise_to: Option<u64>,
+    /// Seconds until --raise-to.
+    #[arg(long, default_value_t = 60, requires = "raise_to")]
+    pub(crate) raise_after: u64,
+    /// Addresses of this machine to connect from, one after another, such as 127.0.0.2,127.0.0.3.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) from: Vec<IpAddr>,
     /// Stop after this many accepted shares of each miner; 0 = never.
     #[arg(long, default_value_t = 0)]
     pub(crate) shares: u64,

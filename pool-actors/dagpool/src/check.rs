@@ -37,7 +37,8 @@ pub(crate) async fn check(args: &Check) -> Outcome {
 
 fn ports(config: &Config) -> Vec<Line> {
     let stratum = config.stratum.listener.iter().map(|listener| ("stratum port", listener.address));
-    let all = stratum.chain([("http port", config.http.address)]);
+    let metrics = config.metrics.address.map(|address| ("metrics port", address));
+    let all = stratum.chain([("http port", config.http.address)]).chain(metrics);
     all.map(|(name, address)| {
         let result = TcpListener::bind(address).map(|_| address.to_string()).map_err(|error| {
             Failure::new(

@@ -5,8 +5,9 @@ use std::{path::PathBuf, time::Duration};
 
 use pool_actors::{
     app::auth::first_admin,
-    config::{Config, LogFormat, Profile},
+    config::{self, Config, LogFormat, Profile},
     error::{Code, Failure},
+    ports::logs::LogBook,
 };
 use pool_domain::{
     difficulty::{Difficulty, DifficultyScale},
@@ -35,7 +36,8 @@ pub(crate) async fn demo(args: Demo) -> Outcome {
         LogForm::Human => LogFormat::Human,
         LogForm::Json => LogFormat::Json,
     };
-    logging::start(format, "info,simulations=warn")?;
+    let book = LogBook::new(Config::default().log.kept_lines);
+    logging::start(format, "info,simulations=warn", book.clone())?;
     let node = SimNode::start(node_config(&args)?).map_err(|error| {
         Failure::new(
             Code::NodeUnusable,
@@ -45,9 +47,10 @@ pub(crate) async fn demo(args: Demo) -> Outcome {
     })?;
     let address = wallet_address(&node.rpc_url).await?;
     let (config, temporary) = pool_config(&args, &node.rpc_url, address)?;
+    let config = config::overridden(&config, std::env::vars())?;
     let (token, fresh) = token::admin_token(&config.auth)?;
     let admin = first_admin(&config).await?;
-    let pool = run::start(config, token.clone()).await?;
+    let pool = run::start(config, token.clone(), None, book).await?;
     run::announce(&pool, fresh.then_some(token.as_str()));
     if let Some((name, password)) = admin {
         println!("sign in    {name}  {password}  (printed once)");
@@ -56,7 +59,7 @@ pub(crate) async fn demo(args: Demo) -> Outcome {
     println!("miners     {} virtual miners of {}; stop with Ctrl-C", args.miners, args.algorithm);
 
     let miners = if args.miners == 0 { None } else { Some(start_miners(&args, &pool)?) };
-    let code = run::until_stopped(pool, None::<fn(&mut pool_actors::app::Pool)>).await;
+    let code = run::until_stopped(pool, false).await;
     drop(miners);
     node.stop();
     drop(temporary);

@@ -7,8 +7,10 @@ mod backup;
 mod bench;
 mod check;
 mod demo;
+mod init;
 mod ledger;
 mod logging;
+mod logs;
 mod migrate;
 mod payout;
 mod run;
@@ -22,6 +24,7 @@ use std::process::ExitCode;
 use args::{Cli, Command, Sim};
 use clap::Parser;
 use pool_actors::error::Failure;
+use rustix::fs::Mode;
 
 /// Batches of shares are large, short-lived and freed by other threads than the one that made them, which is where the
 /// system's allocator spends its time (pool-actors/docs/benchmarks.md).
@@ -37,10 +40,15 @@ fn main() -> ExitCode {
     pool_engine::isolation::host_if_asked();
     // clap exits with 2 on a usage error by itself.
     let cli = Cli::parse();
+    if !matches!(cli.command, Command::Algorithm(_)) {
+        // A pool's files (database, journal, backups) are nobody else's; a package is for others.
+        rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    }
     let outcome = actix_rt::System::new().block_on(async move {
         match cli.command {
             Command::Demo(demo) => demo::demo(demo).await,
             Command::Run(file) => run::run(&file.config).await,
+            Command::Init(args) => init::init(args).await,
             Command::Check(check) => check::check(&check).await,
             Command::Migrate(migrate) => migrate::migrate(&migrate).await,
             Command::User(command) => user::user(command).await,
@@ -50,8 +58,13 @@ fn main() -> ExitCode {
             Command::Backup(args) => backup::backup(&args),
             Command::Restore(args) => backup::restore(args).await,
             Command::Ledger(command) => ledger::ledger(command).await,
+            Command::OpenApi => {
+                print!("{}", pool_actors::api::openapi_text());
+                Ok(ExitCode::SUCCESS)
+            }
             Command::Algorithm(command) => algorithm::algorithm(&command).await,
             Command::Payout(command) => payout::payout(command).await,
+            Command::Logs(args) => logs::logs(args).await,
             Command::Signer(args) => signer::signer(args).await,
         }
     });

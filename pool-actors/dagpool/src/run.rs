@@ -3,56 +3,41 @@
 use std::{path::Path, process::ExitCode};
 
 use pool_actors::{
-    app::{Parts, Pool},
-    config::{self, Change, Config},
+    app::{Origin, Parts, Pool},
+    config::{self, Config, Loaded},
+    ports::logs::LogBook,
     runtime::shutdown::StopReason,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{
-    Outcome,
-    logging::{self, LogLevel},
-    token,
-};
+use crate::{Outcome, logging, token};
 
 /// Runs the pool of this configuration.
 pub(crate) async fn run(path: &Path) -> Outcome {
-    let config = config::load(path)?;
-    let log = logging::start(config.log.format, &config.log.level)?;
+    let Loaded { config, sources } = config::load_with_sources(path)?;
+    let book = LogBook::new(config.log.kept_lines);
+    let log = logging::start(config.log.format, &config.log.level, book.clone())?;
     let (token, fresh) = token::admin_token(&config.auth)?;
-    let pool = start(config, token.clone()).await?;
-    announce(&pool, fresh.then_some(token.as_str()));
-    Ok(until_stopped(pool, Some(|pool: &mut Pool| reload(pool, path, &log))).await)
-}
-
-/// SIGHUP: what can change while the pool runs does, and the log says what can't.
-fn reload(pool: &mut Pool, path: &Path, log: &LogLevel) {
-    let wanted = config::load(path).and_then(|wanted| log.set(&wanted.log.level).map(|()| wanted));
-    let wanted = match wanted {
-        Ok(wanted) => wanted,
-        Err(failure) => {
-            tracing::error!("the configuration was not reloaded, the running one stays: {failure}");
-            return;
-        }
+    let file = path.to_owned();
+    let origin = Origin {
+        file: path.display().to_string(),
+        sources,
+        load: Box::new(move || config::load_with_sources(&file)),
+        log: Box::new(move |level, apply| log.set(level, apply)),
     };
-    let changes = pool.reload(&wanted);
-    for change in &changes {
-        let Change { key, from, to, live } = change;
-        if *live {
-            tracing::info!("{key} is {to} from now on (was {from})");
-        } else {
-            tracing::warn!(
-                "{key} can't change while the pool runs: {to} takes effect with the next start (now {from})"
-            );
-        }
-    }
-    let live = changes.iter().filter(|change| change.live).count();
-    tracing::info!(changed = live, waiting = changes.len() - live, "configuration reloaded");
+    let pool = start(config, token.clone(), Some(origin), book).await?;
+    announce(&pool, fresh.then_some(token.as_str()));
+    Ok(until_stopped(pool, true).await)
 }
 
 /// Starts a pool with the real clock, disk, node and the embedded dashboard.
-pub(crate) async fn start(config: Config, admin_token: String) -> Result<Pool, pool_actors::error::Failure> {
-    let parts = Parts::real(&config, admin_token, assets())?;
+pub(crate) async fn start(
+    config: Config,
+    admin_token: String,
+    origin: Option<Origin>,
+    logs: LogBook,
+) -> Result<Pool, pool_actors::error::Failure> {
+    let parts = Parts { origin, logs, ..Parts::real(&config, admin_token, assets())? };
     Pool::start(config, parts).await
 }
 
@@ -62,6 +47,7 @@ fn assets() -> pool_actors::api::Assets {
         let asset = dashboard::asset(path)?;
         Some(pool_actors::api::Asset {
             bytes: asset.bytes,
+            brotli: asset.brotli,
             content_type: asset.content_type,
             etag: asset.etag,
         })
@@ -74,7 +60,7 @@ pub(crate) fn announce(pool: &Pool, fresh_token: Option<&str>) {
     for (address, dialect) in pool.stratum_addresses() {
         println!("stratum    stratum+tcp://{address}  ({dialect})");
     }
-    println!("metrics    http://{}/metrics", pool.http_address());
+    println!("metrics    http://{}/metrics", pool.metrics_address());
     if let Some(token) = fresh_token {
         println!(
             "admin      Authorization: Bearer {token}  (printed once; set auth.admin_token to keep one)"
@@ -84,7 +70,7 @@ pub(crate) fn announce(pool: &Pool, fresh_token: Option<&str>) {
 
 /// Waits for SIGINT, SIGTERM or the pool's own end, and stops in order. SIGHUP reloads where
 /// there is something to reload, and stops else.
-pub(crate) async fn until_stopped(mut pool: Pool, reload: Option<impl Fn(&mut Pool)>) -> ExitCode {
+pub(crate) async fn until_stopped(pool: Pool, reloads: bool) -> ExitCode {
     let shutdown = pool.shutdown();
     #[cfg(debug_assertions)]
     crash_on_request(&pool);
@@ -100,10 +86,14 @@ pub(crate) async fn until_stopped(mut pool: Pool, reload: Option<impl Fn(&mut Po
             reason = shutdown.requested() => break reason,
             _ = interrupt.recv() => break StopReason::requested("interrupted"),
             _ = terminate.recv() => break StopReason::requested("asked to terminate"),
-            _ = hang_up.recv() => match &reload {
-                Some(reload) => reload(&mut pool),
-                None => break StopReason::requested("the terminal is gone"),
-            },
+            _ = hang_up.recv() => {
+                if !reloads {
+                    break StopReason::requested("the terminal is gone");
+                }
+                if let Err(failure) = pool.reload("SIGHUP").await {
+                    tracing::error!("the configuration was not reloaded, the running one stays: {failure}");
+                }
+            }
         }
     };
     shutdown.stop(reason.clone());

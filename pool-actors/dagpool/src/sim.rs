@@ -5,9 +5,10 @@ use std::{process::ExitCode, time::Duration};
 use pool_actors::{
     config::LogFormat,
     error::{Code, Failure},
+    ports::logs::LogBook,
 };
 use simulations::{
-    miners::{Dialect, Swarm, SwarmConfig},
+    miners::{Conduct, Dialect, Swarm, SwarmConfig},
     node::{AlgorithmConfig, NodeConfig, Rival, SimNode},
 };
 
@@ -19,7 +20,7 @@ use crate::{
 
 /// Runs a simulated node until it is interrupted.
 pub(crate) async fn node(args: NodeArgs) -> Outcome {
-    logging::start(LogFormat::Human, "info")?;
+    logging::start(LogFormat::Human, "info", LogBook::default())?;
     let algorithms = AlgorithmConfig::list(&args.algorithms)
         .map_err(|error| Failure::new(Code::ConfigInvalid, format!("--algorithms: {error}"), "change it"))?;
     let first = algorithms[0].algorithm.name;
@@ -49,9 +50,13 @@ pub(crate) async fn node(args: NodeArgs) -> Outcome {
 
 /// Runs virtual miners until their limit, the time, or an interrupt.
 pub(crate) async fn miners(args: SimMiners) -> Outcome {
-    logging::start(LogFormat::Human, "info")?;
+    logging::start(LogFormat::Human, "info", LogBook::default())?;
     let dialect: Dialect = args
         .dialect
+        .parse()
+        .map_err(|error: String| Failure::new(Code::ConfigInvalid, error, "see dagpool sim miners --help"))?;
+    let conduct: Conduct = args
+        .conduct
         .parse()
         .map_err(|error: String| Failure::new(Code::ConfigInvalid, error, "see dagpool sim miners --help"))?;
     let swarm = Swarm::start(SwarmConfig {
@@ -62,6 +67,10 @@ pub(crate) async fn miners(args: SimMiners) -> Outcome {
         dialect,
         hashrate: args.hashrate,
         account_prefix: args.account,
+        password: args.password,
+        conduct,
+        raise: args.raise_to.map(|hashrate| (Duration::from_secs(args.raise_after), hashrate)),
+        from: args.from,
         shares_limit: (args.shares > 0).then_some(args.shares),
         ramp: Duration::from_secs(1),
         seed: args.seed,
@@ -89,6 +98,7 @@ pub(crate) async fn miners(args: SimMiners) -> Outcome {
                 "miners": stats.miners, "submitted": stats.submitted, "accepted": stats.accepted,
                 "rejected": stats.rejected, "lost": stats.lost, "reconnects": stats.reconnects,
                 "hashes": stats.hashes, "finished": stats.finished, "switches": stats.switches,
+                "withheld": stats.withheld,
             })
         );
     } else {

@@ -18,6 +18,8 @@ pub enum BanReason {
     InvalidShares,
     /// The algorithm panicked on too many of its shares.
     PoisonousShares,
+    /// An operator said so.
+    Operator,
 }
 
 impl BanReason {
@@ -28,6 +30,7 @@ impl BanReason {
             Self::Malformed => "malformed",
             Self::InvalidShares => "invalid_shares",
             Self::PoisonousShares => "poisonous_shares",
+            Self::Operator => "operator",
         }
     }
 }

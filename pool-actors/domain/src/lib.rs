@@ -27,6 +27,7 @@ pub mod ban_list;
 pub mod catalogue;
 pub mod currency;
 pub mod dedup;
+pub mod detector;
 pub mod difficulty;
 pub mod extranonce;
 pub mod fingerprint;

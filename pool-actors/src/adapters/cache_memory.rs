@@ -16,8 +16,28 @@ use tokio::{sync::broadcast, time::Instant};
 
 use crate::ports::cache::{CacheError, CachePort, Change, Counted, REVISION};
 
-/// Entries at once; past it, what would end first is dropped.
-const ENTRIES_MAX: usize = 20_000;
+/// What is held, by how much its loss would matter. Each sort has room of its own: what strangers can make many of (copies,
+/// counts) makes no room of what others rely on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    /// Sessions, the ban list, snapshots.
+    Value,
+    /// Counts, and what is there once: whom the throttle has locked out.
+    Count,
+    /// Copies of what there is elsewhere.
+    Copy,
+}
+
+impl Sort {
+    /// Entries at once; past it, what of the sort would end first is dropped.
+    const fn entries_max(self) -> usize {
+        match self {
+            Self::Value | Self::Copy => 20_000,
+            Self::Count => 50_000,
+        }
+    }
+}
+
 /// Messages that wait for a slow follower.
 const WAITING_MAX: usize = 1_024;
 
@@ -30,11 +50,14 @@ pub struct MemoryCache {
 #[derive(Debug, Default)]
 struct Inner {
     entries: HashMap<String, Entry>,
+    /// Entries of each sort.
+    sizes: [usize; 3],
     channels: HashMap<String, broadcast::Sender<Value>>,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
+    sort: Sort,
     ends: Instant,
     held: Held,
 }
@@ -49,24 +72,39 @@ enum Held {
 impl Inner {
     fn alive(&mut self, key: &str) -> Option<&mut Entry> {
         if self.entries.get(key).is_some_and(|entry| entry.ends <= Instant::now()) {
-            self.entries.remove(key);
+            self.remove(key);
         }
         self.entries.get_mut(key)
     }
 
-    fn hold(&mut self, key: String, held: Held, lives: Duration) {
+    fn remove(&mut self, key: &str) -> Option<Entry> {
+        let entry = self.entries.remove(key)?;
+        self.sizes[entry.sort as usize] -= 1;
+        Some(entry)
+    }
+
+    /// Lets go what of the sort ends by then.
+    fn drop_until(&mut self, sort: Sort, bound: Instant) {
+        self.entries.retain(|_, entry| entry.sort != sort || entry.ends > bound);
+        self.sizes[sort as usize] = self.entries.values().filter(|entry| entry.sort == sort).count();
+    }
+
+    fn hold(&mut self, key: String, sort: Sort, held: Held, lives: Duration) {
         let now = Instant::now();
-        if self.entries.len() >= ENTRIES_MAX && !self.entries.contains_key(&key) {
-            self.entries.retain(|_, entry| entry.ends > now);
+        let most = sort.entries_max();
+        self.remove(&key);
+        if self.sizes[sort as usize] >= most {
+            self.drop_until(sort, now);
             // A part at once: else a full cache would be searched for each entry.
-            while self.entries.len() >= ENTRIES_MAX {
-                let mut ends: Vec<Instant> = self.entries.values().map(|entry| entry.ends).collect();
-                let (_, bound, _) = ends.select_nth_unstable(ENTRIES_MAX / 10);
-                let bound = *bound;
-                self.entries.retain(|_, entry| entry.ends > bound);
+            while self.sizes[sort as usize] >= most {
+                let of_sort = self.entries.values().filter(|entry| entry.sort == sort);
+                let mut ends: Vec<Instant> = of_sort.map(|entry| entry.ends).collect();
+                let (_, bound, _) = ends.select_nth_unstable(most / 10);
+                self.drop_until(sort, *bound);
             }
         }
-        self.entries.insert(key, Entry { ends: now + lives, held });
+        self.entries.insert(key, Entry { sort, ends: now + lives, held });
+        self.sizes[sort as usize] += 1;
     }
 }
 
@@ -95,8 +133,23 @@ impl CachePort for MemoryCache {
     }
 
     async fn put(&self, key: String, value: Value, lives: Duration) -> Result<(), CacheError> {
-        self.with(|inner| inner.hold(key, Held::Value(value), lives));
+        self.with(|inner| inner.hold(key, Sort::Value, Held::Value(value), lives));
         Ok(())
+    }
+
+    async fn put_copy(&self, key: String, value: Value, lives: Duration) -> Result<(), CacheError> {
+        self.with(|inner| inner.hold(key, Sort::Copy, Held::Value(value), lives));
+        Ok(())
+    }
+
+    async fn put_new(&self, key: String, value: Value, lives: Duration) -> Result<bool, CacheError> {
+        Ok(self.with(|inner| {
+            let is_new = inner.alive(&key).is_none();
+            if is_new {
+                inner.hold(key, Sort::Count, Held::Value(value), lives);
+            }
+            is_new
+        }))
     }
 
     async fn get(&self, key: String) -> Result<Option<Value>, CacheError> {
@@ -108,16 +161,16 @@ impl CachePort for MemoryCache {
     }
 
     async fn remove(&self, key: String) -> Result<bool, CacheError> {
-        Ok(self.with(|inner| inner.alive(&key).is_some() && inner.entries.remove(&key).is_some()))
+        Ok(self.with(|inner| inner.alive(&key).is_some() && inner.remove(&key).is_some()))
     }
 
     async fn count(&self, key: String, window: Duration) -> Result<Counted, CacheError> {
         self.with(|inner| match inner.alive(&key) {
             None => {
-                inner.hold(key, Held::Count(1), window);
+                inner.hold(key, Sort::Count, Held::Count(1), window);
                 Ok(Counted { count: 1, ends_in: window })
             }
-            Some(Entry { ends, held: Held::Count(count) }) => {
+            Some(Entry { ends, held: Held::Count(count), .. }) => {
                 *count += 1;
                 Ok(Counted { count: *count, ends_in: ends.saturating_duration_since(Instant::now()) })
             }
@@ -137,7 +190,7 @@ impl CachePort for MemoryCache {
                 table.remove(field);
             }
             table.insert(REVISION.to_owned(), json!(change.revision));
-            inner.hold(key, Held::Table(table), lives);
+            inner.hold(key, Sort::Value, Held::Table(table), lives);
             Ok(())
         })
     }
@@ -190,6 +243,8 @@ impl CachePort for MemoryCache {
 mod tests {
     use super::*;
 
+    const ENTRIES_MAX: usize = Sort::Value.entries_max();
+
     async fn filled(entries: u64) -> MemoryCache {
         let cache = MemoryCache::default();
         for number in 0..entries {
@@ -206,6 +261,39 @@ mod tests {
         assert_eq!(cache.get("0".into()).await.unwrap(), None);
         let newest = ENTRIES_MAX.to_string();
         assert_eq!(cache.get(newest).await.unwrap(), Some(json!(ENTRIES_MAX)));
+    }
+
+    /// Whoever asks for many accounts, or signs in under many names, drops nobody's session, and no lock-out by copies.
+    #[tokio::test(start_paused = true)]
+    async fn what_strangers_fill_drops_only_its_like() {
+        let (cache, minute, day) =
+            (MemoryCache::default(), Duration::from_secs(60), Duration::from_secs(86_400));
+        cache.put("half a log-in".into(), json!(1), minute).await.unwrap();
+        cache.count("tries".into(), minute).await.unwrap();
+        assert!(cache.put_new("lock".into(), json!(1), minute).await.unwrap());
+        for number in 0..2 * Sort::Copy.entries_max() {
+            cache.put_copy(format!("account:{number}"), json!(number), day).await.unwrap();
+        }
+        assert_eq!(cache.get("half a log-in".into()).await.unwrap(), Some(json!(1)));
+        assert_eq!(cache.count("tries".into(), minute).await.unwrap().count, 2);
+        assert!(!cache.put_new("lock".into(), json!(2), minute).await.unwrap());
+        for number in 0..2 * Sort::Count.entries_max() {
+            cache.count(format!("tries:{number}"), 2 * minute).await.unwrap();
+        }
+        assert_eq!(cache.get("half a log-in".into()).await.unwrap(), Some(json!(1)));
+        // The books of its room are right, whatever changes sort, ends or is removed.
+        cache.put("tries:1".into(), json!(1), day).await.unwrap();
+        cache.put_copy("half a log-in".into(), json!(1), day).await.unwrap();
+        cache.remove("lock".into()).await.unwrap();
+        tokio::time::advance(3 * minute).await;
+        assert_eq!(cache.get("tries:99999".into()).await.unwrap(), None);
+        cache.with(|inner| {
+            for sort in [Sort::Value, Sort::Count, Sort::Copy] {
+                let counted = inner.entries.values().filter(|entry| entry.sort == sort).count();
+                assert_eq!(inner.sizes[sort as usize], counted, "{sort:?}");
+                assert!(counted <= sort.entries_max(), "{sort:?}");
+            }
+        });
     }
 
     #[tokio::test(start_paused = true)]

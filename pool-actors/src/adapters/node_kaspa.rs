@@ -3,6 +3,7 @@
 
 mod events;
 mod header;
+mod message;
 mod observe;
 mod wrpc;
 
@@ -26,6 +27,8 @@ use pool_domain::{
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 use tokio::sync::{Mutex, OnceCell, broadcast};
+
+pub use message::signed;
 
 use self::{events::Listening, header::Header, wrpc::Wrpc};
 use super::node_endpoints::{Endpoints, next_template_id};

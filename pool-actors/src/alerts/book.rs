@@ -20,8 +20,9 @@ use crate::{
 const HISTORY: usize = 1_000;
 /// Silences at once: more than that and somebody should look at the rules.
 pub const SILENCES_MAX: usize = 100;
-/// Open alerts of error events at once: whatever causes more says nothing new.
-const EVENTS_MAX: usize = 200;
+/// Open alerts of one code's events: more of them say nothing new. By code, so that what anybody can cause as often as they
+/// like hides nothing else; the catalogue of codes is finite.
+const EVENTS_OF_CODE_MAX: usize = 50;
 /// An error event that did not come again for so long is over.
 const EVENT_LIVES_MS: u64 = 600_000;
 
@@ -48,6 +49,9 @@ struct Open {
     held: TimeMs,
     /// How long it must not hold until it is over.
     clear_ms: u64,
+    /// It is about an error event, not about a rule's figure.
+    #[serde(default)]
+    is_event: bool,
     /// Channels that were told, and when.
     told: BTreeMap<String, TimeMs>,
 }
@@ -63,6 +67,15 @@ struct Kept {
     silences: Vec<Silence>,
 }
 
+/// What an alert goes on by.
+#[derive(Clone, Copy)]
+enum Lasts {
+    /// A rule's figure; for how long it must be right until the alert is over.
+    Rule { figure: f64, clear_ms: u64 },
+    /// An error that came again.
+    Event,
+}
+
 /// All that is due for one channel.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Due {
@@ -70,6 +83,17 @@ pub struct Due {
     pub firing: Vec<AlertView>,
     /// Alerts that are over.
     pub resolved: Vec<AlertView>,
+}
+
+/// What became of an error event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noted {
+    /// A new alert.
+    New,
+    /// The alert that there was says it now.
+    Known,
+    /// There are too many of its code: nobody is told of this one.
+    TooMany,
 }
 
 /// See the module's documentation.
@@ -102,7 +126,10 @@ impl Book {
     /// Never: it is plain data.
     #[must_use]
     pub fn save(&self) -> String {
-        serde_json::to_string(&self.kept).expect("plain data serialises")
+        let mut kept = self.kept.clone();
+        // They move all the time, and the next look has them again: no reason to write the file.
+        kept.open.iter_mut().for_each(|open| open.view.value = None);
+        serde_json::to_string(&kept).expect("plain data serialises")
     }
 
     /// A rule's figures of now. Returns whether any alert began or ended.
@@ -123,7 +150,7 @@ impl Book {
                 self.pending.remove(&key);
                 let (message, page) = (rule.says(subject, figure), rule.page());
                 let of = (rule.severity, message, page);
-                self.open(key, of, Some(figure), rule.for_ms / 2, now);
+                self.open(key, of, Lasts::Rule { figure, clear_ms: rule.for_ms / 2 }, now);
                 changed = true;
             }
         }
@@ -131,29 +158,39 @@ impl Book {
     }
 
     /// An error that somebody must hear of happened.
-    pub fn happened(&mut self, code: &str, severity: Severity, message: &str, now: Now) -> bool {
-        let key = (code.to_owned(), String::new());
+    pub fn happened(
+        &mut self,
+        (code, subject): (&str, &str),
+        severity: Severity,
+        message: &str,
+        now: Now,
+    ) -> Noted {
+        let key = (code.to_owned(), subject.to_owned());
         if let Some(open) = self.find(&key) {
             open.held = now.steady;
             message.clone_into(&mut open.view.message);
-            return false;
+            return Noted::Known;
         }
-        if self.kept.open.iter().filter(|open| open.clear_ms == EVENT_LIVES_MS).count() >= EVENTS_MAX {
-            return false;
+        let of_code = self.kept.open.iter().filter(|open| open.is_event && open.view.rule == code).count();
+        if of_code >= EVENTS_OF_CODE_MAX {
+            return Noted::TooMany;
         }
         let page = format!("/docs/errors/{code}");
-        self.open(key, (severity, message.to_owned(), page), None, EVENT_LIVES_MS, now);
-        true
+        self.open(key, (severity, message.to_owned(), page), Lasts::Event, now);
+        Noted::New
     }
 
     fn open(
         &mut self,
         (rule, subject): Key,
         (severity, message, documentation_link): (Severity, String, String),
-        value: Option<f64>,
-        clear_ms: u64,
+        lasts: Lasts,
         now: Now,
     ) {
+        let (value, clear_ms, is_event) = match lasts {
+            Lasts::Rule { figure, clear_ms } => (Some(figure), clear_ms, false),
+            Lasts::Event => (None, EVENT_LIVES_MS, true),
+        };
         self.kept.next_alert += 1;
         let view = AlertView {
             id: self.kept.next_alert,
@@ -174,6 +211,7 @@ impl Book {
             since: now.steady,
             held: now.steady,
             clear_ms,
+            is_event,
             told: BTreeMap::new(),
         });
     }
@@ -225,7 +263,7 @@ impl Book {
             let steps = escalation.iter().filter(|step| {
                 let first = step.after_s == 0;
                 alert.view.severity >= step.severity
-                    && for_ms >= step.after_s * 1_000
+                    && for_ms >= step.after_s.saturating_mul(1_000)
                     && (first || alert.view.acknowledged.is_none())
             });
             for channel in steps.flat_map(|step| &step.channels) {
@@ -408,7 +446,7 @@ mod tests {
     #[test]
     fn a_warning_does_not_go_where_only_critical_alerts_go() {
         let mut book = Book::default();
-        book.happened("X", Severity::Warning, "m", now(0));
+        book.happened(("X", ""), Severity::Warning, "m", now(0));
         assert!(book.due(&[step(Severity::Critical, 0, "pager")], 0, now(1)).is_empty());
     }
 
@@ -438,22 +476,48 @@ mod tests {
     #[test]
     fn an_event_is_one_alert_until_it_stays_away() {
         let mut book = Book::default();
-        assert!(book.happened("ACTIVE_ALGORITHM_FAILED", Severity::Critical, "first", now(0)));
-        assert!(!book.happened("ACTIVE_ALGORITHM_FAILED", Severity::Critical, "second", now(500)));
+        let mut happened =
+            |message, at| book.happened(("ACTIVE_ALGORITHM_FAILED", ""), Severity::Critical, message, at);
+        assert_eq!(happened("first", now(0)), Noted::New);
+        assert_eq!(happened("second", now(500)), Noted::Known);
         assert!(book.settle(&[], now(1_000)).is_empty());
         assert_eq!(book.firing()[0].message, "second");
         assert_eq!(book.settle(&[], now(1_100)).len(), 1);
     }
 
     #[test]
-    fn events_without_end_are_bounded() {
+    fn events_without_end_are_bounded_and_hide_no_others() {
         let mut book = Book::default();
+        let mut last = Noted::New;
         for n in 0..1_000 {
-            book.happened(&format!("E{n}"), Severity::Error, "m", now(0));
+            last = book.happened(("UNUSUAL_MINING", &format!("account{n}")), Severity::Warning, "m", now(0));
         }
-        assert_eq!(book.firing().len(), EVENTS_MAX);
-        book.settle(&[], now(601));
-        assert_eq!((book.firing().len(), book.history().len()), (0, EVENTS_MAX));
+        assert_eq!((book.firing().len(), last), (EVENTS_OF_CODE_MAX, Noted::TooMany));
+        let worse = book.happened(("ACTIVE_ALGORITHM_FAILED", ""), Severity::Critical, "m", now(1));
+        assert_eq!(worse, Noted::New);
+        assert_eq!(book.firing()[0].severity, Severity::Critical);
+        book.settle(&[], now(602));
+        assert_eq!((book.firing().len(), book.history().len()), (0, EVENTS_OF_CODE_MAX + 1));
+    }
+
+    #[test]
+    fn a_rule_that_takes_as_long_as_an_event_lives_is_none() {
+        let slow = Rule { for_ms: 2 * EVENT_LIVES_MS, ..rule("node_not_ready") };
+        let mut book = Book::default();
+        let many: BTreeMap<String, f64> = (0..200).map(|n| (format!("node{n}"), 0.0)).collect();
+        book.observe(&slow, &many, now(0));
+        book.observe(&slow, &many, now(1_200));
+        assert_eq!(book.firing().len(), 200);
+        assert_eq!(book.happened(("node_not_ready", "x"), Severity::Error, "m", now(1_200)), Noted::New);
+    }
+
+    #[test]
+    fn a_figure_that_moves_is_nothing_to_write_down() {
+        let (mut book, rule) = (node_away(), rule("node_not_ready"));
+        let before = book.save();
+        book.observe(&rule, &figure(-1.0), now(11));
+        assert_eq!(book.firing()[0].value, Some(-1.0));
+        assert_eq!(book.save(), before);
     }
 
     #[test]
@@ -464,7 +528,9 @@ mod tests {
         book.acknowledge(&Acknowledge { id: 1, by: "ann".into(), note: String::new() }, now(11));
         // Another life: the steady clock begins anew.
         let mut again = Book::restore(&book.save(), now(0)).unwrap();
-        assert_eq!(again.firing(), book.firing());
+        // The next look has the figure.
+        let known = AlertView { value: None, ..book.firing()[0].clone() };
+        assert_eq!(again.firing(), [known]);
         assert!(again.due(&steps, 0, now(1)).is_empty());
         assert!(!again.observe(&rule("node_not_ready"), &figure(0.0), now(2)));
         again.settle(&[], now(60));

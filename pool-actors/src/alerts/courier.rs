@@ -29,8 +29,13 @@ const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// Longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Failures after which a notice is given up: about ten minutes.
-const FAILURES_MAX: u32 = 14;
+pub(super) const FAILURES_MAX: u32 = 14;
 const HOUR_MS: u64 = 3_600_000;
+
+/// Before another try, after so many failures.
+pub(super) fn pause(failures: u32) -> Duration {
+    PAUSE_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(PAUSE_MAX)
+}
 
 /// What a courier works with.
 #[derive(Clone)]
@@ -137,8 +142,10 @@ impl Courier {
                 self.view.trouble = Some(what);
                 count("retried", &self.view.kind);
                 self.put_back(notice);
-                let pause = PAUSE_FIRST.saturating_mul(1 << (self.failures - 1).min(16)).min(PAUSE_MAX);
-                self.pause(pause.max(after.unwrap_or_default().min(Duration::from_millis(HOUR_MS))), context);
+                self.pause(
+                    pause(self.failures).max(after.unwrap_or_default().min(Duration::from_millis(HOUR_MS))),
+                    context,
+                );
             }
             Err(error) => {
                 self.failures = 0;
@@ -177,8 +184,7 @@ impl Handler<Deliver> for Courier {
             None => self.waiting = Some(notice),
         }
         if let Some(waiting) = &mut self.waiting {
-            waiting.firing.truncate(ALERTS_MAX);
-            waiting.resolved.truncate(ALERTS_MAX);
+            waiting.shorten(ALERTS_MAX);
         }
         self.go(context);
     }
@@ -190,7 +196,7 @@ impl Handler<TryChannel> for Courier {
     fn handle(&mut self, _: TryChannel, _: &mut Self::Context) -> Self::Result {
         let (notifier, pool) = (self.parts.notifier.clone(), self.parts.pool.clone());
         Box::pin(async move {
-            let notice = Notice { pool, firing: Vec::new(), resolved: Vec::new(), test: true };
+            let notice = Notice { pool, test: true, ..Notice::default() };
             notifier.notify(&notice).await.map_err(|error| error.to_string())
         })
     }

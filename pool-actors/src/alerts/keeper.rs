@@ -17,44 +17,55 @@ use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{
-    book::{Book, Now},
+    book::{Book, Due, Noted, Now},
     readings::{Readings, samples},
+    rollouts::Told,
     rules::Rule,
 };
 use crate::{
     config::Escalation,
     messages::{
         alert::{Acknowledge, Alerts, ChannelDoor, Deliver, Hush, ListAlerts, Silence, Unhush},
+        deployment::DeploymentView,
         event::{PoolEvent, Publish},
         live::Events,
     },
     metrics::ALERTS_FIRING,
     ports::{
+        archive::SharedArchive,
         clock::SharedClock,
-        notifier::{AlertView, Notice, SharedArchive},
+        notifier::{AlertView, Notice},
     },
     runtime::{
         observe::{Observation, Observe},
         outbox::Outbox,
+        watch::Watched,
     },
 };
 
 /// The metrics as they are published.
 pub type Exposition = Arc<dyn Fn() -> String + Send + Sync>;
 
+/// What can change while it runs.
+#[derive(Debug, Clone)]
+pub struct Rulebook {
+    /// The rules in force.
+    pub rules: Arc<[Rule]>,
+    /// Who is told after how long.
+    pub escalation: Arc<[Escalation]>,
+    /// Pause until somebody who was told is reminded; 0 = never.
+    pub repeat_ms: u64,
+}
+
 /// What a keeper works with.
 #[derive(Clone)]
 pub struct Parts {
     /// Name of the pool, as notices say it.
     pub pool: String,
-    /// The rules in force.
-    pub rules: Arc<[Rule]>,
-    /// Who is told after how long.
-    pub escalation: Arc<[Escalation]>,
+    /// What is watched, and who is told.
+    pub rulebook: Watched<Rulebook>,
     /// Pause between two looks.
     pub every: Duration,
-    /// Pause until somebody who was told is reminded; 0 = never.
-    pub repeat_ms: u64,
     /// The metrics.
     pub exposition: Exposition,
     /// Everything that happens here.
@@ -77,6 +88,8 @@ pub struct AlertKeeper {
     figures: BTreeMap<String, f64>,
     saved: String,
     looks: u64,
+    /// Of deployments.
+    told: Told,
 }
 
 #[derive(Debug, Serialize)]
@@ -86,9 +99,28 @@ struct State {
     rules: usize,
 }
 
+/// What of an event is told.
+enum News {
+    /// It is an alert.
+    Happened(Happened),
+    /// A step of a deployment, perhaps told already.
+    Step(Arc<DeploymentView>),
+}
+
+impl News {
+    fn of(event: &PoolEvent, rules: &[Rule]) -> Option<Self> {
+        match event {
+            PoolEvent::Deployment(view) => Some(Self::Step(Arc::clone(view))),
+            other => alarming(other, rules).map(Self::Happened),
+        }
+    }
+}
+
 /// An event that is an alert.
 struct Happened {
     code: String,
+    /// What of several things it is about.
+    subject: String,
     severity: Severity,
     message: String,
 }
@@ -106,7 +138,15 @@ impl AlertKeeper {
             Book::default()
         });
         let saved = book.save();
-        Self { parts, book, readings: BTreeMap::new(), figures: BTreeMap::new(), saved, looks: 0 }
+        Self {
+            parts,
+            book,
+            readings: BTreeMap::new(),
+            figures: BTreeMap::new(),
+            saved,
+            looks: 0,
+            told: Told::default(),
+        }
     }
 
     fn now(&self) -> Now {
@@ -115,13 +155,15 @@ impl AlertKeeper {
 
     fn look(&mut self) {
         let now = self.now();
-        let rules = Arc::clone(&self.parts.rules);
+        let rules = Arc::clone(&self.parts.rulebook.load().rules);
+        self.readings.retain(|name, _| rules.iter().any(|rule| rule.name == *name));
+        self.figures.retain(|name, _| rules.iter().any(|rule| rule.name == *name));
         let text = (self.parts.exposition)();
         let samples = samples(&text, |name| rules.iter().any(|rule| rule.query.needs(name)));
         let before = self.book.firing();
         for rule in rules.iter() {
             let figures =
-                self.readings.entry(rule.name.clone()).or_default().read(&rule.query, &samples, now.steady);
+                self.readings.entry(rule.name.clone()).or_default().read(rule, &samples, now.steady);
             match figures.values().copied().reduce(f64::max) {
                 Some(figure) => self.figures.insert(rule.name.clone(), figure),
                 None => self.figures.remove(&rule.name),
@@ -134,8 +176,9 @@ impl AlertKeeper {
 
     /// Everything that follows from a change.
     fn tell(&mut self, before: &[AlertView], now: Now) {
-        let over = self.book.settle(&self.parts.rules, now);
-        let due = self.book.due(&self.parts.escalation, self.parts.repeat_ms, now);
+        let Rulebook { rules, escalation, repeat_ms } = Rulebook::clone(&self.parts.rulebook.load());
+        let over = self.book.settle(&rules, now);
+        let due = self.book.due(&escalation, repeat_ms, now);
         self.save();
         let firing = self.book.firing();
         for severity in [Severity::Warning, Severity::Error, Severity::Critical] {
@@ -162,14 +205,8 @@ impl AlertKeeper {
             self.parts.publish.offer(Publish { at: now.wall, event });
         }
         for (channel, due) in due {
-            let Some(door) = self.parts.channels.iter().find(|door| door.name == channel) else { continue };
-            let pool = self.parts.pool.clone();
-            door.deliver.offer(Deliver(Notice {
-                pool,
-                firing: due.firing,
-                resolved: due.resolved,
-                test: false,
-            }));
+            let (pool, Due { firing, resolved }) = (self.parts.pool.clone(), due);
+            self.bring(&channel, &Notice { pool, firing, resolved, ..Notice::default() });
         }
     }
 
@@ -191,19 +228,22 @@ fn now_by(clock: &SharedClock) -> Now {
 
 /// What of an event somebody must be told, unless a rule tells it.
 fn alarming(event: &PoolEvent, rules: &[Rule]) -> Option<Happened> {
-    let (code, severity, message) = match event {
+    let (code, subject, severity, message) = match event {
         PoolEvent::Alert(trouble) => {
             if rules.iter().any(|rule| rule.code == Some(trouble.code)) {
                 return None;
             }
             // What was raised is worth an alert whatever its severity.
             let severity = Severity::named(trouble.code.severity()).unwrap_or_default();
-            (trouble.code.as_str().to_owned(), severity, trouble.message.clone())
+            let subject = trouble.context["subject"].as_str().unwrap_or_default().to_owned();
+            (trouble.code.as_str().to_owned(), subject, severity, trouble.message.clone())
         }
-        PoolEvent::Defect { code, message } => (code.clone(), Severity::Error, message.clone()),
+        PoolEvent::Defect { code, message } => {
+            (code.clone(), String::new(), Severity::Error, message.clone())
+        }
         _ => return None,
     };
-    Some(Happened { code, severity, message })
+    Some(Happened { code, subject, severity, message })
 }
 
 impl Actor for AlertKeeper {
@@ -212,13 +252,13 @@ impl Actor for AlertKeeper {
     fn started(&mut self, context: &mut Self::Context) {
         context.run_interval(self.parts.every, |keeper, _| keeper.look());
         let live = self.parts.events.subscribe(None).live;
-        let rules = Arc::clone(&self.parts.rules);
-        context.add_stream(stream::unfold((live, rules), |(mut live, rules)| async move {
+        let rulebook = self.parts.rulebook.clone();
+        context.add_stream(stream::unfold((live, rulebook), |(mut live, rulebook)| async move {
             loop {
                 match live.recv().await {
                     Ok(event) => {
-                        if let Some(happened) = alarming(&event.event, &rules) {
-                            return Some((happened, (live, rules)));
+                        if let Some(news) = News::of(&event.event, &rulebook.get().rules) {
+                            return Some((news, (live, rulebook)));
                         }
                     }
                     Err(RecvError::Lagged(events)) => {
@@ -231,23 +271,52 @@ impl Actor for AlertKeeper {
     }
 }
 
-impl StreamHandler<Happened> for AlertKeeper {
-    fn handle(&mut self, event: Happened, _: &mut Self::Context) {
-        let (before, now) = (self.book.firing(), self.now());
-        self.book.happened(&event.code, event.severity, &event.message, now);
-        self.tell(&before, now);
+impl StreamHandler<News> for AlertKeeper {
+    fn handle(&mut self, news: News, _: &mut Self::Context) {
+        match news {
+            News::Happened(event) => self.happened(event),
+            News::Step(view) => {
+                if let Some(news) = self.told.news(&view) {
+                    let pool = self.parts.pool.clone();
+                    let notice = Notice { pool, news: vec![news], ..Notice::default() };
+                    view.plan.notify.iter().for_each(|channel| self.bring(channel, &notice));
+                }
+            }
+        }
     }
 
     /// The hub outlives everybody: the pool ends, and the supervisor ends the keeper.
     fn finished(&mut self, _: &mut Self::Context) {}
 }
 
+impl AlertKeeper {
+    fn happened(&mut self, event: Happened) {
+        let (before, now) = (self.book.firing(), self.now());
+        let Happened { code, subject, severity, message } = event;
+        if self.book.happened((&code, &subject), severity, &message, now) == Noted::TooMany {
+            tracing::warn!(
+                code,
+                subject,
+                "too many alerts of this code: nobody is told of this one: {message}"
+            );
+        }
+        self.tell(&before, now);
+    }
+
+    /// To each recipient of the channel.
+    fn bring(&self, channel: &str, notice: &Notice) {
+        for door in self.parts.channels.iter().filter(|door| door.name == channel) {
+            door.deliver.offer(Deliver(notice.clone()));
+        }
+    }
+}
+
 impl Handler<ListAlerts> for AlertKeeper {
     type Result = actix::MessageResult<ListAlerts>;
 
     fn handle(&mut self, _: ListAlerts, _: &mut Self::Context) -> Self::Result {
-        let rules =
-            self.parts.rules.iter().map(|rule| rule.view(self.figures.get(&rule.name).copied())).collect();
+        let known = Arc::clone(&self.parts.rulebook.load().rules);
+        let rules = known.iter().map(|rule| rule.view(self.figures.get(&rule.name).copied())).collect();
         let (firing, history, silences) = (self.book.firing(), self.book.history(), self.book.silences());
         actix::MessageResult(Alerts { firing, history, silences, rules })
     }
@@ -290,7 +359,7 @@ impl Handler<Observe> for AlertKeeper {
     type Result = Observation;
 
     fn handle(&mut self, _: Observe, _: &mut Self::Context) -> Observation {
-        let (firing, rules) = (self.book.firing().len(), self.parts.rules.len());
+        let (firing, rules) = (self.book.firing().len(), self.parts.rulebook.load().rules.len());
         Observation::of(&State { firing, looks: self.looks, rules })
     }
 }

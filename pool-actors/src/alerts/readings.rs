@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use pool_domain::units::TimeMs;
 
+use super::rules::{Bound, Rule};
 use crate::config::Of;
 
 /// One line of the exposition.
@@ -26,7 +27,10 @@ impl Sample {
     }
 
     fn has(&self, wanted: &BTreeMap<String, String>) -> bool {
-        wanted.iter().all(|(name, value)| self.label(name) == Some(value))
+        wanted.iter().all(|(name, value)| match value.strip_prefix('!') {
+            Some(other) => self.label(name) != Some(other),
+            None => self.label(name) == Some(value),
+        })
     }
 }
 
@@ -83,7 +87,7 @@ fn labels(mut rest: &str) -> Option<(Vec<(String, String)>, &str)> {
 pub struct Query {
     /// Metric.
     pub metric: String,
-    /// Series that count.
+    /// Series that count: those with these labels; a value behind `!` is one that they don't have.
     pub labels: BTreeMap<String, String>,
     /// A label whose values are looked at one by one.
     pub by: Option<String>,
@@ -147,7 +151,12 @@ pub struct Readings(BTreeMap<String, VecDeque<Point>>);
 
 impl Readings {
     /// Takes in the samples of now (a steady clock); returns the figure of each subject that has one.
-    pub fn read(&mut self, query: &Query, samples: &[Sample], now: TimeMs) -> BTreeMap<String, f64> {
+    pub fn read(
+        &mut self,
+        Rule { query, bound, .. }: &Rule,
+        samples: &[Sample],
+        now: TimeMs,
+    ) -> BTreeMap<String, f64> {
         let sums = query.sums(samples);
         self.0.retain(|subject, _| sums.contains_key(subject));
         let mut figures = BTreeMap::new();
@@ -164,7 +173,7 @@ impl Readings {
             while points.len() > 2 && now.since(points[1].at) >= query.over_ms {
                 points.pop_front();
             }
-            if let Some(figure) = figure(query, points, now) {
+            if let Some(figure) = figure(query, *bound, points, now) {
                 figures.insert(subject, figure);
             }
         }
@@ -172,16 +181,18 @@ impl Readings {
     }
 }
 
-fn figure(query: &Query, points: &VecDeque<Point>, now: TimeMs) -> Option<f64> {
+fn figure(query: &Query, bound: Bound, points: &VecDeque<Point>, now: TimeMs) -> Option<f64> {
     let (first, last) = (points.front()?, points.back()?);
     if query.of == Of::Value {
         return Some(last.sum);
     }
     let seen_ms = now.since(first.at);
-    if seen_ms == 0 || seen_ms < query.over_ms {
-        return None;
-    }
     let (grown, all) = (last.sum - first.sum, last.all - first.all);
+    if seen_ms == 0 || seen_ms < query.over_ms {
+        // What was not seen can only add to a rate: one that is too high already need not wait for its hour.
+        let is_least = query.of == Of::Rate && matches!(bound, Bound::Above(_)) && query.over_ms > 0;
+        return is_least.then(|| grown * 1_000.0 / query.over_ms as f64);
+    }
     let at_least = query.at_least as f64;
     match query.of {
         Of::Value => Some(last.sum),
@@ -203,6 +214,8 @@ fn figure(query: &Query, points: &VecDeque<Point>, now: TimeMs) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use pool_domain::severity::Severity;
+
     use super::*;
 
     const TEXT: &str = "# HELP a Something\n# TYPE a counter\n\
@@ -213,8 +226,30 @@ mod tests {
         samples(text, |_| true)
     }
 
-    fn query(metric: &str, of: Of) -> Query {
-        Query { metric: metric.into(), labels: BTreeMap::new(), by: None, of, over_ms: 10_000, at_least: 0 }
+    /// Of a rule that waits for its whole time.
+    fn query(metric: &str, of: Of) -> Rule {
+        let query = Query {
+            metric: metric.into(),
+            labels: BTreeMap::new(),
+            by: None,
+            of,
+            over_ms: 10_000,
+            at_least: 0,
+        };
+        rule(query, Bound::Below(0.0))
+    }
+
+    fn rule(query: Query, bound: Bound) -> Rule {
+        Rule {
+            name: "r".into(),
+            severity: Severity::Warning,
+            query,
+            bound,
+            for_ms: 0,
+            message: String::new(),
+            inhibited_by: Vec::new(),
+            code: None,
+        }
     }
 
     fn only(figures: &BTreeMap<String, f64>) -> Option<f64> {
@@ -235,9 +270,12 @@ mod tests {
         let (mut readings, samples) = (Readings::default(), all(TEXT));
         assert_eq!(only(&readings.read(&query("a", Of::Value), &samples, TimeMs(1))), Some(100.0));
         let mut rejected = query("a", Of::Value);
-        rejected.labels.insert("result".into(), "rejected".into());
+        rejected.query.labels.insert("result".into(), "rejected".into());
         assert_eq!(only(&Readings::default().read(&rejected, &samples, TimeMs(1))), Some(10.0));
-        let by = Query { by: Some("result".into()), ..query("a", Of::Value) };
+        rejected.query.labels.insert("result".into(), "!rejected".into());
+        assert_eq!(only(&Readings::default().read(&rejected, &samples, TimeMs(1))), Some(90.0));
+        let mut by = query("a", Of::Value);
+        by.query.by = Some("result".into());
         let figures = Readings::default().read(&by, &samples, TimeMs(1));
         assert_eq!(figures, BTreeMap::from([("accepted".to_owned(), 90.0), ("rejected".to_owned(), 10.0)]));
         assert_eq!(only(&Readings::default().read(&query("absent", Of::Value), &samples, TimeMs(1))), None);
@@ -258,6 +296,19 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_that_is_too_high_already_is_said_before_its_time() {
+        let hour = Query { over_ms: 3_600_000, ..query("n", Of::Rate).query };
+        let rule = rule(hour, Bound::Above(0.0));
+        let mut readings = Readings::default();
+        let mut at =
+            |at: u64, value: u64| only(&readings.read(&rule, &all(&format!("n {value}\n")), TimeMs(at)));
+        assert_eq!(at(0, 7), Some(0.0), "what grew before is of another life");
+        assert_eq!(at(5_000, 43), Some(0.01), "as if the rest of the hour brought nothing");
+        assert_eq!(at(3_600_000, 43), Some(0.01));
+        assert_eq!(at(3_605_000, 43), Some(0.0));
+    }
+
+    #[test]
     fn a_counter_that_was_never_raised_is_nought() {
         let mut readings = Readings::default();
         let mut at =
@@ -269,8 +320,9 @@ mod tests {
 
     #[test]
     fn parts_and_means_say_nothing_of_too_little() {
-        let mut part = Query { at_least: 100, ..query("s", Of::Part) };
-        part.labels.insert("r".into(), "bad".into());
+        let mut part = query("s", Of::Part);
+        part.query.at_least = 100;
+        part.query.labels.insert("r".into(), "bad".into());
         let mut readings = Readings::default();
         let mut at = |at: u64, good: u64, bad: u64| {
             let text = format!("s{{r=\"good\"}} {good}\ns{{r=\"bad\"}} {bad}\n");
@@ -291,7 +343,8 @@ mod tests {
 
     #[test]
     fn a_fall_is_measured_from_what_it_was() {
-        let fall = Query { at_least: 10, ..query("g", Of::Fall) };
+        let mut fall = query("g", Of::Fall);
+        fall.query.at_least = 10;
         let mut readings = Readings::default();
         let mut at =
             |at: u64, value: f64| only(&readings.read(&fall, &all(&format!("g {value}\n")), TimeMs(at)));

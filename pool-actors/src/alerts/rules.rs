@@ -1,6 +1,6 @@
 //! The rules: which figure is watched, where it becomes trouble, and what is said then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pool_domain::{catalogue::Code, severity::Severity};
 
@@ -68,6 +68,42 @@ impl Rule {
         self.code.map_or_else(|| "/docs/errors".to_owned(), |code| format!("/docs/errors/{}", code.as_str()))
     }
 
+    /// What it looks at, in Prometheus' language, for each pool by itself.
+    fn promql(&self) -> String {
+        let Query { metric, labels, of, over_ms, at_least, .. } = &self.query;
+        let over = over_ms / 1_000;
+        let series = |metric: &str, with_labels: bool| {
+            if with_labels { selected(metric, labels) } else { metric.to_owned() }
+        };
+        let sum = |of: &str| format!("sum by (instance) ({of})");
+        let grown = |of: &str| sum(&format!("increase({of}[{over}s])"));
+        let enough =
+            |of: &str| if *at_least == 0 { String::new() } else { format!(" and {of} >= {at_least}") };
+        let (figure, condition) = match of {
+            Of::Value => (sum(&series(metric, true)), String::new()),
+            Of::Rate => (sum(&format!("rate({}[{over}s])", series(metric, true))), String::new()),
+            Of::Mean => {
+                let all = grown(&series(&format!("{metric}_count"), true));
+                (format!("{} / {all}", grown(&series(&format!("{metric}_sum"), true))), enough(&all))
+            }
+            Of::Part => {
+                let all = grown(&series(metric, false));
+                (format!("{} / {all}", grown(&series(metric, true))), enough(&all))
+            }
+            Of::Fall | Of::Rise => {
+                let now = sum(&series(metric, true));
+                let was = format!("avg_over_time({now}[{half}s:5s] offset {half}s)", half = over / 2);
+                let moved =
+                    if *of == Of::Fall { format!("1 - {now} / {was}") } else { format!("{now} / {was}") };
+                (moved, enough(&was))
+            }
+        };
+        match self.bound {
+            Bound::Above(threshold) => format!("{figure} > {threshold}{condition}"),
+            Bound::Below(threshold) => format!("{figure} < {threshold}{condition}"),
+        }
+    }
+
     /// As people see it.
     #[must_use]
     pub fn view(&self, value: Option<f64>) -> RuleView {
@@ -84,9 +120,7 @@ impl Rule {
 
     fn condition(&self) -> String {
         let Query { metric, labels, of, over_ms, .. } = &self.query;
-        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
-        let series =
-            if labels.is_empty() { metric.clone() } else { format!("{metric}{{{}}}", labels.join(",")) };
+        let series = selected(metric, labels);
         let over = over_ms / 1_000;
         let what = match of {
             Of::Value => series,
@@ -101,6 +135,19 @@ impl Rule {
             Bound::Below(threshold) => format!("{what} < {}", number(threshold)),
         }
     }
+}
+
+/// The series of a metric that count, in Prometheus' language.
+fn selected(metric: &str, labels: &BTreeMap<String, String>) -> String {
+    if labels.is_empty() {
+        return metric.to_owned();
+    }
+    let written = |(name, value): (&String, &String)| match value.strip_prefix('!') {
+        Some(other) => format!("{name}!=\"{other}\""),
+        None => format!("{name}=\"{value}\""),
+    };
+    let labels: Vec<String> = labels.iter().map(written).collect();
+    format!("{metric}{{{}}}", labels.join(","))
 }
 
 /// A figure as people read it.
@@ -176,6 +223,13 @@ const DEFAULTS: &[Default] = &[
         ..watches("ledger_deficit", Severity::Critical, "dagpool_ledger_imbalance", Bound::Below(0.0))
     },
     Default {
+        for_s: 120,
+        message: "payouts do not go on: the wallet or the node is in the way; what is owed stays in the books",
+        inhibited_by: &["database_away", "node_not_ready"],
+        code: Some(Code::PayoutsUnavailable),
+        ..watches("payouts_in_trouble", Severity::Critical, "dagpool_payouts_in_trouble", Bound::Above(0.0))
+    },
+    Default {
         message: "{value} shares wait in the journal for the ledger: balances are behind",
         inhibited_by: &["database_away"],
         for_s: 60,
@@ -241,6 +295,8 @@ const DEFAULTS: &[Default] = &[
         ..watches("blocks_refused", Severity::Critical, "dagpool_blocks_total", Bound::Above(3.5 / 3_600.0))
     },
     Default {
+        // Who shows no token guesses at nothing: a crawler does that all day.
+        labels: &[("reason", "!no_token")],
         of: Of::Rate,
         over_s: 60,
         for_s: 0,
@@ -253,6 +309,35 @@ const DEFAULTS: &[Default] = &[
         for_s: 0,
         message: "{value} addresses a second are banned: the pool is under attack, or its rules are too strict",
         ..watches("many_bans", Severity::Warning, "dagpool_bans_total", Bound::Above(1.0))
+    },
+    Default {
+        labels: &[("outcome", "given_up")],
+        of: Of::Rate,
+        over_s: 60,
+        for_s: 0,
+        message: "{value} lines of figures a second are given up: the server of [influx] is away for too long",
+        ..watches("series_lost", Severity::Warning, "dagpool_influx_lines_total", Bound::Above(0.0))
+    },
+    Default {
+        for_s: 10,
+        message: "only part {value} of the data folder's disk is free: when it is full, no share can be kept and the pool stops",
+        ..watches("disk_full", Severity::Critical, "dagpool_disk_free_ratio", Bound::Below(0.02))
+    },
+    Default {
+        for_s: 60,
+        message: "only part {value} of the data folder's disk is free: make room, or lower journal.disk_budget_bytes",
+        inhibited_by: &["disk_full"],
+        ..watches("disk_nearly_full", Severity::Warning, "dagpool_disk_free_ratio", Bound::Below(0.05))
+    },
+    Default {
+        for_s: 10,
+        message: "part {value} of the file descriptors is in use: soon nobody can connect any more; raise the limit (ulimit -n)",
+        ..watches("files_nearly_used_up", Severity::Error, "dagpool_fds_used_ratio", Bound::Above(0.9))
+    },
+    Default {
+        for_s: 60,
+        message: "the pool uses part {value} of the memory that it may use: beyond all of it, the system ends it",
+        ..watches("memory_nearly_used_up", Severity::Error, "dagpool_memory_used_ratio", Bound::Above(0.9))
     },
 ];
 
@@ -324,7 +409,29 @@ pub fn rules(configured: &[AlertRule]) -> Result<Vec<Rule>, String> {
             }
         }
     }
+    if let Some(circle) = rules.iter().find(|rule| explains_itself(rule, &rules)) {
+        return Err(format!(
+            "alerts.rule {:?}: inhibited_by leads back to it, so that nobody would be told of either",
+            circle.name
+        ));
+    }
     Ok(rules)
+}
+
+/// Whether what explains a rule's alerts is, in the end, that rule.
+fn explains_itself(rule: &Rule, rules: &[Rule]) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut next: Vec<&str> = rule.inhibited_by.iter().map(String::as_str).collect();
+    while let Some(name) = next.pop() {
+        if name == rule.name {
+            return true;
+        }
+        if seen.insert(name) {
+            let known = rules.iter().filter(|known| known.name == name);
+            next.extend(known.flat_map(|known| &known.inhibited_by).map(String::as_str));
+        }
+    }
+    false
 }
 
 fn blank(name: &str) -> Rule {
@@ -346,10 +453,10 @@ fn changed(mut rule: Rule, wanted: &AlertRule) -> Result<Rule, String> {
     }
     query.by = wanted.by.clone().or(query.by.take());
     query.of = wanted.of.unwrap_or(query.of);
-    query.over_ms = wanted.over_s.map_or(query.over_ms, |s| s * 1_000);
+    query.over_ms = wanted.over_s.map_or(query.over_ms, |s| s.saturating_mul(1_000));
     query.at_least = wanted.at_least.unwrap_or(query.at_least);
     rule.severity = wanted.severity.unwrap_or(rule.severity);
-    rule.for_ms = wanted.for_s.map_or(rule.for_ms, |s| s * 1_000);
+    rule.for_ms = wanted.for_s.map_or(rule.for_ms, |s| s.saturating_mul(1_000));
     rule.bound = match (wanted.above, wanted.below) {
         (Some(_), Some(_)) => {
             return Err(format!("alerts.rule {name:?} has both above and below: make two rules of it"));
@@ -377,12 +484,61 @@ fn changed(mut rule: Rule, wanted: &AlertRule) -> Result<Rule, String> {
     Ok(rule)
 }
 
+/// The rules that are there from the start, as a file of rules for Prometheus: for those who watch pools from outside. What
+/// another rule explains does not fire there either.
+#[must_use]
+pub fn for_prometheus() -> String {
+    let mut text = String::from(
+        "# The pool's own alerts (pool-actors/docs/alerts.md) as rules of Prometheus. Made from alerts/rules.rs, where they are\n\
+         # changed; a test compares the two. Those of an alert's inhibited_by are behind `unless`.\ngroups:\n\
+         - name: dagpool\n  interval: 5s\n  rules:\n",
+    );
+    // Whoever explains comes first: then one evaluation is enough.
+    let mut rules: Vec<Rule> = DEFAULTS.iter().map(Default::rule).collect();
+    rules.sort_by_key(|rule| rule.inhibited_by.len());
+    for rule in &rules {
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let message = rule.message.replace("{value}", "{{ $value | humanize }}").replace("{subject}", "");
+        let mut expression = rule.promql();
+        for other in &rule.inhibited_by {
+            expression +=
+                &format!(" unless on (instance) ALERTS{{alertname=\"{other}\",alertstate=\"firing\"}}");
+        }
+        text += &format!(
+            "  - alert: {}\n    expr: {}\n    for: {}s\n    labels: {{ severity: {} }}\n    annotations:\n      \
+             summary: {}\n      page: {}\n",
+            rule.name,
+            quoted(&expression),
+            rule.for_ms / 1_000,
+            rule.severity.as_str(),
+            quoted(&message),
+            quoted(&rule.page()),
+        );
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn wanted(text: &str) -> AlertRule {
         toml::from_str(text).unwrap()
+    }
+
+    /// With DAGPOOL_WRITE=1 the file is made anew.
+    #[test]
+    fn the_file_of_rules_for_prometheus_is_made_from_these() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/monitoring/prometheus/rules/alerts.yml");
+        let wanted = for_prometheus();
+        if std::env::var_os("DAGPOOL_WRITE").is_some() {
+            std::fs::write(path, &wanted).unwrap();
+        }
+        let there = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            there == wanted,
+            "{path} is not of these rules; DAGPOOL_WRITE=1 and this test write it:\n{wanted}"
+        );
     }
 
     #[test]
@@ -392,6 +548,24 @@ mod tests {
             assert!(source.contains(&format!("\"{}\"", rule.query.metric)), "{}", rule.name);
             assert!(!rule.message.is_empty(), "{}", rule.name);
         }
+    }
+
+    #[test]
+    fn who_shows_no_token_is_not_said_to_guess() {
+        let all = rules(&[]).unwrap();
+        let rule = all.iter().find(|rule| rule.name == "many_refused_log_ins").unwrap();
+        let mut readings = super::super::readings::Readings::default();
+        let mut figure = |at: u64, none: u64, wrong: u64| {
+            let text = format!(
+                "dagpool_auth_failures_total{{reason=\"no_token\"}} {none}\n\
+                 dagpool_auth_failures_total{{reason=\"wrong_token\"}} {wrong}\n"
+            );
+            let samples = super::super::readings::samples(&text, |_| true);
+            readings.read(rule, &samples, pool_domain::units::TimeMs(at)).values().next().copied()
+        };
+        figure(0, 0, 0);
+        assert_eq!(figure(60_000, 6_000, 0), Some(0.0), "a crawler");
+        assert_eq!(figure(120_000, 12_000, 120), Some(2.0), "somebody who guesses");
     }
 
     #[test]
@@ -426,6 +600,16 @@ mod tests {
             let error = rules(&[wanted(text)]).unwrap_err();
             assert!(error.contains(said), "{text}: {error}");
         }
+        let by = |name: &str, other: &str| {
+            wanted(&format!("name = \"{name}\"\nmetric = \"m\"\nabove = 1.0\ninhibited_by = [\"{other}\"]"))
+        };
+        for circle in [vec![by("a", "a")], vec![by("a", "b"), by("b", "c"), by("c", "b")]] {
+            assert!(rules(&circle).unwrap_err().contains("leads back to it"));
+        }
+        assert!(rules(&[by("a", "b"), by("b", "node_not_ready")]).is_ok());
+        let long =
+            wanted("name = \"many_bans\"\nfor_s = 18446744073709551615\nover_s = 18446744073709551615");
+        assert!(rules(&[long]).is_ok());
         let twice = wanted("name = \"many_bans\"");
         assert!(rules(&[twice.clone(), twice]).unwrap_err().contains("of its own"));
     }

@@ -9,7 +9,13 @@ use std::{
 
 use actix::Actor as _;
 use async_trait::async_trait;
-use pool_domain::{catalogue::Code, severity::Severity};
+use pool_domain::{
+    catalogue::Code,
+    isolation::Level,
+    rollout::{Event, Rollout, RolloutKind},
+    severity::Severity,
+    units::{BasisPoints, TimeMs},
+};
 
 use super::{
     courier::{self, Courier},
@@ -17,6 +23,7 @@ use super::{
     rules::rules,
 };
 use crate::{
+    algorithm::deployment::{self, rollout_plan},
     config::Escalation,
     messages::{
         alert::{
@@ -27,10 +34,13 @@ use crate::{
         trouble,
     },
     ports::{
+        archive::Archive,
         clock::SharedClock,
-        notifier::{AlertArchive, AlertView, Notice, Notifier, NotifyError, SharedNotifier},
+        deployments::{DeployPlan, DeploymentRow, Strategy},
+        notifier::{AlertView, Notice, Notifier, NotifyError, SharedNotifier},
+        packages::{PackageRef, PackageSource},
     },
-    runtime::outbox::Outbox,
+    runtime::{outbox::Outbox, watch::watched},
     scripted_node::TestClock,
     stats::EventPublisher,
 };
@@ -68,7 +78,7 @@ impl Notifier for Channel {
 #[derive(Default)]
 struct Memory(Mutex<Option<String>>);
 
-impl AlertArchive for Memory {
+impl Archive for Memory {
     fn load(&self) -> io::Result<Option<String>> {
         Ok(self.0.lock().unwrap().clone())
     }
@@ -115,12 +125,7 @@ fn alert(id: u64, severity: Severity) -> AlertView {
 }
 
 fn notice(id: u64) -> Deliver {
-    Deliver(Notice {
-        pool: "P".into(),
-        firing: vec![alert(id, Severity::Warning)],
-        resolved: vec![],
-        test: false,
-    })
+    Deliver(Notice { pool: "P".into(), firing: vec![alert(id, Severity::Warning)], ..Notice::default() })
 }
 
 async fn view(door: &ChannelDoor) -> ChannelView {
@@ -183,6 +188,16 @@ async fn beyond_the_limit_of_the_hour_many_become_one() {
     pass(3_600).await;
     let told = channel.told.lock().unwrap().clone();
     assert_eq!((told.len(), told[2].firing.len()), (3, 3));
+    for id in 1..=205 {
+        door.deliver.ask(notice(id)).await.unwrap();
+    }
+    pass(7_200).await;
+    let told = channel.told.lock().unwrap().clone();
+    let (first, rest) = (&told[3], &told[4]);
+    assert_eq!((told.len(), first.firing.len()), (5, 1));
+    assert_eq!((rest.firing.len(), rest.more), (100, 104), "named up to a bound, and counted");
+    assert!(rest.subject().ends_with("(and 203 more)"), "{}", rest.subject());
+    assert!(rest.text().ends_with("and 104 more: the dashboard has them all"));
 }
 
 #[actix_rt::test]
@@ -208,10 +223,45 @@ pub(crate) fn doors() -> AlertDoors {
     Rig::new(Arc::default()).doors
 }
 
+/// A deployment that was ordered just now.
+pub(crate) fn deployment_row(id: u64, now: TimeMs) -> DeploymentRow {
+    let package = |version: &str| PackageRef {
+        name: "blake2s".into(),
+        version: version.into(),
+        hash_function: "blake2s".into(),
+        source: PackageSource::LinkedIn,
+    };
+    let plan = DeployPlan {
+        strategy: Strategy::Immediate,
+        shadow_ms: 0,
+        phase_ms: 0,
+        shadow_share: BasisPoints::ZERO,
+        steps: vec![BasisPoints::ALL],
+        at: None,
+        rollback_on_error: true,
+        isolation: Level::Wasm,
+        notify: Vec::new(),
+    };
+    let rollout = Rollout::new(RolloutKind::Upgrade, rollout_plan(&plan).unwrap());
+    DeploymentRow {
+        id,
+        revision: 1,
+        package: package("1.1.0"),
+        replaces: package("1.0.0"),
+        generation: 2,
+        plan,
+        rollout,
+        created_at: now,
+        updated_at: now,
+        by: "ann".into(),
+    }
+}
+
 struct Rig {
     doors: AlertDoors,
     publish: Outbox<Publish>,
     channel: Arc<Channel>,
+    other: Arc<Channel>,
     exposition: Arc<Mutex<String>>,
     events: Events,
     archive: Arc<Memory>,
@@ -226,13 +276,18 @@ impl Rig {
         let channel = Arc::new(Channel::default());
         let exposition = Arc::new(Mutex::new("dagpool_node_ready 1\n".to_owned()));
         let shown = Arc::clone(&exposition);
-        let channels = vec![courier(&channel, 0, &clock)];
+        // The same channel's other recipient.
+        let other = Arc::new(Channel::default());
+        let channels = vec![courier(&other, 0, &clock), courier(&channel, 0, &clock)];
         let keeper = AlertKeeper::new(keeper::Parts {
             pool: "P".into(),
-            rules: rules(&[]).unwrap().into(),
-            escalation: [Escalation { channels: vec!["ops".into()], ..Escalation::default() }].into(),
+            rulebook: watched(keeper::Rulebook {
+                rules: rules(&[]).unwrap().into(),
+                escalation: [Escalation { channels: vec!["ops".into()], ..Escalation::default() }].into(),
+                repeat_ms: 0,
+            })
+            .1,
             every: Duration::from_secs(5),
-            repeat_ms: 0,
             exposition: Arc::new(move || shown.lock().unwrap().clone()),
             events: events.clone(),
             publish: publish.clone(),
@@ -247,8 +302,9 @@ impl Rig {
             hush: Outbox::new("AlertKeeper", keeper.clone().recipient()),
             unhush: Outbox::new("AlertKeeper", keeper.recipient()),
             channels,
+            personal: None,
         };
-        Self { doors, publish, channel, exposition, events, archive, clock }
+        Self { doors, publish, channel, other, exposition, events, archive, clock }
     }
 
     fn show(&self, text: &str) {
@@ -294,6 +350,59 @@ async fn a_figure_becomes_an_alert_people_are_told_and_hear_of_its_end() {
         })
         .collect();
     assert_eq!(states, [true, true, false], "began, was taken, is over");
+}
+
+#[actix_rt::test]
+async fn the_channels_that_a_deployment_names_are_told_of_each_step_once() {
+    tokio::time::pause();
+    let rig = Rig::new(Arc::default());
+    pass(1).await;
+    let mut row = deployment_row(3, rig.clock.now());
+    row.plan.notify = vec!["ops".into()];
+    let show = async |row: &DeploymentRow| {
+        let event = PoolEvent::Deployment(Arc::new(deployment::view(row, None)));
+        rig.publish.offer(Publish { at: rig.clock.now(), event });
+        pass(1).await;
+    };
+    // It is shown once a second, and told once a step.
+    for _ in 0..3 {
+        show(&row).await;
+    }
+    while !row.rollout.stage().is_final() {
+        row.rollout.apply(Event::Passed(row.rollout.stage())).unwrap();
+        show(&row).await;
+        show(&row).await;
+    }
+    assert_eq!(
+        rig.told(),
+        [
+            "[P] deployment 3 of blake2s_1.1.0 was ordered by ann in place of blake2s_1.0.0",
+            "[P] deployment 3 of blake2s_1.1.0 is at warm",
+            "[P] deployment 3 of blake2s_1.1.0 is at shadow",
+            "[P] deployment 3 of blake2s_1.1.0 is at 100%",
+            "[P] deployment 3 of blake2s_1.1.0 is at draining",
+            "[P] deployment 3 of blake2s_1.1.0 is complete: it has replaced blake2s_1.0.0",
+        ]
+    );
+    assert!(rig.firing().await.is_empty(), "it is no alert");
+    // Nobody is told of what names no channel.
+    row.id = 4;
+    row.plan.notify.clear();
+    show(&row).await;
+    assert_eq!(rig.told().len(), 6);
+}
+
+#[actix_rt::test]
+async fn a_recipient_who_cannot_be_reached_keeps_nobody_else_from_being_told() {
+    tokio::time::pause();
+    let rig = Rig::new(Arc::default());
+    pass(1).await;
+    let wrong = |_| Err(NotifyError::Later { what: "no such number".into(), after: None });
+    rig.other.answers.lock().unwrap().extend((0..5).map(wrong));
+    rig.raise(Code::ActorFailed, "it died");
+    pass(60).await;
+    assert_eq!(rig.told().len(), 1, "once, however often the other is tried: {:?}", rig.told());
+    assert_eq!(rig.other.told.lock().unwrap().len(), 1);
 }
 
 #[actix_rt::test]

@@ -238,7 +238,7 @@ impl Deployment {
 }
 
 /// The state machine of a plan.
-pub(super) fn rollout_plan(plan: &DeployPlan) -> Result<Plan, RolloutError> {
+pub(crate) fn rollout_plan(plan: &DeployPlan) -> Result<Plan, RolloutError> {
     Plan::new(plan.shadow_share, plan.steps.clone())
 }
 

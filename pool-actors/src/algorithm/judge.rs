@@ -86,14 +86,17 @@ impl Judge {
     pub(super) fn judge(&mut self, shares: Vec<Share>, hashes: Vec<Option<[u8; 32]>>) {
         let mut accepted = Vec::with_capacity(hashes.len());
         let mut refused: Vec<(Ticket, Verdict)> = Vec::new();
-        for (share, hash) in shares.into_iter().zip(hashes) {
+        for (mut share, hash) in shares.into_iter().zip(hashes) {
             self.total.shares += 1;
             match self.verdict(&share, hash) {
                 Ok((hash, candidate)) => {
                     self.total.accepted += 1;
                     accepted.push(pending(share, hash, candidate, self.route));
                 }
-                Err(reason) => refused.push((share.ticket, Verdict::Rejected(reason))),
+                Err(reason) => {
+                    share.life.refused(reason.cause().label());
+                    refused.push((share.ticket, Verdict::Rejected(reason)));
+                }
             }
         }
         resolve_all(refused);
@@ -187,5 +190,6 @@ fn pending(share: Share, hash: [u8; 32], candidate: Option<CandidateId>, route: 
         route,
         job: share.job.id,
         candidate,
+        life: share.life,
     }
 }

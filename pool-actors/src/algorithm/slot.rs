@@ -33,7 +33,7 @@ use crate::{
         route::{Rescue, ValidatorDoor},
         share::ValidateBatch,
     },
-    metrics::SLOT_RESTARTS_TOTAL,
+    metrics::{SLOT_PANICS_TOTAL, SLOT_RESTARTS_TOTAL},
     runtime::{
         Runtime,
         arbiters::Arbiters,
@@ -467,6 +467,11 @@ fn start_slot(
         life: Arc::new(watched(life).0),
     };
     let shown = board.clone();
+    let label = route.slot.to_string();
+    for cause in ["hang", "panic"] {
+        metrics::counter!(SLOT_RESTARTS_TOTAL, "slot" => label.clone(), "cause" => cause).increment(0);
+    }
+    metrics::counter!(SLOT_PANICS_TOTAL, "slot" => label).increment(0);
     let name = format!("slot-{}-{}", route.slot, route.generation);
     let slot =
         supervise(&place.runtime, spec(name, "AlgorithmSlot", 0), move |_| AlgorithmSlot(shown.clone()));

@@ -290,7 +290,12 @@ impl AlgorithmSupervisor {
         if let Some(deployment) = &state.deployment {
             return Err(DeployError::InProgress(deployment.row.id));
         }
-        let package = state.staged.clone().ok_or(DeployError::NothingStaged)?;
+        let staged = state.staged.as_ref().ok_or(DeployError::NothingStaged)?;
+        let meant = deploy.digest.as_deref().is_none_or(|digest| staged.reference.digest() == Some(digest));
+        let package = deploy.loaded.as_ref().unwrap_or(staged).clone();
+        if !meant || package.reference != staged.reference {
+            return Err(DeployError::StagedChanged { staged: staged.reference.id() });
+        }
         let active = &state.active.package;
         let upgrade = package.reference.hash_function == active.hash_function;
         let kind = if upgrade { RolloutKind::Upgrade } else { RolloutKind::Migration };

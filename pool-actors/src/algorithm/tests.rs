@@ -217,6 +217,7 @@ impl Bench {
             late,
             received_at: TimeMs(5),
             validations: 0,
+            life: Default::default(),
         }
     }
 

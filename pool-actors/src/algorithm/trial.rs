@@ -113,7 +113,8 @@ impl TrialWorker {
         self.note_time(started, batch.headers.len());
         let hashes = self.settle(&batch, hashes);
         if let Some(shares) = self.parts.lane.finish(&batch) {
-            let (shares, hashes) = self.hold_back(shares, hashes);
+            let (mut shares, hashes) = self.hold_back(shares, hashes);
+            shares.iter_mut().for_each(|share| share.life.hashed(started));
             self.judge.judge(shares, hashes);
         }
         true

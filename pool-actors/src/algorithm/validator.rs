@@ -166,7 +166,8 @@ impl ShareValidator {
             self.sampler.offer(tap, self.parts.seat, &self.headers, &hashes);
         }
         self.judge.counts().traps += fatal.len() as u64;
-        let shares = self.give_up(batch.finish(), &mut hashes, fatal);
+        let mut shares = self.give_up(batch.finish(), &mut hashes, fatal);
+        shares.iter_mut().for_each(|share| share.life.hashed(started));
         self.judge.judge(shares, hashes);
     }
 

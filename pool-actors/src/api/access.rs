@@ -17,35 +17,35 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Api,
+    Api, bodies,
     errors::{ApiError, ErrorCode},
     routes::{self, Needs, Route},
 };
 use crate::{
     auth::{By, Origin, Principal, Scope, same},
     messages::trouble,
-    metrics::{AUTH_FAILURES_TOTAL, HTTP_LIMITED_TOTAL},
+    metrics::{AUTH_FAILURES_TOTAL, HTTP_LIMITED_TOTAL, HTTP_REQUEST_SECONDS},
     ports::users::{Outcome, Role},
 };
 
-/// The pool's own token. Only its digest is kept.
-pub(super) struct AdminToken([u8; 32]);
+/// A token of the configuration. Only its digest is kept.
+pub(super) struct FixedToken([u8; 32]);
 
-impl AdminToken {
+impl FixedToken {
     /// From the token's text.
     pub(super) fn new(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).into())
     }
 
     /// Whether `token` is the same; digests of a guess say nothing about the token.
-    fn matches(&self, token: &str) -> bool {
+    pub(super) fn matches(&self, token: &str) -> bool {
         same(&self.0, &Sha256::digest(token.as_bytes()))
     }
 }
 
-impl fmt::Debug for AdminToken {
+impl fmt::Debug for FixedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AdminToken(***)")
+        f.write_str("FixedToken(***)")
     }
 }
 
@@ -62,11 +62,6 @@ pub(super) async fn whose(api: &Api, token: &str) -> Result<Option<Principal>, A
         return Ok(Some(Principal { actor: "admin token".into(), role: Role::Admin, by: By::AdminToken }));
     }
     Ok(api.auth.whose(token).await?)
-}
-
-/// Whom a token stands for, where everybody may ask: one that is not good, or can't be looked at, is no token.
-pub(super) async fn seen(api: &Api, token: &str) -> Option<Principal> {
-    whose(api, token).await.ok().flatten()
 }
 
 /// Whether somebody sees what operators see.
@@ -179,15 +174,16 @@ pub(super) fn site(api: &Api, headers: &HeaderMap) -> Site {
 }
 
 const CORS_METHODS: &str = "GET, POST, PATCH, DELETE";
-const CORS_HEADERS: &str = "authorization, content-type";
+const CORS_HEADERS: &str = "authorization, content-type, if-none-match";
 
 /// The one middleware: checks the role, gives the request an id, writes the bodies of errors and the trail, adds security
 /// headers.
 pub(super) async fn guard(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = trouble::fresh_id();
+    let begun = tokio::time::Instant::now();
     // The path as the router reads it, percent-decoded: what is judged must be what is served.
     let path = request.match_info().as_str().to_owned();
     let Some(api) = request.app_data::<web::Data<Api>>().cloned() else {
@@ -200,8 +196,11 @@ pub(super) async fn guard(
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
         && matches!(site, Site::Listed(_));
     let address = api.limits.address(request.headers(), request.peer_addr());
+    let known: Vec<HeaderValue> = request.headers().get_all(header::IF_NONE_MATCH).cloned().collect();
     let mut who = None;
-    let mut response = if let Err(error) = within_rate(&request, &path, &api).await {
+    let body = bodies::bound(&mut request);
+    let late = body.as_ref().ok().cloned().unwrap_or_default();
+    let mut response = if let Err(error) = body.and(within_rate(&request, &path, &api).await) {
         request.into_response(error.error_response())
     } else if asks_first {
         request.into_response(HttpResponse::NoContent().finish())
@@ -216,7 +215,14 @@ pub(super) async fn guard(
             }
         }
     };
+    if let Some(error) = late.refusal() {
+        response = response.into_response(error.error_response()).map_into_boxed_body();
+    }
     let status = response.status();
+    observe(route, status, begun.elapsed());
+    if status == StatusCode::OK && route.is_some_and(Route::is_tagged) {
+        response = tagged(response, &known);
+    }
     if let (Some(who), Some(route)) = (&who, route) {
         let changed = response.response().extensions().get::<Changed>().cloned();
         note(&api, who, route, address, &path, status, changed).await;
@@ -239,7 +245,7 @@ pub(super) async fn guard(
         );
         headers.insert(
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("retry-after, x-request-id"),
+            HeaderValue::from_static("etag, retry-after, x-request-id"),
         );
         if asks_first {
             headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(CORS_METHODS));
@@ -257,6 +263,42 @@ pub(super) async fn guard(
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }
     Ok(response)
+}
+
+/// Gives an answer a tag made of its content; who has it already is answered 304 (RFC 9110, section 13.1.2). The tag is a weak
+/// one, since the answer may yet be compressed.
+fn tagged(response: ServiceResponse<BoxBody>, known: &[HeaderValue]) -> ServiceResponse<BoxBody> {
+    let (request, response) = response.into_parts();
+    let (response, body) = response.into_parts();
+    let body = match body.try_into_bytes() {
+        Ok(body) => body,
+        // What is made while it is sent, such as an export.
+        Err(body) => return ServiceResponse::new(request, response.set_body(body)),
+    };
+    let tag = format!("\"{}\"", &blake3::hash(&body).to_hex()[..32]);
+    let tags = known.iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+    let is_known = tags.map(str::trim).any(|given| given == "*" || given.trim_start_matches("W/") == tag);
+    let mut response =
+        if is_known { HttpResponse::NotModified().finish() } else { response.set_body(BoxBody::new(body)) };
+    let headers = response.headers_mut();
+    if let Ok(tag) = HeaderValue::from_str(&format!("W/{tag}")) {
+        headers.insert(header::ETAG, tag);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    ServiceResponse::new(request, response)
+}
+
+fn observe(route: Option<&'static routes::Route>, status: StatusCode, took: std::time::Duration) {
+    let class = match status.as_u16() / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    };
+    let route = route.map_or("other", |route| route.path);
+    metrics::histogram!(HTTP_REQUEST_SECONDS, "route" => route, "status" => class).record(took);
 }
 
 /// Whether a request may go on; `who` is told as soon as it is known.
@@ -324,10 +366,15 @@ async fn note(
 
 /// Whether the address may ask by now. Looked at before the token, so that tokens can't be guessed at any speed.
 async fn within_rate(request: &ServiceRequest, path: &str, api: &Api) -> Result<(), ApiError> {
-    if path != "/api" && !path.starts_with("/api/") {
+    if !matches!(path, "/api" | "/notifications") && !path.starts_with("/api/") {
         return Ok(());
     }
     let Some(client) = api.limits.client(request) else { return Ok(()) };
+    take(api, client).await
+}
+
+/// Takes one of an address's requests.
+pub(super) async fn take(api: &Api, client: IpAddr) -> Result<(), ApiError> {
     api.limits.take_shared(&api.shared_cache, client, api.clock.steady()).await.map_err(|wait| {
         metrics::counter!(HTTP_LIMITED_TOTAL).increment(1);
         let known = [("client", &*client.to_string()), ("retry_after_s", &wait.to_string())];

@@ -3,18 +3,14 @@
 use std::collections::BTreeSet;
 
 use actix_web::{
-    App,
     http::{Method, StatusCode, header},
-    middleware::{Compress, from_fn},
-    test::{TestRequest, call_service, init_service, read_body},
+    test::{TestRequest, call_service, read_body},
 };
 use serde_json::{Value, json};
 
 use super::{
-    Api, access,
     routes::{self, Needs, ROUTES},
-    server,
-    tests::{NOW, Rig, TOKEN},
+    tests::{NOW, Rig, TOKEN, app},
 };
 use crate::{
     auth::{Scope, totp},
@@ -22,19 +18,6 @@ use crate::{
 };
 
 const PASSWORD: &str = "tuna fence orbit";
-
-macro_rules! app {
-    ($rig:expr) => {
-        init_service(
-            App::new()
-                .app_data(Api::new($rig.context()))
-                .wrap(from_fn(access::guard))
-                .wrap(Compress::default())
-                .configure(server::configure),
-        )
-        .await
-    };
-}
 
 fn post(uri: &str, body: &Value) -> TestRequest {
     TestRequest::post().uri(uri).set_json(body)
@@ -67,17 +50,42 @@ const WANTED: &[(&str, &str)] = &[
     ("GET /metrics", "-"),
     ("GET /docs/errors", "-"),
     ("GET /docs/errors/{code}", "-"),
+    ("GET /api/openapi.json", "-"),
+    ("GET /api/docs", "-"),
     ("GET /api/stats", "-"),
     ("GET /api/miners", "-"),
     ("GET /api/miners/{account}", "-"),
     ("GET /api/miners/{account}/hashrate", "-"),
+    ("GET /api/miners/{account}/workers", "-"),
+    ("GET /api/miners/{account}/settings", "-"),
+    ("PATCH /api/miners/{account}/settings", "s"),
     ("GET /api/miners/{account}/payouts", "-"),
     ("GET /api/miners/{account}/earnings", "-"),
     ("GET /api/blocks", "-"),
+    ("GET /api/blocks/dag", "-"),
     ("GET /api/blocks/{hash}", "-"),
     ("GET /api/blocks/{hash}/statement", "-"),
     ("GET /api/blocks/{hash}/proof", "-"),
     ("GET /api/live", "-"),
+    ("GET /api/pools", "-"),
+    ("GET /api/pools/{pool}", "-"),
+    ("GET /api/pools/{pool}/performance", "-"),
+    ("GET /api/pools/{pool}/miners", "-"),
+    ("GET /api/v2/pools/{pool}/miners", "-"),
+    ("GET /api/pools/{pool}/blocks", "-"),
+    ("GET /api/v2/pools/{pool}/blocks", "-"),
+    ("GET /api/pools/{pool}/payments", "-"),
+    ("GET /api/v2/pools/{pool}/payments", "-"),
+    ("GET /api/pools/{pool}/miners/{address}/payments", "-"),
+    ("GET /api/v2/pools/{pool}/miners/{address}/payments", "-"),
+    ("GET /api/pools/{pool}/miners/{address}/balancechanges", "-"),
+    ("GET /api/v2/pools/{pool}/miners/{address}/balancechanges", "-"),
+    ("GET /api/pools/{pool}/miners/{address}/earnings/daily", "-"),
+    ("GET /api/v2/pools/{pool}/miners/{address}/earnings/daily", "-"),
+    ("GET /api/pools/{pool}/miners/{address}", "-"),
+    ("GET /api/pools/{pool}/miners/{address}/performance", "-"),
+    ("GET /api/pools/{pool}/miners/{address}/settings", "-"),
+    ("GET /notifications", "-"),
     ("GET /api/algorithms/status", "-"),
     ("POST /api/auth/register", "-"),
     ("POST /api/auth/login", "-"),
@@ -90,6 +98,20 @@ const WANTED: &[(&str, &str)] = &[
     ("POST /api/auth/mfa/disable", "s"),
     ("POST /api/auth/mfa/backup-codes", "s"),
     ("POST /api/auth/password", "s"),
+    ("POST /api/auth/password/forgot", "-"),
+    ("POST /api/auth/password/reset", "-"),
+    ("POST /api/auth/email/verify", "-"),
+    ("POST /api/auth/email/resend", "-"),
+    ("POST /api/auth/email", "s"),
+    ("GET /api/auth/accounts", "s"),
+    ("POST /api/auth/accounts/claims", "s"),
+    ("POST /api/auth/accounts/claims/verify", "s"),
+    ("GET /api/auth/accounts/{account}/alerts", "s"),
+    ("POST /api/auth/accounts/{account}/alerts", "s"),
+    ("POST /api/auth/accounts/{account}/alerts/confirm", "s"),
+    ("POST /api/auth/accounts/{account}/alerts/test", "s"),
+    ("POST /api/auth/accounts/{account}/alerts/key", "s"),
+    ("DELETE /api/auth/accounts/{account}", "s"),
     ("GET /api/auth/sessions", "s"),
     ("DELETE /api/auth/sessions/{id}", "s"),
     ("GET /api/auth/tokens", "s"),
@@ -121,7 +143,12 @@ const WANTED: &[(&str, &str)] = &[
     ("POST /api/alerts/{id}/acknowledge", "operator"),
     ("GET /api/admin/system", "viewer"),
     ("GET /api/admin/connections", "viewer"),
+    ("DELETE /api/admin/connections/{session}", "operator"),
     ("GET /api/admin/bans", "viewer"),
+    ("POST /api/admin/bans", "operator"),
+    ("GET /api/admin/config", "operator"),
+    ("POST /api/admin/config/reload", "operator"),
+    ("GET /api/admin/logs", "operator"),
     ("DELETE /api/admin/bans/{address}", "operator"),
     ("POST /api/admin/announce", "operator"),
     ("GET /api/admin/ledger/adjustments", "viewer"),
@@ -183,13 +210,18 @@ async fn every_route_by_every_role() {
     for role in Role::ALL {
         sessions.push((role, signed_in(&rig, &format!("a-{role}"), role).await.0));
     }
+    rig.demand_second_factor_of(Role::Admin);
+    rig.auth.add("half", None, PASSWORD.into(), Role::Admin).await.unwrap();
+    let (half, _) = log_in(&rig, "half").await;
     let app = app!(rig);
     let ask = async |method: &str, path: &str, token: Option<&str>| {
         let filled = path
             .replace("{account}", "alice")
+            .replace("{pool}", "sim1")
             .replace("{hash}", &"01".repeat(32))
             .replace("{action}", "pause")
             .replace("{address}", "192.0.2.7")
+            .replace("{session}", "77")
             .replace("{code}", "NOT_FOUND")
             .replace("{name}", "nobody")
             .replace("{id}", "1");
@@ -221,6 +253,12 @@ async fn every_route_by_every_role() {
             };
             assert_ne!(status, StatusCode::UNAUTHORIZED, "{what} by {role}");
             assert_eq!(status == StatusCode::FORBIDDEN, !may, "{what} by {role}: {status}");
+            tried += 1;
+        }
+        if route.path != "/api/auth/logout" {
+            let status = ask(route.method, route.path, Some(&half)).await;
+            let may = matches!(route.needs, Needs::Anybody | Needs::Known);
+            assert_eq!(status == StatusCode::FORBIDDEN, !may, "{what} by half a session: {status}");
             tried += 1;
         }
         let status = ask(route.method, route.path, Some(TOKEN)).await;
@@ -417,6 +455,188 @@ async fn the_trail_says_who_did_what() {
     // The payouts' own trail names the person, too.
     let (_, audit) = rig.ask(ask("/api/admin/payouts/audit")).await;
     assert_eq!(audit["items"][1]["actor"], "root", "{audit}");
+}
+
+/// Acts whose lines of the trail tests of whole pools look at, since they need more than an API.
+const TRAIL_ELSEWHERE: &[&str] = &[
+    "POST /api/alerts/{id}/acknowledge",
+    "POST /api/admin/config/reload",
+    "POST /api/admin/payouts/run",
+    "POST /api/algorithms/stage",
+    "POST /api/algorithms/deploy",
+    "POST /api/deployments/{id}/{action}",
+];
+
+/// An act, and what its line of the trail says: a key with its value before, and one after; `None` where there was nothing.
+type Act = (&'static str, String, Value, Option<(&'static str, Value)>, Option<(&'static str, Value)>);
+
+#[actix_rt::test]
+async fn the_trail_says_what_was_before_and_is_after_every_act() {
+    let rig = Rig::new().await;
+    let (admin, _) = signed_in(&rig, "root", Role::Admin).await;
+    signed_in(&rig, "gone", Role::Viewer).await;
+    let (_, sessions) = rig.ask(with(TestRequest::get().uri("/api/admin/sessions"), &admin)).await;
+    let session = sessions["items"].as_array().unwrap().iter().find(|one| one["username"] == "gone").unwrap();
+    let session = session["id"].as_str().unwrap();
+    let of = |text: &str| Some(("role", json!(text)));
+    let acts: Vec<Act> = vec![
+        (
+            "POST",
+            "/api/admin/payouts/hold".into(),
+            json!({"scope": "all", "reason": "a"}),
+            Some(("held", Value::Null)),
+            Some(("held", json!("a"))),
+        ),
+        (
+            "POST",
+            "/api/admin/payouts/hold".into(),
+            json!({"scope": "all", "reason": "b"}),
+            Some(("held", json!("a"))),
+            Some(("held", json!("b"))),
+        ),
+        (
+            "POST",
+            "/api/admin/payouts/release".into(),
+            json!({"scope": "all"}),
+            Some(("held", json!("b"))),
+            Some(("held", Value::Null)),
+        ),
+        (
+            "POST",
+            "/api/admin/payouts/hold".into(),
+            json!({"scope": "account", "account": "alice", "reason": "c"}),
+            Some(("held", Value::Null)),
+            Some(("held", json!("c"))),
+        ),
+        (
+            "POST",
+            "/api/admin/payouts/release".into(),
+            json!({"scope": "account", "account": "alice"}),
+            Some(("held", json!("c"))),
+            Some(("what", json!("account:alice"))),
+        ),
+        (
+            "POST",
+            "/api/admin/payouts/threshold".into(),
+            json!({"account": "alice", "threshold": "5000"}),
+            Some(("threshold", Value::Null)),
+            Some(("threshold", json!("5000"))),
+        ),
+        (
+            "POST",
+            "/api/admin/payouts/threshold".into(),
+            json!({"account": "alice", "threshold": null}),
+            Some(("threshold", json!("5000"))),
+            Some(("threshold", Value::Null)),
+        ),
+        (
+            "POST",
+            "/api/admin/bans".into(),
+            json!({"address": "192.0.2.7", "for_s": 60, "reason": "it floods"}),
+            None,
+            Some(("words", json!("it floods"))),
+        ),
+        (
+            "POST",
+            "/api/admin/bans".into(),
+            json!({"address": "192.0.2.7", "for_s": 90, "reason": "still"}),
+            Some(("words", json!("it floods"))),
+            Some(("words", json!("still"))),
+        ),
+        (
+            "DELETE",
+            "/api/admin/bans/192.0.2.7".into(),
+            Value::Null,
+            Some(("address", json!("192.0.2.7"))),
+            None,
+        ),
+        (
+            "POST",
+            "/api/admin/users".into(),
+            json!({"username": "carl", "password": PASSWORD, "role": "viewer"}),
+            None,
+            of("viewer"),
+        ),
+        ("PATCH", "/api/admin/users/carl".into(), json!({"role": "operator"}), of("viewer"), of("operator")),
+        (
+            "PATCH",
+            "/api/admin/users/carl".into(),
+            json!({"disabled": true}),
+            Some(("disabled_at", Value::Null)),
+            Some(("changed", json!("disabled"))),
+        ),
+        (
+            "DELETE",
+            format!("/api/admin/sessions/{session}"),
+            Value::Null,
+            Some(("username", json!("gone"))),
+            None,
+        ),
+        (
+            "POST",
+            "/api/alerts/silences".into(),
+            json!({"rule": "slow_disk", "for_s": 60, "reason": "a new disk"}),
+            None,
+            Some(("rule", json!("slow_disk"))),
+        ),
+        ("DELETE", "/api/alerts/silences/1".into(), Value::Null, Some(("reason", json!("a new disk"))), None),
+        ("POST", "/api/alerts/channels/ops/test".into(), Value::Null, None, Some(("ok", json!(true)))),
+        (
+            "POST",
+            "/api/admin/announce".into(),
+            json!({"message": "a pause at six"}),
+            None,
+            Some(("message", json!("a pause at six"))),
+        ),
+        ("DELETE", "/api/admin/connections/5".into(), Value::Null, Some(("account", json!("alice"))), None),
+        (
+            "POST",
+            "/api/admin/ledger/adjustments".into(),
+            json!({"reference": "r1", "account": "alice", "amount": "7", "author": "root", "reason": "owed"}),
+            None,
+            Some(("amount", json!("7"))),
+        ),
+    ];
+
+    // One API, whose alerts are kept from one act to the next.
+    let app = app!(rig);
+    let mut tried = BTreeSet::new();
+    for (method, uri, body, before, after) in &acts {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let route = routes::route(&method, uri).unwrap();
+        tried.insert(format!("{} {}", route.method, route.path));
+        let mut request = with(TestRequest::with_uri(uri).method(method), &admin);
+        if !body.is_null() {
+            request = request.set_json(body);
+        }
+        let response =
+            call_service(&app, request.peer_addr("192.0.2.9:1".parse().unwrap()).to_request()).await;
+        let status = response.status();
+        let said = read_body(response).await;
+        assert!(status.is_success(), "{uri}: {status} {said:?}");
+        let (_, trail) = rig.ask(with(TestRequest::get().uri("/api/admin/audit?limit=1"), &admin)).await;
+        let line = &trail["items"][0];
+        assert_eq!(line["action"], format!("{} {}", route.method, route.path), "{line}");
+        assert_eq!(
+            (&line["actor"], &line["address"], &line["outcome"]),
+            (&json!("root"), &json!("192.0.2.9"), &json!("done"))
+        );
+        assert_eq!(line["subject"], *uri);
+        for (side, wanted) in [("before", before), ("after", after)] {
+            match wanted {
+                Some((key, value)) => assert_eq!(line[side].get(key), Some(value), "{side}: {line}"),
+                None => assert_eq!(line[side], Value::Null, "{side}: {line}"),
+            }
+        }
+    }
+    let acting = ROUTES.iter().filter(|route| {
+        route.method != "GET"
+            && matches!(route.needs, Needs::Role(..))
+            && route.path != "/api/algorithms/plan"
+    });
+    let all: BTreeSet<String> = acting.map(|route| format!("{} {}", route.method, route.path)).collect();
+    tried.extend(TRAIL_ELSEWHERE.iter().map(|&route| route.to_owned()));
+    assert_eq!(tried, all, "every act is looked at");
 }
 
 #[actix_rt::test]

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use pool_domain::units::Amount;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -9,7 +10,8 @@ use super::{
     Api,
     access::changed,
     errors::{ApiError, ErrorCode},
-    pool::{account_named, page, page_size},
+    pool::{account_named, before, page, page_size},
+    shapes::text,
     wire::{Object, rfc3339},
 };
 use crate::ports::books::{Adjusted, Adjustment, AdjustmentRow};
@@ -18,23 +20,33 @@ use crate::ports::books::{Adjusted, Adjustment, AdjustmentRow};
 const TEXT_CHARS_MAX: usize = 200;
 
 /// What an operator decides.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "AdjustmentRequest")]
 pub(super) struct Decision {
+    /// The operator's own name for it: the same one is made once.
+    #[schemars(length(min = 1, max = 200))]
     reference: String,
+    #[schemars(with = "text::AccountName")]
     account: String,
+    /// What is given, or taken (below zero); never zero.
+    #[schemars(with = "text::Amount")]
     amount: Amount,
+    #[schemars(length(min = 1, max = 200))]
     author: String,
+    #[schemars(length(min = 1, max = 200))]
     reason: String,
+    /// It may leave the balance below zero.
     #[serde(default)]
     below_zero: bool,
 }
 
 /// `?cursor=&limit=`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AdjustmentsQuery {
     cursor: Option<u64>,
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
 }
 
@@ -105,6 +117,6 @@ pub(super) async fn list(
     query: web::Query<AdjustmentsQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let limit = page_size(query.limit)?;
-    let rows = api.books.adjustments(query.cursor, limit + 1).await?;
+    let rows = api.books.adjustments(before(query.cursor), limit + 1).await?;
     Ok(HttpResponse::Ok().json(page(rows, limit, |row| json!(row.id.to_string()), line)))
 }

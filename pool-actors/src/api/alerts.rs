@@ -1,6 +1,7 @@
 //! `/api/alerts...`: what is wrong, who takes care of it, what is kept quiet, and whether the channels work. For operators.
 
 use actix_web::{HttpResponse, web};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -10,12 +11,10 @@ use super::{
     errors::{ApiError, ErrorCode},
     pool::{page, page_size},
     sign_in::Who,
-    wire::rfc3339,
+    wire::{Object, optional, rfc3339},
 };
 use crate::{
-    messages::alert::{
-        Acknowledge, AskChannel, ChannelDoor, ChannelView, Hush, ListAlerts, Silence, TryChannel, Unhush,
-    },
+    messages::alert::{Acknowledge, AskChannel, ChannelView, Hush, ListAlerts, Silence, TryChannel, Unhush},
     ports::notifier::AlertView,
     runtime::outbox::Unanswered,
 };
@@ -26,29 +25,35 @@ const TEXT_CHARS_MAX: usize = 200;
 const SILENCE_S_MAX: u64 = 30 * 86_400;
 
 /// `?cursor=&limit=`, of what is over.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HistoryQuery {
     cursor: Option<u64>,
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
 }
 
 /// Body of an acknowledgement.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "AcknowledgeRequest")]
 pub(super) struct Note {
+    #[schemars(length(max = 200))]
     note: String,
 }
 
 /// Body of a silence.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "SilenceRequest")]
 pub(super) struct Quiet {
     #[serde(default)]
     rule: String,
     #[serde(default)]
     subject: String,
+    #[schemars(range(min = 1, max = 2_592_000))]
     for_s: u64,
+    #[schemars(length(min = 1, max = 200))]
     reason: String,
 }
 
@@ -129,25 +134,27 @@ pub(super) async fn acknowledge(
     api: web::Data<Api>,
     who: Who,
     id: web::Path<u64>,
-    body: Option<web::Json<Note>>,
+    body: web::Bytes,
 ) -> Result<HttpResponse, ApiError> {
-    let note = body.map(|body| body.into_inner().note).unwrap_or_default();
+    let Note { note } = optional(&body)?;
     text("note", &note, 0)?;
     let wanted = Acknowledge { id: *id, by: who.actor.clone(), note };
+    let known = api.alerts.list.ask(ListAlerts).await.map_err(restarting)?;
+    let taken = |alert: &AlertView| json!({ "rule": alert.rule, "subject": alert.subject, "acknowledged": line(alert)["acknowledged"] });
+    let before = known.firing.iter().find(|alert| alert.id == *id).map(taken);
     let alert = api.alerts.acknowledge.ask(wanted).await.map_err(restarting)?;
-    alert.map_or_else(
-        || Err(ApiError::new(ErrorCode::NotFound, format!("alert {id} does not fire"))),
-        |alert| Ok(HttpResponse::Ok().json(line(&alert))),
-    )
+    let alert =
+        alert.ok_or_else(|| ApiError::new(ErrorCode::NotFound, format!("alert {id} does not fire")))?;
+    Ok(changed(HttpResponse::Ok().json(line(&alert)), before.unwrap_or_default(), taken(&alert)))
 }
 
 /// `POST /api/alerts/silences`: nobody is told of a rule's alerts for a while.
 pub(super) async fn hush(
     api: web::Data<Api>,
     who: Who,
-    body: web::Json<Quiet>,
+    body: web::Json<Object<Quiet>>,
 ) -> Result<HttpResponse, ApiError> {
-    let Quiet { rule, subject, for_s, reason } = body.into_inner();
+    let Object(Quiet { rule, subject, for_s, reason }) = body.into_inner();
     text("reason", &reason, 1)?;
     text("rule", &rule, 0)?;
     text("subject", &subject, 0)?;
@@ -165,31 +172,44 @@ pub(super) async fn hush(
 
 /// `DELETE /api/alerts/silences/{id}`.
 pub(super) async fn unhush(api: web::Data<Api>, id: web::Path<u64>) -> Result<HttpResponse, ApiError> {
+    let known = api.alerts.list.ask(ListAlerts).await.map_err(restarting)?;
+    let before = known.silences.iter().find(|silence| silence.id == *id).map(quiet);
     if api.alerts.unhush.ask(Unhush { id: *id }).await.map_err(restarting)? {
-        return Ok(HttpResponse::NoContent().finish());
+        return Ok(changed(HttpResponse::NoContent().finish(), before.unwrap_or_default(), Value::Null));
     }
     Err(ApiError::new(ErrorCode::NotFound, format!("there is no silence {id}")))
 }
 
 /// `GET /api/alerts/channels`: how the channels fare.
 pub(super) async fn channels(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
-    let mut items = Vec::new();
+    let mut views: Vec<ChannelView> = Vec::new();
     for door in &api.alerts.channels {
-        items.push(channel(&door.ask.ask(AskChannel).await.map_err(restarting)?));
+        let view = door.ask.ask(AskChannel).await.map_err(restarting)?;
+        match views.last_mut().filter(|last| last.name == view.name) {
+            Some(last) => last.add(view),
+            None => views.push(view),
+        }
     }
+    let items: Vec<Value> = views.iter().map(channel).collect();
     Ok(HttpResponse::Ok().json(json!({ "items": items, "next": null })))
 }
 
 /// `POST /api/alerts/channels/{name}/test`: whether the channel works, told now.
 pub(super) async fn test(api: web::Data<Api>, name: web::Path<String>) -> Result<HttpResponse, ApiError> {
-    let is_named = |door: &&ChannelDoor| door.name == *name;
-    let door = api.alerts.channels.iter().find(is_named);
-    let door =
-        door.ok_or_else(|| ApiError::new(ErrorCode::NotFound, format!("there is no channel {name}")))?;
-    match door.test.ask(TryChannel).await.map_err(restarting)? {
-        Ok(()) => Ok(HttpResponse::Ok().json(json!({ "channel": door.name, "ok": true, "message": null }))),
-        Err(what) => {
-            Ok(HttpResponse::Ok().json(json!({ "channel": door.name, "ok": false, "message": what })))
-        }
+    let mut tried = Vec::new();
+    for door in api.alerts.channels.iter().filter(|door| door.name == *name) {
+        tried.push(door.test.ask(TryChannel).await.map_err(restarting)?);
     }
+    if tried.is_empty() {
+        return Err(ApiError::new(ErrorCode::NotFound, format!("there is no channel {name}")));
+    }
+    let recipients = tried.len();
+    let failed: Vec<String> = tried.into_iter().filter_map(Result::err).collect();
+    let message = match failed.as_slice() {
+        [] => None,
+        [what, ..] if recipients == 1 => Some(what.clone()),
+        [what, ..] => Some(format!("{} of {recipients} recipients: {what}", failed.len())),
+    };
+    let answer = json!({ "channel": *name, "ok": message.is_none(), "message": message });
+    Ok(changed(HttpResponse::Ok().json(&answer), Value::Null, answer))
 }

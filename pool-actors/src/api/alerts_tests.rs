@@ -47,8 +47,14 @@ async fn what_can_t_be_silenced_or_acknowledged_is_said() {
         json!({"for_s": 60}),
         json!({"for_s": 60, "reason": "x", "more": 1}),
         json!([]),
+        json!(["slow_disk", "", 60, "x"]),
+        json!([60, "x"]),
     ] {
         let (status, body) = ask(&rig, "POST", "/api/alerts/silences", wrong.clone()).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}: {body}");
+    }
+    for wrong in [json!({"note": null}), json!({"more": 1}), json!([]), json!("x")] {
+        let (status, body) = ask(&rig, "POST", "/api/alerts/1/acknowledge", wrong.clone()).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}: {body}");
     }
     for (method, uri) in [("DELETE", "/api/alerts/silences/99"), ("POST", "/api/alerts/99/acknowledge")] {

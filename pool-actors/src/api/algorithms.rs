@@ -11,7 +11,8 @@ use pool_domain::{
     slot_health::SlotCounts,
     units::{BasisPoints, TimeMs},
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -19,8 +20,10 @@ use super::{
     Api,
     access::changed,
     errors::{ApiError, ErrorCode},
+    pool::before,
+    shapes::text,
     sign_in::Who,
-    wire::{Object, parse_rfc3339, rfc3339},
+    wire::{Object, optional, parse_rfc3339, rfc3339},
 };
 use crate::{
     messages::deployment::{
@@ -30,12 +33,14 @@ use crate::{
     messages::event::PoolEvent,
     ports::{
         deployments::{DeployPlan, Strategy},
-        packages::{PackageError, PackageRef, PackageSource, StageReport, StageWish},
+        packages::{Package, PackageError, PackageRef, StageReport, StageWish},
     },
     runtime::{outbox::Unanswered, threads::in_background},
 };
 
-/// Deployments on a page.
+/// Deployments on a page without `limit`.
+const PAGE: usize = 20;
+/// Most deployments on a page.
 const PAGE_MAX: usize = 100;
 
 /// What a deployment does unless the operator says otherwise.
@@ -99,7 +104,7 @@ pub(super) async fn plan_of(api: web::Data<Api>, body: web::Bytes) -> Result<Htt
 async fn planned(api: &Api, wish: &DeployConfig) -> Result<HttpResponse, ApiError> {
     let view = api.algorithms.view.get();
     let staged = view.staged.as_ref().ok_or_else(|| ApiError::from(DeployError::NothingStaged))?;
-    let plan = wish.plan(&api.deploy_defaults)?;
+    let plan = wish.plan(api)?;
     let kind = match &view.active {
         Some(active) if active.hash_function == staged.package.hash_function => RolloutKind::Upgrade,
         _ => RolloutKind::Migration,
@@ -145,6 +150,8 @@ async fn planned(api: &Api, wish: &DeployConfig) -> Result<HttpResponse, ApiErro
         "shadow_percentage": percent(plan.shadow_share),
         "isolation": wish.isolation.unwrap_or(staged.report.isolation),
         "rollback_on_error": plan.rollback_on_error,
+        "notification_channels": plan.notify,
+        "channels": channels(api),
         "at": plan.at.map(rfc3339),
         "estimated_duration": estimated_s(&plan, api.deploy_defaults.drain_ms),
         "needs_confirmation": !staged.rollback_supported,
@@ -181,36 +188,57 @@ fn plan_phases(plan: &DeployPlan) -> Vec<Value> {
 }
 
 /// Body of a deploy request.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct DeployRequest {
     config: Object<DeployConfig>,
 }
 
 /// How to deploy; what is missing is as configured.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct DeployConfig {
+    #[schemars(with = "Option<text::StrategyName>")]
     strategy: Option<Strategy>,
     /// Seconds.
+    #[schemars(range(min = 0, max = 2_592_000))]
     shadow_duration: Option<f64>,
     /// Percent of the shares.
+    #[schemars(range(min = 0, max = 100))]
     shadow_percentage: Option<f64>,
     /// Seconds.
+    #[schemars(range(min = 0, max = 2_592_000))]
     phase_duration: Option<f64>,
     /// Percents of the sessions, rising to 100.
     phases: Option<Vec<f64>>,
     /// RFC 3339.
+    #[schemars(with = "Option<text::Time>")]
     at: Option<String>,
     rollback_on_error: Option<bool>,
+    #[schemars(with = "Option<text::Isolation>")]
     isolation: Option<Level>,
     confirm: Option<String>,
     override_migration_from: bool,
+    /// Digest of the package that is meant: another one that was staged meanwhile is refused. Without it, what is staged.
+    digest: Option<String>,
+    /// Channels of alerts that are told of each step; `dashboard` is told anyhow.
+    notification_channels: Vec<String>,
+}
+
+/// The channel that is always told: the live feed.
+const DASHBOARD: &str = "dashboard";
+
+/// Names of the channels that can be told of deployments: one may have several recipients.
+fn channels(api: &Api) -> Vec<String> {
+    let mut names: Vec<_> = api.alerts.channels.iter().map(|channel| channel.name.clone()).collect();
+    names.dedup();
+    names
 }
 
 impl DeployConfig {
-    fn plan(&self, defaults: &DeployDefaults) -> Result<DeployPlan, ApiError> {
-        let mut plan = defaults.plan.clone();
+    fn plan(&self, api: &Api) -> Result<DeployPlan, ApiError> {
+        let mut plan = api.deploy_defaults.plan.clone();
+        plan.notify = self.notify(api)?;
         plan.strategy = self.strategy.unwrap_or(plan.strategy);
         if let Some(seconds) = self.shadow_duration {
             plan.shadow_ms = whole("shadow_duration", seconds, 1_000.0, 30 * 86_400_000)?;
@@ -234,6 +262,20 @@ impl DeployConfig {
         plan.at = self.at.as_deref().map(time).transpose()?;
         plan.rollback_on_error = self.rollback_on_error.unwrap_or(plan.rollback_on_error);
         Ok(plan)
+    }
+
+    fn notify(&self, api: &Api) -> Result<Vec<String>, ApiError> {
+        let mut names: Vec<_> =
+            self.notification_channels.iter().filter(|name| *name != DASHBOARD).cloned().collect();
+        names.sort_unstable();
+        names.dedup();
+        let known = channels(api);
+        let Some(unknown) = names.iter().find(|name| !known.contains(name)) else { return Ok(names) };
+        let known: Vec<_> = known.into_iter().chain([DASHBOARD.to_owned()]).collect();
+        Err(invalid(format!(
+            "config.notification_channels names {unknown:?}, which is none of this pool's channels: {}",
+            known.join(", ")
+        )))
     }
 }
 
@@ -267,16 +309,6 @@ fn time(text: &str) -> Result<TimeMs, ApiError> {
         .ok_or_else(|| invalid(format!("config.at is {text:?}: write it like 2026-11-22T12:00:00Z")))
 }
 
-/// A JSON body that may be missing.
-fn optional<T: Default + DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    if body.is_empty() {
-        return Ok(T::default());
-    }
-    let Object(body) =
-        serde_json::from_slice(body).map_err(|error| ApiError::bad_request(format!("body: {error}")))?;
-    Ok(body)
-}
-
 /// `POST /api/algorithms/deploy`.
 pub(super) async fn deploy(
     api: web::Data<Api>,
@@ -284,14 +316,17 @@ pub(super) async fn deploy(
     body: web::Bytes,
 ) -> Result<HttpResponse, ApiError> {
     let Object(config) = optional::<DeployRequest>(&body)?.config;
-    let plan = config.plan(&api.deploy_defaults)?;
-    if let Some(level) = config.isolation {
-        load_at(&api, level).await?;
-    }
+    let plan = config.plan(&api)?;
+    let loaded = match config.isolation {
+        Some(level) => load_at(&api, level).await?,
+        None => None,
+    };
     let deploy = Deploy {
         plan,
         confirm: config.confirm,
         override_migration_from: config.override_migration_from,
+        digest: config.digest,
+        loaded,
         by: who.actor.clone(),
     };
     let before = json!({ "active": api.algorithms.view.get().active.as_ref().map(package) });
@@ -302,7 +337,7 @@ pub(super) async fn deploy(
         "estimated_duration": estimated_s(&view.plan, api.deploy_defaults.drain_ms),
         "monitoring_url": format!("/api/deployments/{}", view.id),
     });
-    let after = json!({ "deployment": answer["deployment_id"], "package": deployment(&view)["package"] });
+    let after = json!({ "deployment": answer["deployment_id"], "package": package(&view.package) });
     Ok(changed(HttpResponse::Accepted().json(answer), before, after))
 }
 
@@ -321,26 +356,30 @@ async fn heavy<T: Send + 'static>(level: Level, work: impl FnOnce() -> T + Send 
         .ok()
 }
 
-/// What is staged at another level of isolation: its code is loaded and checked anew.
-async fn load_at(api: &web::Data<Api>, level: Level) -> Result<(), ApiError> {
+/// What is staged at another level of isolation: its code is loaded and checked anew. `None` = it is at that level.
+async fn load_at(api: &Api, level: Level) -> Result<Option<Package>, ApiError> {
     let view = api.algorithms.view.get();
     let staged = view.staged.as_ref().ok_or_else(|| ApiError::from(DeployError::NothingStaged))?;
-    let Some(shelf) = api.shelf.clone().filter(|_| staged.report.isolation != level) else { return Ok(()) };
+    let Some(shelf) = api.shelf.clone().filter(|_| staged.report.isolation != level) else {
+        return Ok(None);
+    };
     let (reference, downgrade) = (staged.package.clone(), staged.report.downgrade.clone());
     let loaded = heavy(level, move || shelf.load(&reference, level)).await;
     let mut package = loaded
         .ok_or_else(|| ApiError::new(ErrorCode::Internal, "loading was interrupted: try again"))?
         .map_err(refused)?;
     package.report.downgrade = downgrade;
-    api.algorithms.stage.ask(StagePackage(package)).await.map_err(away(api))
+    Ok(Some(package))
 }
 
 /// `?isolation=LEVEL&allow_downgrade=REASON` of a stage request; what is missing is as configured.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct StageQuery {
+    #[schemars(with = "Option<text::Isolation>")]
     isolation: Option<Level>,
     /// Why an older version than one staged before is let in.
+    #[schemars(length(min = 1, max = 500))]
     allow_downgrade: Option<String>,
 }
 
@@ -359,9 +398,10 @@ impl StageQuery {
 }
 
 /// Body of a stage request that names a file of the import folder.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ByPath {
+#[schemars(rename = "StageRequest")]
+pub(super) struct ByPath {
     package_path: String,
 }
 
@@ -388,7 +428,10 @@ pub(super) async fn stage(
         "application/json" => {
             let Object(wish): Object<ByPath> = serde_json::from_slice(&bytes)
                 .map_err(|error| ApiError::bad_request(format!("body: {error}")))?;
-            (api.import)(&wish.package_path).map_err(ApiError::bad_request)?
+            let import = Arc::clone(&api.import);
+            let read = web::block(move || import(&wish.package_path)).await;
+            read.map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?
+                .map_err(ApiError::bad_request)?
         }
         "application/zip" | "application/octet-stream" => bytes,
         other => {
@@ -421,6 +464,7 @@ pub(super) async fn stage(
         api.events.publish(api.clock.now(), event);
     }
     let (reference, found) = (staged.reference.clone(), report(&staged.report));
+    let before = api.algorithms.view.get().staged.as_ref().map(|staged| self::package(&staged.package));
     api.algorithms.stage.ask(StagePackage(staged)).await.map_err(away(&api))?;
     let mut answer = self::package(&reference);
     let after = answer.clone();
@@ -429,7 +473,7 @@ pub(super) async fn stage(
     for (name, value) in found.as_object().into_iter().flatten() {
         answer[name] = value.clone();
     }
-    Ok(changed(HttpResponse::Ok().json(answer), Value::Null, after))
+    Ok(changed(HttpResponse::Ok().json(answer), before.unwrap_or_default(), after))
 }
 
 async fn body_of(mut body: web::Payload, bytes_max: usize) -> Result<Vec<u8>, ApiError> {
@@ -473,11 +517,14 @@ fn refused(error: PackageError) -> ApiError {
     }))
 }
 
-/// `?before=id&limit=n`.
-#[derive(Debug, Deserialize)]
+/// `?cursor=&limit=`.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
-    before: Option<u64>,
+    /// Also as `before`.
+    #[serde(alias = "before")]
+    cursor: Option<u64>,
+    #[schemars(range(min = 1, max = 100))]
     limit: Option<usize>,
 }
 
@@ -486,8 +533,14 @@ pub(super) async fn deployments(
     api: web::Data<Api>,
     page: web::Query<Page>,
 ) -> Result<HttpResponse, ApiError> {
-    let limit = page.limit.unwrap_or(20).clamp(1, PAGE_MAX);
-    let rows = api.deployments.deployments(page.before, limit).await?;
+    let limit = match page.limit.unwrap_or(PAGE) {
+        limit @ 1..=PAGE_MAX => limit,
+        limit => {
+            return Err(ApiError::bad_request(format!("limit is {limit}, it must be 1 to {PAGE_MAX}"))
+                .with(json!({ "parameter": "limit" })));
+        }
+    };
+    let rows = api.deployments.deployments(before(page.cursor), limit).await?;
     let next = (rows.len() == limit).then(|| rows.last().map(|row| row.id.to_string())).flatten();
     let live = api.algorithms.view.get();
     let items: Vec<Value> = rows
@@ -504,7 +557,8 @@ pub(super) async fn deployments(
 pub(super) async fn one(api: web::Data<Api>, id: web::Path<u64>) -> Result<HttpResponse, ApiError> {
     let id = id.into_inner();
     let missing = || ApiError::new(ErrorCode::NotFound, format!("there is no deployment {id}"));
-    let row = api.deployments.deployments(id.checked_add(1), 1).await?.into_iter().find(|row| row.id == id);
+    let row =
+        api.deployments.deployments(before(id.checked_add(1)), 1).await?.into_iter().find(|row| row.id == id);
     let row = row.ok_or_else(missing)?;
     let live = api.algorithms.view.get();
     let live = live.deployment.as_ref().filter(|deployment| deployment.id == id);
@@ -523,9 +577,11 @@ pub(super) async fn one(api: web::Data<Api>, id: web::Path<u64>) -> Result<HttpR
 }
 
 /// Body of a rollback; may be missing.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "RollbackRequest")]
 pub(super) struct Reason {
+    #[schemars(length(max = 500))]
     reason: Option<String>,
 }
 
@@ -579,6 +635,7 @@ impl From<DeployError> for ApiError {
     fn from(error: DeployError) -> Self {
         let code = match &error {
             DeployError::NothingStaged => ErrorCode::NoStagedAlgorithm,
+            DeployError::StagedChanged { .. } => ErrorCode::StagedAlgorithmChanged,
             DeployError::InProgress(_) => ErrorCode::DeploymentInProgress,
             DeployError::MayNotReplace { .. } | DeployError::NodeLacksFunction { .. } => {
                 ErrorCode::MigrationFailed
@@ -606,10 +663,7 @@ impl From<DeployError> for ApiError {
 // Shapes.
 
 fn package(package: &PackageRef) -> Value {
-    let digest = match &package.source {
-        PackageSource::LinkedIn => None,
-        PackageSource::Package { digest } => Some(digest),
-    };
+    let digest = package.digest();
     json!({
         "algorithm_id": package.id(),
         "name": package.name,
@@ -697,12 +751,6 @@ fn state(view: &DeploymentView) -> &'static str {
     }
 }
 
-fn present_phase(view: &DeploymentView) -> String {
-    let active =
-        view.phases.iter().find(|phase| matches!(phase.status, PhaseStatus::Active | PhaseStatus::Failed));
-    active.map_or_else(|| view.stage.to_string(), |phase| phase.name.clone())
-}
-
 fn health(view: &DeploymentView) -> Value {
     json!({
         "status": view.health.status,
@@ -717,7 +765,7 @@ fn migration_state(view: &DeploymentView) -> Value {
     json!({
         "deployment_id": view.id.to_string(),
         "status": state(view),
-        "phase": present_phase(view),
+        "phase": view.present_phase(),
         "progress": percent(view.progress),
         "traffic_split": percent(view.traffic),
         "phases": view.phases.iter().map(phase).collect::<Vec<_>>(),
@@ -757,13 +805,14 @@ pub(super) fn deployment(view: &DeploymentView) -> Value {
         "kind": view.kind,
         "strategy": view.plan.strategy,
         "status": state(view),
-        "phase": present_phase(view),
+        "phase": view.present_phase(),
         "progress": percent(view.progress),
         "traffic_split": percent(view.traffic),
         "phases": view.phases.iter().map(phase).collect::<Vec<_>>(),
         "health": health(view),
         "rollback": rollback,
         "rollback_on_error": view.plan.rollback_on_error,
+        "notification_channels": view.plan.notify,
         "isolation": view.plan.isolation,
         "at": view.plan.at.map(rfc3339),
         "created_at": rfc3339(view.created_at),

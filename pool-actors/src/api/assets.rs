@@ -18,6 +18,8 @@ use super::{
 pub struct Asset {
     /// The content, uncompressed.
     pub bytes: Cow<'static, [u8]>,
+    /// The same, packed by brotli once and for all.
+    pub brotli: Option<Cow<'static, [u8]>>,
     /// Value for `Content-Type`.
     pub content_type: String,
     /// Strong entity tag, with its quotes (RFC 9110, section 8.8.3).
@@ -35,6 +37,11 @@ impl Assets {
     /// Files as `find` finds them.
     pub fn new(find: impl Fn(&str) -> Option<Asset> + Send + Sync + 'static) -> Self {
         Self(Arc::new(find))
+    }
+
+    /// The file of a path.
+    pub(super) fn find(&self, path: &str) -> Option<Asset> {
+        (self.0)(path)
     }
 
     /// No files: the API alone.
@@ -66,23 +73,46 @@ pub(super) async fn serve(api: web::Data<Api>, request: HttpRequest) -> Result<H
         return Err(nothing());
     }
     let asset = api.assets.0(request.path()).ok_or_else(nothing)?;
+    // Strong tags tell apart what differs by a byte (RFC 9110, section 8.8.3.3).
+    let packed_etag = format!("{}-br\"", asset.etag.trim_end_matches('"'));
     let known = request
         .headers()
         .get_all(header::IF_NONE_MATCH)
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|tag| matches!(tag.trim().trim_start_matches("W/"), tag if tag == asset.etag || tag == "*"));
+        .map(|tag| tag.trim().trim_start_matches("W/"))
+        .any(|tag| tag == asset.etag || tag == packed_etag || tag == "*");
+    let packed = asset.brotli.filter(|_| takes_brotli(&request));
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
-        .insert_header((header::ETAG, asset.etag))
+        .insert_header((header::ETAG, if packed.is_some() { packed_etag } else { asset.etag }))
         .insert_header((header::CACHE_CONTROL, cache_control(request.path())))
         .insert_header((header::VARY, "Accept-Encoding"));
     if known {
         return Ok(response.finish());
     }
     response.insert_header((header::CONTENT_TYPE, asset.content_type));
-    Ok(match asset.bytes {
+    if packed.is_some() {
+        // The server packs no answer that says how it is packed.
+        response.insert_header((header::CONTENT_ENCODING, "br"));
+    }
+    Ok(match packed.unwrap_or(asset.bytes) {
         Cow::Borrowed(bytes) => response.body(bytes),
         Cow::Owned(bytes) => response.body(bytes),
     })
+}
+
+/// Whether the client names brotli without ruling it out (RFC 9110, section 12.5.3).
+fn takes_brotli(request: &HttpRequest) -> bool {
+    request
+        .headers()
+        .get_all(header::ACCEPT_ENCODING)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|wanted| {
+            let mut parts = wanted.split(';').map(str::trim);
+            let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("br"));
+            let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(Ok(1.0), str::parse::<f32>);
+            named && weight.is_ok_and(|weight| weight > 0.0)
+        })
 }

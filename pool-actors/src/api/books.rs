@@ -14,13 +14,15 @@ use pool_domain::{
     statement::{PROOF_FORMAT, ProofDocument, statement},
     units::Amount,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     Api,
     errors::{ApiError, ErrorCode},
-    pool::{account_named, hash_named, page, page_size},
+    pool::{account_named, before, hash_named, page, page_size},
+    shapes::text,
     wire::rfc3339,
 };
 use crate::ports::{
@@ -32,30 +34,33 @@ use crate::ports::{
 const EXPORT_PAGE: usize = 500;
 
 /// `?cursor=&limit=`: lines of the statement.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StatementQuery {
     cursor: Option<usize>,
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
 }
 
 /// `?account=`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProofQuery {
+    #[schemars(with = "text::AccountName")]
     account: String,
 }
 
 /// `?cursor=&limit=`, or `?format=`: everything as a file.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EarningsQuery {
     cursor: Option<u64>,
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
     format: Option<ExportFormat>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum ExportFormat {
     Csv,
@@ -228,7 +233,7 @@ pub(super) async fn earnings(
         return Ok(export(&api, account, format));
     }
     let limit = page_size(query.limit)?;
-    let wanted = CreditQuery { account, before: query.cursor, limit: limit + 1 };
+    let wanted = CreditQuery { account, before: before(query.cursor), limit: limit + 1 };
     let rows = api.books.credits(wanted).await?;
     Ok(HttpResponse::Ok().json(page(rows, limit, |row| json!(row.id.to_string()), credit_json)))
 }

@@ -133,12 +133,17 @@ impl From<Refused> for ApiError {
             Refused::Locked { wait_s } => {
                 Self::new(ErrorCode::SignInLocked, message).with(json!({ "retry_after_s": wait_s }))
             }
+            Refused::TooMuch { wait_s } => {
+                Self::new(ErrorCode::RateLimited, message).with(json!({ "retry_after_s": wait_s }))
+            }
             Refused::Busy => Self::new(ErrorCode::SignInLocked, message).with(json!({ "retry_after_s": 1 })),
             Refused::Ended => Self::new(ErrorCode::SessionEnded, message),
             Refused::MfaWrong => Self::new(ErrorCode::MfaRefused, message),
             Refused::Unfit(parameter, _) => {
                 Self::bad_request(message).with(json!({ "parameter": parameter }))
             }
+            Refused::Unconfirmed => Self::new(ErrorCode::EmailUnconfirmed, message),
+            Refused::Link => Self::new(ErrorCode::LinkRefused, message),
             Refused::Taken => Self::new(ErrorCode::NameTaken, message),
             Refused::Closed => Self::new(ErrorCode::RegistrationClosed, message),
             Refused::NoSuch(_) => Self::new(ErrorCode::NotFound, message),

@@ -1,4 +1,4 @@
-//! `/health/live`, `/health/ready`, `/metrics`.
+//! `/health/live`, `/health/ready`, and where metrics are rendered.
 
 use std::{fmt, sync::OnceLock};
 
@@ -37,6 +37,7 @@ impl MetricsHandle {
                 tracing::warn!("another metrics recorder is installed: /metrics stays empty");
             }
             crate::metrics::describe();
+            crate::metrics::begin_at_nought();
             handle
         });
         Self(handle.clone())
@@ -45,7 +46,7 @@ impl MetricsHandle {
     /// All of them, in Prometheus' text format 0.0.4.
     #[must_use]
     pub fn render(&self) -> String {
-        self.0.render()
+        self.0.render() + &crate::metrics::fractions()
     }
 
     /// Folds histograms, so that they don't grow while nobody reads them.
@@ -99,9 +100,4 @@ pub(super) async fn ready(api: web::Data<Api>) -> HttpResponse {
     let mut response =
         if reasons.is_empty() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     response.json(json!({ "status": status, "reasons": reasons, "degraded": degraded, "figures_at": time_or_null(ledger.at), "at": rfc3339(api.clock.now()) }))
-}
-
-/// Prometheus text format 0.0.4.
-pub(super) async fn metrics(api: web::Data<Api>) -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(api.metrics.render())
 }

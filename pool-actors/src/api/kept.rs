@@ -89,7 +89,7 @@ pub(super) async fn answer(
                 let kept = json!({ "at": at, "body": body });
                 actix_web::rt::spawn(async move {
                     // Its keeper says that it is away.
-                    let _ = cache.keep(&list, &kept, LIVES).await;
+                    let _ = cache.keep_copy(&list, &kept, LIVES).await;
                 });
             }
             Ok(HttpResponse::Ok().json(body))

@@ -99,9 +99,13 @@ impl RateLimits {
 
     /// Who asks, if a limit holds for it.
     pub(super) fn client(&self, request: &ServiceRequest) -> Option<IpAddr> {
-        let client = self.address(request.headers(), request.peer_addr())?;
-        let exempt = self.exempt_loopback.load(Ordering::Relaxed) && client.is_loopback();
-        (!exempt).then_some(client)
+        self.limited(self.address(request.headers(), request.peer_addr()))
+    }
+
+    /// The address, if a limit holds for it.
+    pub(super) fn limited(&self, address: Option<IpAddr>) -> Option<IpAddr> {
+        let exempt = self.exempt_loopback.load(Ordering::Relaxed);
+        address.filter(|address| !(exempt && address.is_loopback()))
     }
 
     /// Takes a request of this address, here and at all pools that share the cache.
@@ -183,7 +187,7 @@ fn address(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(with_port).or_else(bracketed)
 }
 
-fn network(ip: IpAddr) -> IpAddr {
+pub(super) fn network(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) if !ip.is_loopback() => {
             IpAddr::from((u128::from(ip) & !u128::from(u64::MAX)).to_be_bytes())

@@ -1,27 +1,19 @@
 //! One address that asks too often is told so; nobody else notices.
 
 use actix_web::{
-    App,
     http::{StatusCode, header},
-    middleware::from_fn,
-    test::{TestRequest, call_service, init_service, read_body},
+    test::{TestRequest, call_service, read_body},
 };
 use serde_json::Value;
 
-use super::{Api, access, server, tests::Rig};
+use super::tests::{Rig, app};
 use crate::config::Http;
 
 #[actix_rt::test]
 async fn an_address_that_asks_too_often_is_told_when_to_come_back() {
     let mut rig = Rig::new().await;
     rig.http = Http { rate_limit_per_second: 1, rate_limit_burst: 3, ..Http::default() };
-    let app = init_service(
-        App::new()
-            .app_data(Api::new(rig.context()))
-            .wrap(from_fn(access::guard))
-            .configure(server::configure),
-    )
-    .await;
+    let app = app!(rig);
     let ask = |uri: &str, from: &str| {
         let request = TestRequest::get().uri(uri).peer_addr(from.parse().unwrap());
         call_service(&app, request.to_request())
@@ -30,7 +22,7 @@ async fn an_address_that_asks_too_often_is_told_when_to_come_back() {
         assert_eq!(ask("/api/stats", "127.0.0.1:1000").await.status(), StatusCode::OK);
     }
     // Neither another port nor another route, nor one that needs a token, is another bucket.
-    for uri in ["/api/stats", "/api/blocks", "/api/admin/system"] {
+    for uri in ["/api/stats", "/api/blocks", "/api/admin/system", "/api/live", "/notifications"] {
         let refused = ask(uri, "127.0.0.1:2000").await;
         assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS, "{uri}");
         assert_eq!(refused.headers().get(header::RETRY_AFTER).unwrap(), "1");
@@ -49,13 +41,7 @@ async fn loopback_is_exempt_and_a_proxy_is_believed_only_where_configured() {
     let mut rig = Rig::new().await;
     let mut statuses = async |http: Http, forwarded: [&'static str; 2]| {
         rig.http = Http { rate_limit_per_second: 1, rate_limit_burst: 1, ..http };
-        let app = init_service(
-            App::new()
-                .app_data(Api::new(rig.context()))
-                .wrap(from_fn(access::guard))
-                .configure(server::configure),
-        )
-        .await;
+        let app = app!(rig);
         let mut statuses = Vec::new();
         for client in forwarded {
             let request = TestRequest::get().uri("/api/stats").peer_addr("127.0.0.1:9".parse().unwrap());
@@ -96,4 +82,27 @@ async fn loopback_is_exempt_and_a_proxy_is_believed_only_where_configured() {
     }
     let exempt = Http { rate_limit_exempt_loopback: true, ..Http::default() };
     assert_eq!(statuses(exempt, strangers).await, [200, 200]);
+}
+
+/// It would be unpacked before anybody knows its size: 2 KB of brotli can be 3 GB.
+#[actix_rt::test]
+async fn a_compressed_body_is_not_even_looked_at() {
+    let rig = Rig::new().await;
+    let app = app!(rig);
+    let body = br#"{"username":"a","password":"b"}"#;
+    for (encoding, status) in [
+        ("br", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        ("gzip", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        ("GZIP", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        ("identity, br", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        ("identity", StatusCode::UNAUTHORIZED),
+    ] {
+        let request = TestRequest::post()
+            .uri("/api/auth/login")
+            .insert_header((header::CONTENT_TYPE, "application/json"))
+            .insert_header((header::CONTENT_ENCODING, encoding))
+            .set_payload(body.to_vec());
+        let answer = call_service(&app, request.to_request()).await;
+        assert_eq!(answer.status(), status, "{encoding}");
+    }
 }

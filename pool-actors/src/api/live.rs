@@ -1,23 +1,14 @@
 //! `/api/live`: the live feed, a [`DashboardFeed`] actor per client.
 //!
-//! * **receives** frames of its WebSocket; events from the EventPublisher's channel
+//! * **receives** frames of its WebSocket; events from the EventPublisher's channel, when it is its turn (`pace`)
 //! * **sends** `{type, seq, at, data}` frames: a snapshot first (or, with `?since=seq`, what was missed), then events
 //! * **supervised by** nobody: it dies with its socket
 //! * **on overload** nothing piles up. The queue of a WebSocket context has no bound, so a ping with the sequence follows
 //!   each snapshot and each second's figures; until its pong came, the next figures are left out and at most
 //!   [`UNANSWERED_MAX`] events are sent. Whoever missed some gets a snapshot with the next pong; whoever does not answer
-//!   for [`SILENCE_MAX`] is closed.
+//!   for [`SILENCE_MAX`] is closed, by `feeds` where it does not even read.
 
-use std::{
-    cell::Cell,
-    collections::HashSet,
-    rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{cell::Cell, collections::HashSet, net::IpAddr, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{
     Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, SpawnHandle, StreamHandler,
@@ -25,8 +16,10 @@ use actix::{
 };
 use actix_web::{HttpRequest, HttpResponse, error::PayloadError, http::header::ORIGIN, web};
 use actix_web_actors::ws;
+use bytestring::ByteString;
 use futures_util::StreamExt as _;
 use pool_domain::{ids::BlockHash, units::TimeMs};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{sync::broadcast, time::Instant};
@@ -34,8 +27,11 @@ use tokio::{sync::broadcast, time::Instant};
 use super::{
     Api, access, alerts, algorithms,
     errors::{ApiError, ErrorCode},
+    feeds::{Full, Place},
+    miningcore,
+    pace::Told,
     views,
-    wire::rfc3339,
+    wire::{number, per_second, rfc3339},
 };
 use crate::{
     auth::Principal,
@@ -44,7 +40,7 @@ use crate::{
         event::{PoolEvent, Relayed},
         live::{Audience, Numbered, PoolSnapshot, Subscription},
     },
-    metrics::WS_CLIENTS,
+    metrics::AUTH_FAILURES_TOTAL,
     ports::store::BlockQuery,
 };
 
@@ -53,7 +49,9 @@ const UNANSWERED_MAX: usize = 256;
 /// A client that leaves a ping unanswered for so long is closed.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(20);
 /// How often that is checked.
-const CHECK: Duration = Duration::from_secs(5);
+pub(super) const CHECK: Duration = Duration::from_secs(5);
+/// Times that a client says who it is between two checks.
+const AUTHS_MAX: usize = 5;
 /// Frames of a client between two checks; feeds are for listening.
 const HEARD_MAX: usize = 100;
 /// Largest frame of a client, bytes.
@@ -67,31 +65,48 @@ const MINERS_SHOWN: usize = 50;
 const BLOCKS_SHOWN: usize = 120;
 
 /// `?since=seq&topics=stats,block`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub(super) struct Wish {
+    /// The last message that was seen: what followed comes first, where the pool still knows it.
     since: Option<u64>,
+    /// Types of messages, with commas between them; all but `share_rate` without it.
     topics: Option<String>,
 }
 
-/// Counts a feed for as long as it lives.
-struct Place(Arc<AtomicUsize>);
+/// What can be asked for by `topics`.
+const TOPICS: &[&str] = &[
+    "stats",
+    SHARE_RATE,
+    "block",
+    "miner_connected",
+    "miner_disconnected",
+    "node_state",
+    "deployment",
+    "payout",
+    "alert",
+    "alert_state",
+    "difficulty_adjusted",
+    "security_event",
+    "defect",
+    "relayed",
+];
 
-impl Place {
-    fn take(api: &Api) -> Option<Self> {
-        let taken = api.feeds.fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| {
-            (open < api.http.feeds_max).then_some(open + 1)
-        });
-        taken.ok()?;
-        metrics::gauge!(WS_CLIENTS).increment(1.0);
-        Some(Self(Arc::clone(&api.feeds)))
-    }
+/// A few bytes a second for who wants no more than that. Only for who asks for it, since `stats` has it, too.
+const SHARE_RATE: &str = "share_rate";
+
+/// The topics that a text names.
+fn topics_of<'a>(names: impl Iterator<Item = &'a str>) -> Result<HashSet<String>, String> {
+    let known = |name: &str| TOPICS.contains(&name).then(|| name.to_owned());
+    names.map(|name| known(name).ok_or_else(|| name.chars().take(50).collect())).collect()
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-        metrics::gauge!(WS_CLIENTS).decrement(1.0);
-    }
+/// Whose words a feed speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Voice {
+    /// The pool's own.
+    Own,
+    /// Miningcore's, at `/notifications`: no snapshot, no numbers, a few kinds of events.
+    Miningcore,
 }
 
 /// Opens a feed.
@@ -101,56 +116,98 @@ pub(super) async fn open(
     request: HttpRequest,
     body: web::Payload,
 ) -> Result<HttpResponse, actix_web::Error> {
+    start(api, wish.into_inner(), Voice::Own, &request, body).await
+}
+
+/// `GET /notifications`: Miningcore's WebSocket.
+pub(super) async fn notifications(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, actix_web::Error> {
+    start(api, Wish::default(), Voice::Miningcore, &request, body).await
+}
+
+async fn start(
+    api: web::Data<Api>,
+    wish: Wish,
+    voice: Voice,
+    request: &HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, actix_web::Error> {
+    let topics = wish.topics.as_deref().map(|names| topics_of(names.split(','))).transpose();
+    let topics = topics.map_err(|name| {
+        ApiError::bad_request(format!("there is no topic {name:?}, but {}", TOPICS.join(", ")))
+            .with(json!({ "parameter": "topics" }))
+    })?;
     if matches!(access::site(&api, request.headers()), access::Site::Foreign) {
         let told = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok()).unwrap_or("?");
         return Err(ApiError::of(ErrorCode::OriginRefused, &[("origin", told)]).into());
     }
-    let place = Place::take(&api).ok_or_else(|| {
-        ApiError::of(ErrorCode::FeedsExhausted, &[("feeds_max", &api.http.feeds_max.to_string())])
-            .with(json!({ "feeds_max": api.http.feeds_max }))
+    let (most, of_address) = (api.http.feeds_max, api.http.feeds_per_address);
+    let address = api.limits.address(request.headers(), request.peer_addr());
+    let place = api.feeds.take(request, address, most, of_address).map_err(|full| match full {
+        Full::All => ApiError::of(ErrorCode::FeedsExhausted, &[("feeds_max", &most.to_string())])
+            .with(json!({ "feeds_max": most })),
+        Full::Address => ApiError::of(ErrorCode::FeedsExhausted, &[("feeds_max", &of_address.to_string())])
+            .with(json!({ "feeds_per_address": of_address })),
     })?;
-    let token = access::bearer(request.headers()).map(str::to_owned);
+    let mut token = access::bearer(request.headers()).map(str::to_owned);
     let who = match &token {
-        Some(token) => access::seen(&api, token).await,
+        Some(text) => match access::whose(&api, text).await {
+            Ok(None) => {
+                wrong_token();
+                token = None;
+                None
+            }
+            known => known.ok().flatten(),
+        },
         None => None,
     };
     let audience = audience(who.as_ref());
     let unheard_bytes = Rc::new(Cell::new(0));
-    let topics = wish.topics.as_deref().map(|topics| topics.split(',').map(str::to_owned).collect());
     let feed = DashboardFeed {
         api: api.clone(),
         audience,
         token,
         topics,
+        voice,
         since: wish.since,
         live: None,
         pinged: None,
         unanswered: 0,
         behind: false,
         opening: false,
+        greeted: false,
         heard: 0,
+        auths: 0,
+        limited: api.limits.limited(address),
         unheard_bytes: Rc::clone(&unheard_bytes),
-        _place: place,
+        place,
     };
     let bounded = body.map(move |chunk| {
         let chunk = chunk?;
         unheard_bytes.set(unheard_bytes.get().saturating_add(chunk.len()));
         if unheard_bytes.get() > UNHEARD_BYTES_MAX { Err(PayloadError::Overflow) } else { Ok(chunk) }
     });
-    ws::WsResponseBuilder::new(feed, &request, bounded).frame_size(FRAME_BYTES_MAX).start()
+    ws::WsResponseBuilder::new(feed, request, bounded).frame_size(FRAME_BYTES_MAX).start()
 }
 
 fn audience(who: Option<&Principal>) -> Audience {
     if who.is_some_and(access::sees) { Audience::Operator } else { Audience::Public }
 }
 
+fn wrong_token() {
+    metrics::counter!(AUTH_FAILURES_TOTAL, "reason" => "wrong_token").increment(1);
+}
+
 /// What a client may say: `{"type":"auth","token":"..."}`, since a browser can't send headers with a WebSocket, and a token in
-/// an address would be in logs.
+/// an address would be in logs; `{"type":"topics","topics":["stats"]}` for other topics from now on, null for all.
 #[derive(Deserialize)]
-struct Said {
-    #[serde(rename = "type")]
-    kind: String,
-    token: String,
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Said {
+    Auth { token: String },
+    Topics { topics: Option<Vec<String>> },
 }
 
 /// One client of the live feed. See the module's documentation.
@@ -161,31 +218,30 @@ pub(super) struct DashboardFeed {
     token: Option<String>,
     /// Types of messages that are wanted; `None` = all. A snapshot is always sent.
     topics: Option<HashSet<String>>,
+    voice: Voice,
     /// Where the client wants to go on.
     since: Option<u64>,
     /// The stream of events.
     live: Option<SpawnHandle>,
     /// The ping that waits for its pong, and since when.
-    pinged: Option<(u64, Instant)>,
+    pinged: Option<(String, Instant)>,
     /// Events sent since the last pong.
     unanswered: usize,
     /// Something was left out: a snapshot is due.
     behind: bool,
     /// A snapshot is on its way.
     opening: bool,
+    /// Its client was greeted (Miningcore's does not get a snapshot).
+    greeted: bool,
     /// Frames of the client since the last check.
     heard: usize,
+    /// Times that it said who it is since the last check.
+    auths: usize,
+    /// Whose bucket of requests that takes from.
+    limited: Option<IpAddr>,
     /// Bytes since its last frame.
     unheard_bytes: Rc<Cell<usize>>,
-    _place: Place,
-}
-
-/// What a feed hears from the publisher's channel.
-pub(super) enum Told {
-    /// An event.
-    Event(Arc<Numbered>),
-    /// The channel dropped events, because this feed was too slow.
-    Lost,
+    place: Place,
 }
 
 type Context = ws::WebsocketContext<DashboardFeed>;
@@ -210,26 +266,36 @@ impl DashboardFeed {
 
     fn go_on(&mut self, opening: Opening, context: &mut Context) {
         match opening.snapshot {
+            Some(_) if self.voice == Voice::Miningcore => {
+                if !std::mem::replace(&mut self.greeted, true) {
+                    context.text(miningcore::GREETING);
+                }
+            }
             Some(text) => context.text(text),
             None => {
                 for event in &opening.missed {
                     if let Some(text) = self.frame(event) {
-                        context.text(&*text);
+                        context.text(text);
                     }
                 }
             }
         }
         self.ping(opening.seq, context);
-        self.live = Some(context.add_stream(stream(opening.live)));
+        self.live = Some(context.add_stream(self.api.pace.paced(opening.live)));
     }
 
     fn ping(&mut self, seq: u64, context: &mut Context) {
-        context.ping(seq.to_string().as_bytes());
-        self.pinged = Some((seq, Instant::now()));
+        // Only who has read it knows what to answer.
+        let payload = format!("{seq}.{:016x}", rand::random::<u64>());
+        context.ping(payload.as_bytes());
+        self.pinged = Some((payload, Instant::now()));
         self.unanswered = 0;
     }
 
-    fn frame(&self, event: &Numbered) -> Option<Arc<str>> {
+    fn frame(&self, event: &Numbered) -> Option<ByteString> {
+        if self.voice == Voice::Miningcore {
+            return miningcore::notification(&self.api, event).map(ByteString::from);
+        }
         let wanted = self.topics.as_ref().is_none_or(|topics| topics.contains(topic(&event.event)));
         if !wanted {
             return None;
@@ -247,8 +313,14 @@ impl DashboardFeed {
             self.behind = true;
             return;
         }
-        let Some(text) = self.frame(event) else { return };
-        context.text(&*text);
+        let rate = self.share_rate(event);
+        let frame = self.frame(event);
+        if rate.is_none() && frame.is_none() {
+            return;
+        }
+        for text in rate.map(ByteString::from).into_iter().chain(frame) {
+            context.text(text);
+        }
         if figures {
             self.ping(event.seq, context);
         } else {
@@ -256,21 +328,70 @@ impl DashboardFeed {
         }
     }
 
-    /// A client says who it is. The answer is `{"type":"auth","data":{"audience"}}`; the next events are for that audience.
+    /// The short form of a second's figures, for who asked for it by name.
+    fn share_rate(&self, event: &Numbered) -> Option<String> {
+        let PoolEvent::Stats(pool) = &event.event else { return None };
+        self.topics.as_ref().filter(|topics| topics.contains(SHARE_RATE))?;
+        let data = json!({
+            "shares_per_second": per_second(pool.shares_per_1000_s),
+            "hashrate": number(pool.hashrate),
+            "shares": views::shares(&pool.shares),
+        });
+        Some(envelope(SHARE_RATE, event.seq, event.at, &data))
+    }
+
+    /// A client says who it is, or what it wants. The answers are `{"type":"auth","data":{"audience"}}`, and the next events are
+    /// for that audience; `{"type":"topics","data":{"topics"}}`, with `unknown` where there is no such topic and all stays as
+    /// it was. What is neither is not answered.
     fn told(&mut self, text: &str, context: &mut Context) {
-        let Ok(Said { kind, token }) = serde_json::from_str(text) else { return };
-        if kind != "auth" {
-            return;
+        match serde_json::from_str(text) {
+            Ok(Said::Auth { token }) => {
+                self.auths += 1;
+                if self.auths > AUTHS_MAX {
+                    return self.refuse("too many tokens", context);
+                }
+                self.token = Some(token);
+                self.recognise(true, context);
+            }
+            Ok(Said::Topics { topics }) => {
+                let wanted = topics.as_ref().map(|names| topics_of(names.iter().map(String::as_str)));
+                let data = match wanted.transpose() {
+                    Ok(topics) => {
+                        self.topics = topics;
+                        let mut names: Vec<&String> = self.topics.iter().flatten().collect();
+                        names.sort();
+                        json!({ "topics": self.topics.is_some().then_some(names) })
+                    }
+                    Err(name) => json!({ "unknown": name }),
+                };
+                context.text(envelope("topics", 0, self.api.clock.now(), &data));
+            }
+            Err(_) => {}
         }
-        self.token = Some(token);
-        self.recognise(true, context);
     }
 
     /// Asks whom its token stands for by now.
     fn recognise(&mut self, say: bool, context: &mut Context) {
         let (api, Some(token)) = (self.api.clone(), self.token.clone()) else { return };
-        let asked = async move { access::seen(&api, &token).await };
-        context.spawn(asked.into_actor(self).map(move |who, feed, context| {
+        let limited = self.limited.filter(|_| say);
+        let asked = async move {
+            // As every request with a token, so that feeds are no way around the limit.
+            if let Some(client) = limited {
+                access::take(&api, client).await.map_err(drop)?;
+            }
+            let who = access::whose(&api, &token).await;
+            if matches!(who, Ok(None)) && say {
+                wrong_token();
+            }
+            Ok::<_, ()>((token, who))
+        };
+        context.spawn(asked.into_actor(self).map(move |asked, feed, context| {
+            let Ok((token, who)) = asked else { return feed.refuse("too many tokens", context) };
+            if matches!(who, Ok(None)) && feed.token.as_ref() == Some(&token) {
+                // It will not be good again: it is not looked up again.
+                feed.token = None;
+            }
+            let who = who.ok().flatten();
             feed.audience = audience(who.as_ref());
             if !say {
                 return;
@@ -284,10 +405,10 @@ impl DashboardFeed {
     }
 
     fn answered(&mut self, pong: &[u8], context: &mut Context) {
-        let expected = self.pinged.is_some_and(|(seq, _)| seq.to_string().as_bytes() == pong);
-        if !expected {
+        if self.pinged.as_ref().is_none_or(|(payload, _)| payload.as_bytes() != pong) {
             return;
         }
+        self.place.heard();
         self.pinged = None;
         self.unanswered = 0;
         if self.behind {
@@ -297,15 +418,20 @@ impl DashboardFeed {
 
     fn check(&mut self, context: &mut Context) {
         self.heard = 0;
+        self.auths = 0;
         self.recognise(false, context);
         match self.pinged {
-            Some((_, at)) if at.elapsed() > SILENCE_MAX => {
-                close(context, ws::CloseCode::Policy, "no pong came");
-            }
+            Some((_, at)) if at.elapsed() > SILENCE_MAX => self.refuse("no pong came", context),
             Some(_) => {}
             // Without figures (or when they are not wanted) nothing else would find out that the client has gone.
             None => self.ping(0, context),
         }
+    }
+
+    /// Sends its client away, who may not even read that.
+    fn refuse(&self, why: &str, context: &mut Context) {
+        self.place.leave();
+        close(context, ws::CloseCode::Policy, why);
     }
 }
 
@@ -347,8 +473,7 @@ impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for DashboardFeed {
         self.heard += 1;
         self.unheard_bytes.set(0);
         if self.heard > HEARD_MAX {
-            close(context, ws::CloseCode::Policy, "too many frames: this feed is for listening");
-            return;
+            return self.refuse("too many frames: this feed is for listening", context);
         }
         match frame {
             Ok(ws::Message::Ping(payload)) => context.pong(&payload),
@@ -365,16 +490,6 @@ impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for DashboardFeed {
             }
         }
     }
-}
-
-fn stream(receiver: broadcast::Receiver<Arc<Numbered>>) -> impl futures_util::Stream<Item = Told> {
-    futures_util::stream::unfold(receiver, |mut receiver| async move {
-        match receiver.recv().await {
-            Ok(event) => Some((Told::Event(event), receiver)),
-            Err(broadcast::error::RecvError::Lagged(_)) => Some((Told::Lost, receiver)),
-            Err(broadcast::error::RecvError::Closed) => None,
-        }
-    })
 }
 
 /// What a feed begins (again) with.
@@ -484,7 +599,10 @@ pub fn relayed(event: &Numbered, from: &str) -> Option<Relayed> {
         // Of others' blocks each node tells its own pool.
         PoolEvent::Block(view) if view.ours => (Some(views::block(view)), views::block(view)),
         PoolEvent::Payout(view) => (Some(json!(view)), json!(view)),
-        PoolEvent::Alert(trouble) => (Some(views::alert(trouble, false)), views::alert(trouble, true)),
+        PoolEvent::Alert(trouble) => {
+            let public = (!trouble.is_private()).then(|| views::alert(trouble, false));
+            (public, views::alert(trouble, true))
+        }
         PoolEvent::SecurityEvent { code, message } => (None, json!({ "code": code, "message": message })),
         _ => return None,
     };
@@ -517,6 +635,7 @@ fn render(api: &Api, event: &Numbered, audience: Audience) -> Option<String> {
         }
         PoolEvent::Staging { upload, check } if operator => json!({ "staging": upload, "check": check }),
         PoolEvent::Staging { .. } => return None,
+        PoolEvent::Alert(trouble) if trouble.is_private() && !operator => return None,
         PoolEvent::Alert(trouble) => views::alert(trouble, operator),
         PoolEvent::DifficultyAdjusted { session, account, worker, difficulty } if operator => {
             json!({ "session": session, "account": account, "worker": worker, "difficulty": difficulty })
@@ -533,4 +652,20 @@ fn render(api: &Api, event: &Numbered, audience: Audience) -> Option<String> {
         }
     };
     Some(envelope(topic(&event.event), event.seq, event.at, &data))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_has_a_topic_that_can_be_asked_for() {
+        for kind in RELAYED {
+            assert!(TOPICS.contains(kind), "{kind}");
+        }
+        let names = |text: &'static str| topics_of(text.split(','));
+        assert_eq!(names("stats,block").unwrap().len(), 2);
+        assert_eq!(names("stats,Block").unwrap_err(), "Block");
+        assert_eq!(names("").unwrap_err(), "");
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 use futures_util::{SinkExt as _, StreamExt as _};
 use pool_domain::{
     ids::{BlockHash, SessionId},
-    maturity::Color,
+    maturity::{BlockStatus, Color},
 };
 use serde_json::{Value, json};
 use tokio_tungstenite::{
@@ -25,6 +25,7 @@ use crate::{
     messages::{
         block::BlockView,
         event::{MinerSeen, PoolEvent},
+        ledger::LedgerSummary,
     },
     ports::users::Role,
 };
@@ -255,10 +256,13 @@ async fn who_says_who_it_is_hears_more_until_the_session_ends() {
         feed.0.send(Message::text(said)).await.unwrap();
         let answer = feed.next().await;
         assert_eq!((&answer["type"], &answer["data"]["audience"]), (&json!("auth"), &json!(audience)));
+        // The second is for everybody: if it comes first, the first was kept back.
         rig.events.publish(NOW, secret(1));
+        rig.events.publish(NOW, PoolEvent::NodeState { ready: true, reason: String::new() });
         if audience == "operator" {
             assert_eq!(feed.next().await["data"]["code"], "1");
         }
+        assert_eq!(feed.next().await["type"], "node_state");
     }
     // Its session ends: the feed notices with its next look.
     feed.0.send(Message::text(json!({ "type": "auth", "token": viewer }).to_string())).await.unwrap();
@@ -267,7 +271,6 @@ async fn who_says_who_it_is_hears_more_until_the_session_ends() {
     rig.auth.log_out(&Origin::default(), &who).await.unwrap();
     let begun = tokio::time::Instant::now();
     loop {
-        // The second is for everybody: if it comes first, the first was kept back.
         rig.events.publish(NOW, secret(2));
         rig.events.publish(NOW, PoolEvent::NodeState { ready: true, reason: String::new() });
         let event = feed.next().await;
@@ -309,6 +312,81 @@ async fn feeds_are_limited_and_places_come_back() {
     server.stop().await;
 }
 
+/// Topics are chosen when a feed is opened, and later; `share_rate` comes only to who asks for it.
+#[actix_rt::test]
+async fn topics_are_chosen_and_changed() {
+    let rig = Rig::new().await;
+    let server = serve(&rig);
+    let mut feed = Feed::open(&server, "?topics=share_rate").await;
+    feed.next_of("snapshot").await;
+    let mut seconds = tokio::time::interval(Duration::from_millis(20));
+    let rate = loop {
+        tokio::select! {
+            message = feed.next() => break message,
+            _ = seconds.tick() => rig.snapshot.set(snapshot()),
+        }
+    };
+    assert_eq!((&rate["type"], &rate["data"]["shares_per_second"]), (&json!("share_rate"), &json!(1.5)));
+    let say = async |feed: &mut Feed, said: Value| {
+        feed.0.send(Message::text(said.to_string())).await.unwrap();
+        feed.next_of("topics").await["data"].clone()
+    };
+    let unknown = say(&mut feed, json!({ "type": "topics", "topics": ["block", "nonsense"] })).await;
+    assert_eq!(unknown, json!({ "unknown": "nonsense" }));
+    let chosen = say(&mut feed, json!({ "type": "topics", "topics": ["block", "miner_connected"] })).await;
+    assert_eq!(chosen, json!({ "topics": ["block", "miner_connected"] }));
+    rig.events.publish(NOW, block(7));
+    assert_eq!(feed.next_of("block").await["data"]["height"], 7);
+    let all = say(&mut feed, json!({ "type": "topics", "topics": null })).await;
+    assert_eq!(all, json!({ "topics": null }));
+    server.stop().await;
+}
+
+/// Whatever is said, asked for, or claimed: a feed goes on, or is refused in words.
+#[actix_rt::test]
+async fn rubbish_does_not_disturb_a_feed() {
+    let rig = Rig::new().await;
+    let server = serve(&rig);
+    for query in
+        ["?topics=nonsense", "?topics=", "?topics=stats,,block", "?since=x", "?since=-1", "?since=1e3"]
+    {
+        match connect_async(format!("ws://{}/api/live{query}", server.address())).await {
+            Err(Error::Http(response)) => assert_eq!(response.status(), 400, "{query}"),
+            other => panic!("{query}: unexpected {other:?}"),
+        }
+    }
+    let mut feed = Feed::open(&server, &format!("?since={}", u64::MAX)).await;
+    assert_eq!(feed.next().await["type"], "snapshot", "a number that is yet to come");
+    for said in [
+        "",
+        "null",
+        "[]",
+        "7",
+        "{",
+        "\u{0}",
+        "{\"type\":7}",
+        "{\"type\":\"auth\"}",
+        "{\"type\":\"auth\",\"token\":7}",
+        "{\"type\":\"topics\"}x",
+        "{\"type\":\"topics\",\"topics\":\"stats\"}",
+        "{\"type\":\"topics\",\"topics\":[1]}",
+        "{\"type\":\"other\",\"token\":\"x\"}",
+        &"[".repeat(2_000),
+    ] {
+        feed.0.send(Message::text(said)).await.unwrap();
+    }
+    feed.0.send(Message::binary(vec![0xff; 2_000])).await.unwrap();
+    feed.0.send(Message::Pong(vec![0xff; 100].into())).await.unwrap();
+    rig.events.publish(NOW, block(8));
+    let next = feed.next().await;
+    assert_eq!(
+        (&next["type"], &next["data"]["height"]),
+        (&json!("block"), &json!(8)),
+        "nothing was answered before"
+    );
+    server.stop().await;
+}
+
 #[actix_rt::test]
 async fn chatter_and_huge_frames_end_a_feed() {
     let rig = Rig::new().await;
@@ -324,5 +402,151 @@ async fn chatter_and_huge_frames_end_a_feed() {
     huge.next().await;
     huge.0.send(Message::Text("x".repeat(10_000).into())).await.unwrap();
     while let Some(Ok(_)) = huge.0.next().await {}
+    server.stop().await;
+}
+
+async fn refused(server: &ServerHandle, path: &str) -> Option<(u16, Value)> {
+    match connect_async(format!("ws://{}{path}", server.address())).await {
+        Err(Error::Http(response)) => {
+            let body = response.body().as_deref().unwrap_or_default();
+            Some((response.status().as_u16(), serde_json::from_slice(body).unwrap_or_default()))
+        }
+        Ok(_) => None,
+        Err(other) => panic!("unexpected {other:?}"),
+    }
+}
+
+#[actix_rt::test]
+async fn one_address_does_not_take_all_feeds() {
+    let mut rig = Rig::new().await;
+    rig.http.feeds_per_address = 2;
+    let server = serve(&rig);
+    let mut first = Feed::open(&server, "").await;
+    let _second = connect_async(format!("ws://{}/notifications", server.address())).await.unwrap();
+    for path in ["/api/live", "/notifications"] {
+        let (status, body) = refused(&server, path).await.expect("two are enough");
+        assert_eq!((status, &body["error"]["code"]), (503, &json!("FEEDS_EXHAUSTED")), "{path}: {body}");
+        assert_eq!(body["error"]["details"], json!({ "feeds_per_address": 2 }), "{path}");
+    }
+    first.0.close(None).await.unwrap();
+    while first.0.next().await.is_some() {}
+    let begun = tokio::time::Instant::now();
+    while refused(&server, "/api/live").await.is_some() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "its place does not come back");
+    }
+    server.stop().await;
+}
+
+/// Why a feed was closed.
+async fn farewell(feed: &mut Feed) -> String {
+    loop {
+        match feed.0.next().await {
+            Some(Ok(Message::Close(Some(why)))) => return why.reason.to_string(),
+            Some(Ok(_)) => {}
+            other => panic!("closed without a word: {other:?}"),
+        }
+    }
+}
+
+#[actix_rt::test]
+async fn tokens_are_not_guessed_at_by_a_feed() {
+    let mut rig = Rig::new().await;
+    let guess = |n: usize| {
+        let token = format!("bdp_{n:016x}_00");
+        Message::text(json!({ "type": "auth", "token": token }).to_string())
+    };
+    let server = serve(&rig);
+    let mut feed = Feed::open(&server, "").await;
+    // Its look at the clock may come in between, once.
+    for n in 0..12 {
+        let _ = feed.0.send(guess(n)).await;
+    }
+    assert_eq!(farewell(&mut feed).await, "too many tokens");
+    server.stop().await;
+    // Each takes one of the address's requests, as it does over HTTP.
+    rig.http.rate_limit_per_second = 1;
+    rig.http.rate_limit_burst = 3;
+    let server = serve(&rig);
+    let mut feed = Feed::open(&server, "?topics=block").await;
+    for n in 0..3 {
+        let _ = feed.0.send(guess(n)).await;
+    }
+    assert_eq!(farewell(&mut feed).await, "too many tokens");
+    server.stop().await;
+}
+
+#[actix_rt::test]
+async fn what_answers_a_ping_can_not_be_known_before() {
+    let rig = Rig::new().await;
+    let server = serve(&rig);
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        let mut feed = Feed::open(&server, "").await;
+        let payload = loop {
+            if let Message::Ping(payload) = feed.0.next().await.unwrap().unwrap() {
+                break payload;
+            }
+        };
+        assert!(payload.len() >= 16, "{payload:?}");
+        assert!(seen.insert(payload.to_vec()), "at the same number the same ping");
+    }
+    server.stop().await;
+}
+
+#[actix_rt::test]
+async fn what_was_found_counts_from_the_start_whoever_looks() {
+    let rig = Rig::new().await;
+    let server = serve(&rig);
+    let mut live = rig.events.subscribe(None).live;
+    rig.snapshot.set(snapshot());
+    live.recv().await.unwrap();
+    // Nobody has looked yet when three more are found.
+    let mut ledger = LedgerSummary::clone(&rig.ledger.watched().load());
+    ledger.totals.blocks.push((BlockStatus::Accepted, Color::Blue, 3));
+    rig.ledger.set(ledger);
+    rig.snapshot.set(snapshot());
+    live.recv().await.unwrap();
+    let mut feed = Feed::open(&server, "").await;
+    let opening = feed.next_of("snapshot").await;
+    assert_eq!(opening["data"]["stats"]["pool"]["luck"]["found"], 3, "{opening}");
+    server.stop().await;
+}
+
+/// Whoever hardly reads slows the actor down, which lives in the body of the answer, and would not take its farewell: its
+/// connection is shut. Of who reads nothing at all, `feeds` or the system does that (see `peers`).
+#[actix_rt::test]
+async fn who_hardly_reads_loses_the_place() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let mut rig = Rig::new().await;
+    rig.http.feeds_max = 1;
+    let server = serve(&rig);
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let mut socket = socket.connect(server.address()).await.unwrap();
+    let opening = "GET /api/live HTTP/1.1\r\nHost: pool\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    socket.write_all(opening.as_bytes()).await.unwrap();
+    let mut head = [0; 12];
+    socket.read_exact(&mut head).await.unwrap();
+    assert_eq!(&head, b"HTTP/1.1 101");
+    // Far more than all buffers between the two hold.
+    for number in 1..=250 {
+        let PoolEvent::Block(mut view) = block(number) else { unreachable!() };
+        view.parents = vec![BlockHash([7; 32]); 500];
+        rig.events.publish(NOW, PoolEvent::Block(view));
+    }
+    let begun = tokio::time::Instant::now();
+    while refused(&server, "/api/live").await.is_some() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "its place is held for ever");
+        let mut some = [0; 4_096];
+        let _ = socket.read(&mut some).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    println!("its place came back after {:?}", begun.elapsed());
+    assert!(begun.elapsed() > super::live::SILENCE_MAX, "it was not heard of for that long");
+    // And its connection has ended.
+    let mut rest = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(10), socket.read_to_end(&mut rest)).await.unwrap();
     server.stop().await;
 }

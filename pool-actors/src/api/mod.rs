@@ -15,11 +15,18 @@
 //! | `payouts` | `/api/payouts...`, `/api/miners/{account}/payouts`, `/api/admin/payouts...` |
 //! | `admin`, `adjustments` | `/api/admin/...` |
 //! | `alerts` | `/api/alerts...` |
+//! | `configuration`, `logs` | `/api/admin/config...`, `/api/admin/logs` |
 //! | `degraded` | what the pool goes on without, and since when |
-//! | `health` | `/health/...`, `/metrics` |
+//! | `miningcore` | `/api/pools...`, `/api/v2/pools...`, `/notifications` |
+//! | `pace` | when each feed hears of an event: not all at one moment |
+//! | `pages` | lists that are in memory, page by page |
+//! | `feeds` | the live feeds that are open, and their bounds |
+//! | `health` | `/health/...` |
+//! | `scrape` | `/metrics` |
 //! | `kept` | lists for the time when the database is away |
 //! | `limits` | how often one address may ask |
 //! | `live` | `/api/live`: a `DashboardFeed` actor per client |
+//! | `openapi`, `shapes` | the API described, `/api/openapi.json`, `/api/docs` |
 //! | `views` | shapes on the wire |
 //!
 //! Money comes from the ledger (store and summary), everything that moves every second from the [`PoolSnapshot`].
@@ -30,19 +37,34 @@ mod admin;
 mod alerts;
 mod algorithms;
 mod assets;
+mod bodies;
 mod books;
+mod claims;
+mod configuration;
 mod degraded;
 mod effort;
 mod errors;
+mod feeds;
 mod health;
 mod kept;
 pub(crate) mod limits;
 mod live;
+mod logs;
+mod mail_links;
+mod miningcore;
+mod openapi;
+mod own_settings;
+mod pace;
+mod pages;
 mod payouts;
+mod peers;
 mod people;
+mod personal;
 mod pool;
 mod routes;
+mod scrape;
 mod server;
+mod shapes;
 mod sign_in;
 mod trail;
 mod views;
@@ -51,26 +73,35 @@ mod wire;
 pub use wire::rfc3339;
 
 #[cfg(test)]
+mod access_table;
+#[cfg(test)]
 mod access_tests;
 #[cfg(test)]
 mod alerts_tests;
 #[cfg(test)]
 mod books_tests;
 #[cfg(test)]
+mod cache_tests;
+#[cfg(test)]
 mod limits_tests;
 #[cfg(test)]
 mod live_tests;
+#[cfg(test)]
+#[allow(unreachable_pub, reason = "shared with the tests of the whole pool")]
+#[path = "../../../tests/src/schema.rs"]
+mod schema;
 #[cfg(test)]
 mod tests;
 
 use std::{
     fmt,
-    net::SocketAddr,
-    sync::{Arc, atomic::AtomicUsize},
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
 };
 
 use actix_web::web;
 use async_trait::async_trait;
+use pool_domain::ids::SessionId;
 
 use limits::RateLimits;
 
@@ -87,9 +118,10 @@ use crate::{
         live::{Events, PoolSnapshot},
         payout::{PayoutDoors, PayoutStatus},
         session::{SessionCommand, SessionView},
+        system::SystemFigures,
     },
     ports::{
-        books::SharedBooks, cache::Cache, clock::SharedClock, deployments::SharedDeployments,
+        books::SharedBooks, cache::Cache, clock::SharedClock, deployments::SharedDeployments, logs::LogBook,
         packages::SharedShelf, payouts::SharedPayouts, store::SharedStore,
     },
     runtime::{observe::Registry, shutdown::Shutdown, watch::Watched},
@@ -98,8 +130,12 @@ use crate::{
 pub use algorithms::{DeployDefaults, Import, RowView};
 pub use assets::{Asset, Assets};
 pub use books::{CREDIT_COLUMNS, credit_csv, credit_json, proof_document, statement_json};
+pub use configuration::{ConfigDesk, ConfigShown};
 pub use health::MetricsHandle;
 pub use live::relayed;
+pub use miningcore::PoolAbout;
+pub use openapi::{document as openapi, document_text as openapi_text};
+pub use scrape::{MetricsServer, Readers as MetricsReaders, serve as serve_metrics};
 pub use server::ServerHandle;
 
 /// The money that rewards are paid in.
@@ -119,12 +155,23 @@ pub trait SessionDesk: Send + Sync {
 
     /// Tells every session to do something; returns how many were told.
     async fn command_all(&self, command: SessionCommand) -> usize;
+
+    /// Closes one; whether there was one.
+    async fn close(&self, session: SessionId) -> bool;
+
+    /// Closes all from an address (of IPv6, from its network); returns how many.
+    async fn close_from(&self, address: IpAddr) -> usize;
 }
+
+/// Whether the account's key signed the text (account, text, signature); `None` = accounts of its kind sign nothing.
+pub type SignedBy = Arc<dyn Fn(&pool_domain::ids::Account, &str, &str) -> Option<bool> + Send + Sync>;
 
 /// What the API works with.
 pub struct Context {
     /// The pool's name.
     pub pool_name: String,
+    /// What Miningcore's front ends want to know of the configuration.
+    pub about: PoolAbout,
     /// What amounts are in.
     pub currency: Currency,
     /// Time.
@@ -151,8 +198,14 @@ pub struct Context {
     pub bans: Arc<dyn BanDesk>,
     /// What is wrong, and who is told.
     pub alerts: AlertDoors,
+    /// The configuration, to look at and to reload.
+    pub config: Arc<dyn ConfigDesk>,
+    /// The last lines of the log.
+    pub logs: LogBook,
     /// Everything that happens.
     pub events: Events,
+    /// Whether an address's key signed a text.
+    pub signed: SignedBy,
     /// Who is connected.
     pub sessions: Arc<dyn SessionDesk>,
     /// What hashes, and how to change it.
@@ -179,8 +232,12 @@ pub struct Context {
     pub shutdown: Shutdown,
     /// Which actors there are.
     pub registry: Registry,
+    /// Process and disk.
+    pub system: Watched<SystemFigures>,
     /// Where metrics are rendered.
     pub metrics: MetricsHandle,
+    /// Who may read them.
+    pub metrics_readers: MetricsReaders,
     /// The pool's own token, which may do everything.
     pub admin_token: String,
     /// Who may sign in.
@@ -202,8 +259,9 @@ impl fmt::Debug for Context {
 /// The context, and what belongs to the API alone.
 struct Api {
     context: Context,
-    admin_token: access::AdminToken,
-    feeds: Arc<AtomicUsize>,
+    admin_token: access::FixedToken,
+    feeds: Arc<feeds::Feeds>,
+    pace: Arc<pace::Pace>,
     effort: effort::Effort,
     limits: Arc<RateLimits>,
     kept: kept::Kept,
@@ -212,12 +270,13 @@ struct Api {
 
 impl Api {
     fn new(context: Context) -> web::Data<Self> {
-        let admin_token = access::AdminToken::new(&context.admin_token);
+        let admin_token = access::FixedToken::new(&context.admin_token);
         let limits = Arc::new(RateLimits::new(&context.http));
         web::Data::new(Self {
             context,
             admin_token,
-            feeds: Arc::new(AtomicUsize::new(0)),
+            feeds: Arc::default(),
+            pace: Arc::new(pace::Pace::new()),
             effort: effort::Effort::default(),
             limits,
             kept: kept::Kept::default(),

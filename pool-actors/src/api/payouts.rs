@@ -7,6 +7,7 @@ use pool_domain::{
     payout_plan::Spent,
     units::{Amount, TimeMs},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -14,7 +15,8 @@ use super::{
     Api,
     access::changed,
     errors::{ApiError, ErrorCode},
-    pool::{account_named, page, page_size},
+    pool::{account_named, before, page, page_size},
+    shapes::text,
     sign_in::Who,
     wire::{Object, rfc3339, time_or_null},
 };
@@ -30,26 +32,25 @@ use crate::{
 const REASON_CHARS_MAX: usize = 200;
 
 /// `?cursor=&limit=&state=&account=`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PayoutsQuery {
     cursor: Option<u64>,
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
+    #[schemars(with = "Option<text::PayoutState>")]
     state: Option<PayoutState>,
+    #[schemars(with = "Option<text::AccountName>")]
     account: Option<String>,
 }
 
 /// `?cursor=&limit=`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PageQuery {
     cursor: Option<u64>,
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
-}
-
-/// Beyond what a database counts to, everything is before it.
-fn before(cursor: Option<u64>) -> Option<u64> {
-    cursor.map(|cursor| cursor.min(i64::MAX.cast_unsigned()))
 }
 
 fn terms_view(terms: &AccountTerms) -> Value {
@@ -181,7 +182,7 @@ pub(super) async fn status(api: web::Data<Api>) -> Result<HttpResponse, ApiError
         "planned_at": time_or_null(status.planned_at),
         "waiting": waiting.collect::<Vec<_>>(),
         "terms": terms,
-        "rules": api.payout_doors.as_ref().map(|doors| doors.rules),
+        "rules": api.payout_doors.as_ref().map(|doors| *doors.rules.get()),
         "spent": spent,
     })))
 }
@@ -250,16 +251,25 @@ pub(super) async fn run(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     if !doors(&api)?.run.offer(RunPayouts) {
         return Err(ApiError::new(ErrorCode::PayoutsUnavailable, "the dispatcher is being restarted"));
     }
-    Ok(HttpResponse::Accepted().json(json!({ "status": "asked" })))
+    let before = json!({ "planned_at": time_or_null(api.payout_status.get().planned_at) });
+    let after = json!({ "status": "asked" });
+    Ok(changed(HttpResponse::Accepted().json(&after), before, after))
 }
 
 /// What is held or released: `{"scope":"all"}`, `{"scope":"payout","id":"7"}`, `{"scope":"account","account":"..."}`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HoldRequest {
+    #[schemars(extend("enum" = ["all", "payout", "account"]))]
     scope: String,
+    /// Of scope `payout`.
+    #[schemars(with = "Option<text::Number>")]
     id: Option<String>,
+    /// Of scope `account`.
+    #[schemars(with = "Option<text::AccountName>")]
     account: Option<String>,
+    /// Needed to hold.
+    #[schemars(length(min = 1, max = 200))]
     reason: Option<String>,
 }
 
@@ -333,6 +343,9 @@ pub(super) async fn release(
     body: web::Json<Object<HoldRequest>>,
 ) -> Result<HttpResponse, ApiError> {
     let Object(body) = body.into_inner();
+    if body.reason.is_some() {
+        reason(body.reason.as_deref())?;
+    }
     let scope = scope(&body)?;
     let subject = scope.to_string();
     tracing::info!(subject, "payouts released");
@@ -343,10 +356,12 @@ pub(super) async fn release(
 }
 
 /// An account's own threshold in the smallest unit, a decimal string; `null` = the pool's.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ThresholdRequest {
+    #[schemars(with = "text::AccountName")]
     account: String,
+    #[schemars(with = "Option<text::Amount>")]
     threshold: Option<Amount>,
 }
 

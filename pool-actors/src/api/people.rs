@@ -1,6 +1,9 @@
 //! `/api/admin/users...`, `/api/admin/sessions...`: who may sign in, and who has.
 
+use std::cmp::Reverse;
+
 use actix_web::{HttpResponse, web};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -8,7 +11,9 @@ use super::{
     Api,
     access::changed,
     errors::{ApiError, ErrorCode},
+    pages,
     pool::{page, page_size},
+    shapes::text,
     sign_in::{Hidden, session_view, user_view},
     wire::Object,
 };
@@ -18,34 +23,37 @@ use crate::{
 };
 
 /// `?cursor=&limit=`; the cursor is a name.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PageQuery {
     cursor: Option<String>,
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
 }
 
 /// `?username=`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NameQuery {
+    #[schemars(length(min = 3, max = 50))]
     username: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AddUser {
     username: String,
     email: Option<String>,
     password: Hidden,
+    #[schemars(with = "text::RoleName")]
     role: Role,
 }
 
 /// One change at a time, so that the trail says what was decided.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum ChangeUser {
-    Role(Role),
+    Role(#[schemars(with = "text::RoleName")] Role),
     Disabled(bool),
     ResetMfa(bool),
     Password(Hidden),
@@ -121,11 +129,15 @@ pub(super) async fn change(
 }
 
 /// `GET /api/admin/sessions`: everybody's, newest first.
-pub(super) async fn sessions(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn sessions(
+    api: web::Data<Api>,
+    query: web::Query<pages::PageQuery>,
+) -> Result<HttpResponse, ApiError> {
     let found = api.auth.sessions(None).await?;
+    let key = |(id, session): &(String, Session)| (Reverse(session.created_at.0), id.clone());
     let line = |(id, session): &(String, Session)| session_view(id, session);
-    let items: Vec<Value> = found.iter().map(line).collect();
-    Ok(HttpResponse::Ok().json(json!({ "items": items, "next": null })))
+    let cursor = (pages::read_newest, pages::write_newest);
+    Ok(HttpResponse::Ok().json(pages::paged(found, &query, key, cursor, line)?))
 }
 
 /// `DELETE /api/admin/sessions/{id}`: 204.

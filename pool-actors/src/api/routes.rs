@@ -1,14 +1,15 @@
 //! Every route, and what it asks for: one table, from which they are served as well, so that none can be served that is not in
-//! it.
+//! it. Each is described in `openapi/table.rs`; a test sees to it.
 
 use actix_web::{
+    guard,
     http::Method,
     web::{self, ServiceConfig},
 };
 
 use super::{
-    adjustments, admin, alerts, algorithms, books, errors, health, live, payouts, people, pool, sign_in,
-    trail,
+    adjustments, admin, alerts, algorithms, books, claims, configuration, errors, health, live, logs,
+    mail_links, miningcore, openapi, own_settings, payouts, people, personal, pool, scrape, sign_in, trail,
 };
 use crate::{auth::Scope, ports::users::Role};
 
@@ -44,10 +45,18 @@ macro_rules! routes {
         /// Serves them all.
         pub(super) fn serve(config: &mut ServiceConfig) {
             $(config.service(
-                web::resource($path)$(.route(web::method(Method::$method).to($handler)))+
+                web::resource($path)$(.route(verb(Method::$method).to($handler)))+
             );)+
         }
     };
+}
+
+/// What can be read can be asked for without its body (RFC 9110, section 9.3.2).
+fn verb(method: Method) -> actix_web::Route {
+    match method {
+        Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+        method => web::method(method),
+    }
 }
 
 const ANYBODY: Needs = Needs::Anybody;
@@ -63,21 +72,46 @@ const GOVERN: Needs = Needs::Role(Role::Admin, Scope::Admin);
 routes! {
     "/health/live" { GET(ANYBODY) => health::live }
     "/health/ready" { GET(ANYBODY) => health::ready }
-    "/metrics" { GET(ANYBODY) => health::metrics }
+    "/metrics" { GET(ANYBODY) => scrape::figures }
     "/docs/errors" { GET(ANYBODY) => errors::docs }
     "/docs/errors/{code}" { GET(ANYBODY) => errors::docs }
+    "/api/openapi.json" { GET(ANYBODY) => openapi::json }
+    "/api/docs" { GET(ANYBODY) => openapi::docs }
     "/api/stats" { GET(ANYBODY) => pool::stats }
     "/api/miners" { GET(ANYBODY) => pool::miners }
     "/api/miners/{account}/hashrate" { GET(ANYBODY) => pool::hashrate }
     "/api/miners/{account}" { GET(ANYBODY) => pool::miner }
+    "/api/miners/{account}/workers" { GET(ANYBODY) => own_settings::workers }
+    "/api/miners/{account}/settings" { GET(ANYBODY) => own_settings::settings, PATCH(SESSION) => own_settings::change }
     "/api/miners/{account}/payouts" { GET(ANYBODY) => payouts::of_miner }
     "/api/miners/{account}/earnings" { GET(ANYBODY) => books::earnings }
     "/api/blocks" { GET(ANYBODY) => pool::blocks }
+    "/api/blocks/dag" { GET(ANYBODY) => pool::dag }
     "/api/blocks/{hash}" { GET(ANYBODY) => pool::block }
     "/api/blocks/{hash}/statement" { GET(ANYBODY) => books::block_statement }
     "/api/blocks/{hash}/proof" { GET(ANYBODY) => books::block_proof }
     // Who shows a token there hears more.
     "/api/live" { GET(ANYBODY) => live::open }
+    "/api/pools" { GET(ANYBODY) => miningcore::pools }
+    "/api/pools/{pool}" { GET(ANYBODY) => miningcore::pool }
+    "/api/pools/{pool}/performance" { GET(ANYBODY) => miningcore::performance }
+    "/api/pools/{pool}/miners" { GET(ANYBODY) => miningcore::miners }
+    "/api/v2/pools/{pool}/miners" { GET(ANYBODY) => miningcore::miners }
+    "/api/pools/{pool}/blocks" { GET(ANYBODY) => miningcore::blocks }
+    "/api/v2/pools/{pool}/blocks" { GET(ANYBODY) => miningcore::blocks }
+    "/api/pools/{pool}/payments" { GET(ANYBODY) => miningcore::payments }
+    "/api/v2/pools/{pool}/payments" { GET(ANYBODY) => miningcore::payments }
+    "/api/pools/{pool}/miners/{address}/payments" { GET(ANYBODY) => miningcore::miner_payments }
+    "/api/v2/pools/{pool}/miners/{address}/payments" { GET(ANYBODY) => miningcore::miner_payments }
+    "/api/pools/{pool}/miners/{address}/balancechanges" { GET(ANYBODY) => miningcore::balance_changes }
+    "/api/v2/pools/{pool}/miners/{address}/balancechanges" { GET(ANYBODY) => miningcore::balance_changes }
+    "/api/pools/{pool}/miners/{address}/earnings/daily" { GET(ANYBODY) => miningcore::daily }
+    "/api/v2/pools/{pool}/miners/{address}/earnings/daily" { GET(ANYBODY) => miningcore::daily }
+    "/api/pools/{pool}/miners/{address}" { GET(ANYBODY) => miningcore::miner_details }
+    "/api/pools/{pool}/miners/{address}/performance" { GET(ANYBODY) => miningcore::miner_performance }
+    "/api/pools/{pool}/miners/{address}/settings" { GET(ANYBODY) => miningcore::miner_settings }
+    // A WebSocket with a few kinds of events.
+    "/notifications" { GET(ANYBODY) => live::notifications }
     "/api/algorithms/status" { GET(ANYBODY) => algorithms::status }
 
     "/api/auth/register" { POST(ANYBODY) => sign_in::register }
@@ -92,6 +126,20 @@ routes! {
     "/api/auth/mfa/disable" { POST(SESSION) => sign_in::mfa_disable }
     "/api/auth/mfa/backup-codes" { POST(SESSION) => sign_in::backup_codes }
     "/api/auth/password" { POST(SESSION) => sign_in::password }
+    "/api/auth/password/forgot" { POST(ANYBODY) => mail_links::forgot }
+    // The links of mails bring what they need.
+    "/api/auth/password/reset" { POST(ANYBODY) => mail_links::reset }
+    "/api/auth/email/verify" { POST(ANYBODY) => mail_links::verify }
+    "/api/auth/email/resend" { POST(ANYBODY) => mail_links::resend }
+    "/api/auth/email" { POST(SESSION) => mail_links::change }
+    "/api/auth/accounts" { GET(SESSION) => claims::list }
+    "/api/auth/accounts/claims" { POST(SESSION) => claims::begin }
+    "/api/auth/accounts/claims/verify" { POST(SESSION) => claims::verify }
+    "/api/auth/accounts/{account}/alerts" { GET(SESSION) => personal::get, POST(SESSION) => personal::set }
+    "/api/auth/accounts/{account}/alerts/confirm" { POST(SESSION) => personal::confirm }
+    "/api/auth/accounts/{account}/alerts/test" { POST(SESSION) => personal::test }
+    "/api/auth/accounts/{account}/alerts/key" { POST(SESSION) => personal::key }
+    "/api/auth/accounts/{account}" { DELETE(SESSION) => claims::release }
     "/api/auth/sessions" { GET(SESSION) => sign_in::sessions }
     "/api/auth/sessions/{id}" { DELETE(SESSION) => sign_in::end_session }
     "/api/auth/tokens" { GET(SESSION) => sign_in::tokens, POST(SESSION) => sign_in::add_token }
@@ -125,8 +173,12 @@ routes! {
 
     "/api/admin/system" { GET(SEE) => admin::system }
     "/api/admin/connections" { GET(SEE) => admin::connections }
-    "/api/admin/bans" { GET(SEE) => admin::bans }
+    "/api/admin/connections/{session}" { DELETE(OPERATE) => admin::kick }
+    "/api/admin/bans" { GET(SEE) => admin::bans, POST(OPERATE) => admin::ban }
     "/api/admin/bans/{address}" { DELETE(OPERATE) => admin::lift_ban }
+    "/api/admin/config" { GET(OPERATE) => configuration::show }
+    "/api/admin/config/reload" { POST(OPERATE) => configuration::reload }
+    "/api/admin/logs" { GET(OPERATE) => logs::list }
     "/api/admin/announce" { POST(OPERATE) => admin::announce }
     "/api/admin/ledger/adjustments" { GET(SEE) => adjustments::list, POST(CORRECT) => adjustments::make }
 
@@ -136,6 +188,15 @@ routes! {
     "/api/admin/sessions" { GET(GOVERN) => people::sessions }
     "/api/admin/sessions/{id}" { DELETE(GOVERN) => people::end_session }
     "/api/admin/audit" { GET(GOVERN) => trail::list }
+}
+
+impl Route {
+    /// Whether its answers have a tag by which an unchanged one is known: what everybody may read, and changes less than
+    /// every second.
+    pub(super) fn is_tagged(&self) -> bool {
+        let moves = ["/api/stats", "/api/live"].contains(&self.path);
+        self.method == "GET" && self.needs == Needs::Anybody && self.path.starts_with("/api/") && !moves
+    }
 }
 
 /// Prefixes whose paths are in [`ROUTES`] or need a token; everything else is the dashboard.

@@ -12,7 +12,7 @@ use actix_web::{
     web,
 };
 
-use super::{Api, access, assets, degraded, errors, limits::RateLimits, routes};
+use super::{Api, access, assets, degraded, errors, feeds, limits::RateLimits, live, peers::Peers, routes};
 use crate::{
     config::Http,
     error::{Code, Failure},
@@ -34,8 +34,9 @@ const UPKEEP: Duration = Duration::from_secs(5);
 pub struct ServerHandle {
     address: SocketAddr,
     handle: actix_web::dev::ServerHandle,
-    tasks: [actix_rt::task::JoinHandle<()>; 3],
+    tasks: [actix_rt::task::JoinHandle<()>; 5],
     limits: Arc<RateLimits>,
+    peers: Arc<Peers>,
 }
 
 impl ServerHandle {
@@ -45,9 +46,13 @@ impl ServerHandle {
         self.address
     }
 
-    /// Other limits of requests from now on.
-    pub fn set_rate_limits(&self, http: &Http) {
-        self.limits.set(http);
+    /// How the limits of requests are changed while it runs.
+    pub fn rate_limits(&self) -> impl Fn(&Http) + Send + use<> {
+        let (limits, peers) = (Arc::clone(&self.limits), Arc::clone(&self.peers));
+        move |http| {
+            limits.set(http);
+            peers.set(http);
+        }
     }
 
     /// Stops: no new connections, requests under way may end, live feeds are closed.
@@ -59,19 +64,26 @@ impl ServerHandle {
     }
 }
 
-pub(super) fn serve(api: web::Data<Api>, address: SocketAddr) -> Result<ServerHandle, Failure> {
-    let refused = |error: std::io::Error| {
+/// The address that `key` names can't be listened on.
+pub(super) fn unavailable(key: &'static str, address: SocketAddr) -> impl Fn(std::io::Error) -> Failure {
+    move |error| {
         Failure::new(
             Code::AddressUnavailable,
-            format!("the HTTP address {address} can't be used ({error})"),
-            "stop what uses it, or set another http.address",
+            format!("{address} can't be listened on ({error})"),
+            format!("stop what uses it, or set another {key}"),
         )
-    };
-    let listener = TcpListener::bind(address).map_err(refused)?;
-    let address = listener.local_addr().map_err(refused)?;
+    }
+}
+
+pub(super) fn serve(api: web::Data<Api>, address: SocketAddr) -> Result<ServerHandle, Failure> {
+    let refused = unavailable("http.address", address);
+    let listener = TcpListener::bind(address).map_err(&refused)?;
+    let address = listener.local_addr().map_err(&refused)?;
     // Feeds and requests share the limit; each feed is a connection.
     let connections_max = api.http.feeds_max.saturating_add(1_000);
     let served = api.clone();
+    let peers = Peers::new(&api.http);
+    let counting = Arc::clone(&peers);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(served.clone())
@@ -79,13 +91,17 @@ pub(super) fn serve(api: web::Data<Api>, address: SocketAddr) -> Result<ServerHa
             .wrap(Compress::default())
             .configure(configure)
     })
+    .on_connect(move |connection, known| {
+        counting.connected(connection, known);
+        feeds::connected(connection, known);
+    })
     .workers(WORKERS)
     .max_connections(connections_max)
     .client_request_timeout(Duration::from_secs(5))
     .shutdown_timeout(STOP_S)
     .disable_signals()
     .listen(listener)
-    .map_err(refused)?
+    .map_err(&refused)?
     .run();
     let handle = server.handle();
     let serving = actix_rt::spawn(async move {
@@ -100,9 +116,18 @@ pub(super) fn serve(api: web::Data<Api>, address: SocketAddr) -> Result<ServerHa
             metrics.upkeep();
         }
     });
+    let open = Arc::clone(&api.feeds);
+    let sweeping = actix_rt::spawn(async move {
+        loop {
+            actix_rt::time::sleep(live::CHECK).await;
+            // Those whose actors run end themselves before that.
+            open.sweep(live::SILENCE_MAX + 2 * live::CHECK);
+        }
+    });
     let limits = Arc::clone(&api.limits);
+    let pacing = actix_rt::spawn(Arc::clone(&api.pace).keep(&api.events));
     let figures = actix_rt::spawn(publish_figures(api));
-    Ok(ServerHandle { address, handle, tasks: [serving, upkeep, figures], limits })
+    Ok(ServerHandle { address, handle, tasks: [serving, upkeep, pacing, figures, sweeping], limits, peers })
 }
 
 /// Makes an event of each second's figures, so that they have their place in the numbering.
@@ -111,8 +136,10 @@ async fn publish_figures(api: web::Data<Api>) {
     while let Ok(pool) = snapshots.changed().await {
         degraded::look(&api);
         let node = api.node.get();
-        // Also while nobody looks: this is what notices when a round ends.
-        let _ = api.effort.now(pool.work, &api.ledger.load(), node.job.as_ref().map(|job| job.network_work));
+        // Also while nobody looks: this is what notices when a round ends, and what was found of what was to be expected.
+        let (ledger, block_work) = (api.ledger.load(), node.job.as_ref().map(|job| job.network_work));
+        let _ = api.effort.now(pool.work, &ledger, block_work);
+        let _ = api.effort.luck(pool.work, &ledger, block_work);
         if let Some(job) = &node.job {
             metrics::gauge!(NETWORK_DIFFICULTY, "algorithm" => job.algorithm.clone())
                 .set(job.network_work.0 as f64);

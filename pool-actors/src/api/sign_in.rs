@@ -3,7 +3,10 @@
 //! Tokens are in bodies and in the header `Authorization`, never in cookies: a browser adds nothing by itself, so there is
 //! nothing that another site's page could use.
 
+use std::{borrow::Cow, cmp::Reverse};
+
 use actix_web::{HttpRequest, HttpResponse, web};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -11,6 +14,8 @@ use super::{
     Api,
     access::origin,
     errors::{ApiError, ErrorCode},
+    pages,
+    shapes::text,
     wire::{Object, rfc3339, time_or_null},
 };
 use crate::{
@@ -26,67 +31,88 @@ pub(super) type Who = web::ReqData<Principal>;
 #[serde(transparent)]
 pub(super) struct Hidden(pub(super) String);
 
-#[derive(Deserialize)]
+impl JsonSchema for Hidden {
+    fn schema_name() -> Cow<'static, str> {
+        text::Secret::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        text::Secret::json_schema(generator)
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RegisterRequest")]
 pub(super) struct Register {
     username: String,
     email: Option<String>,
     password: Hidden,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "LogInRequest")]
 pub(super) struct LogIn {
     username: String,
     password: Hidden,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "VerifyRequest")]
 pub(super) struct Verify {
     mfa_token: Hidden,
     code: Option<Hidden>,
     backup_code: Option<Hidden>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RefreshRequest")]
 pub(super) struct Refresh {
     refresh_token: Hidden,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PasswordRequest")]
 pub(super) struct Password {
     password: Hidden,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "MfaCodeRequest")]
 pub(super) struct Code {
     code: Hidden,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "MfaDisableRequest")]
 pub(super) struct Disable {
     password: Hidden,
     code: Option<Hidden>,
     backup_code: Option<Hidden>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ChangePasswordRequest")]
 pub(super) struct ChangePassword {
     password: Hidden,
     new_password: Hidden,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "TokenRequest")]
 pub(super) struct AddToken {
     name: String,
+    #[schemars(with = "Vec<text::ScopeName>", length(min = 1))]
     scopes: Vec<String>,
+    #[schemars(range(min = 1))]
     expires_in_days: u64,
 }
 
@@ -104,6 +130,7 @@ pub(super) fn user_view(user: &UserRow) -> Value {
         "id": user.id,
         "username": user.username,
         "email": user.email,
+        "email_verified": user.email_verified_at.is_some(),
         "role": user.role,
         "mfa": user.mfa_enabled,
         "disabled_at": user.disabled_at.map(rfc3339),
@@ -296,7 +323,11 @@ fn own(who: &Principal) -> Result<(&str, &str), ApiError> {
 }
 
 /// `GET /api/auth/sessions`: one's own.
-pub(super) async fn sessions(api: web::Data<Api>, who: Who) -> Result<HttpResponse, ApiError> {
+pub(super) async fn sessions(
+    api: web::Data<Api>,
+    who: Who,
+    query: web::Query<pages::PageQuery>,
+) -> Result<HttpResponse, ApiError> {
     let (user, current) = own(&who)?;
     let found = api.auth.sessions(Some(user)).await?;
     let line = |(id, session): &(String, Session)| {
@@ -304,8 +335,9 @@ pub(super) async fn sessions(api: web::Data<Api>, who: Who) -> Result<HttpRespon
         line["current"] = json!(id == current);
         line
     };
-    let items: Vec<Value> = found.iter().map(line).collect();
-    Ok(HttpResponse::Ok().json(json!({ "items": items, "next": null })))
+    let key = |(id, session): &(String, Session)| (Reverse(session.created_at.0), id.clone());
+    let cursor = (pages::read_newest, pages::write_newest);
+    Ok(HttpResponse::Ok().json(pages::paged(found, &query, key, cursor, line)?))
 }
 
 /// `DELETE /api/auth/sessions/{id}`: 204.
@@ -322,10 +354,15 @@ pub(super) async fn end_session(
 }
 
 /// `GET /api/auth/tokens`: one's own, newest first.
-pub(super) async fn tokens(api: web::Data<Api>, who: Who) -> Result<HttpResponse, ApiError> {
+pub(super) async fn tokens(
+    api: web::Data<Api>,
+    who: Who,
+    query: web::Query<pages::PageQuery>,
+) -> Result<HttpResponse, ApiError> {
     let found = api.auth.tokens(&who).await?;
-    let items: Vec<Value> = found.iter().map(token_view).collect();
-    Ok(HttpResponse::Ok().json(json!({ "items": items, "next": null })))
+    let key = |token: &TokenRow| (Reverse(token.created_at.0), token.id.clone());
+    let cursor = (pages::read_newest, pages::write_newest);
+    Ok(HttpResponse::Ok().json(pages::paged(found, &query, key, cursor, token_view)?))
 }
 
 /// `POST /api/auth/tokens`: 201, with the token, which is not shown again.

@@ -4,14 +4,12 @@ use std::{
     borrow::Cow,
     io::Read as _,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use actix_web::{
-    App,
     http::{Method, StatusCode, header},
-    middleware::{Compress, from_fn},
-    test::{TestRequest, call_service, init_service, read_body},
+    test::{TestRequest, call_service, read_body},
 };
 use async_trait::async_trait;
 use pool_domain::{
@@ -25,14 +23,15 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{
-    Api, Asset, Assets, Context, Currency, DeployDefaults, MetricsHandle, SessionDesk, access,
+    Asset, Assets, ConfigDesk, ConfigShown, Context, Currency, DeployDefaults, MetricsHandle, SessionDesk,
     errors::{ApiError, ErrorCode},
-    server,
+    schema::Described,
 };
 use crate::{
     adapters::{cache_memory::MemoryCache, sqlite::SqliteStore},
     auth::{self, Auth},
-    config::Http,
+    config::{self, Http},
+    error::{Code, Failure},
     messages::{
         cache::{BanDesk, CacheStatus},
         deployment::{
@@ -42,7 +41,10 @@ use crate::{
         event::MinerSeen,
         job::{CurrentJob, NodeState},
         ledger::LedgerSummary,
-        live::{Events, HistoryPoint, LiveMiners, MinerStats, Miners, PoolSnapshot, WorkerStats},
+        live::{
+            Events, HistoryPoint, LiveMiners, MinerStats, Miners, MinersFound, MinersWanted, PoolSnapshot,
+            WorkerDifficulties, WorkerStats,
+        },
         payout::PayoutStatus,
         session::{SessionCommand, SessionView},
         share::WorkerIdentity,
@@ -52,6 +54,7 @@ use crate::{
         cache::Cache,
         clock::Clock,
         deployments::{DeployPlan, Strategy},
+        logs::{LogBook, LogLevel},
         store::{
             BlockChange, BlockRow, BlockStep, Finding, LedgerCommit, Position, ShareDelta, SharedStore,
             StoreError,
@@ -70,18 +73,20 @@ pub(super) const TOKEN: &str = "a-token-for-tests";
 pub(super) const NOW: TimeMs = TimeMs(1_700_000_000_000);
 
 /// The application as it is served. (Its type can't be written without naming actix-web's lower layers.)
+/// The whole API of a rig, as the server has it.
 macro_rules! app {
     ($rig:expr) => {
-        init_service(
-            App::new()
-                .app_data(Api::new($rig.context()))
-                .wrap(from_fn(access::guard))
-                .wrap(Compress::default())
-                .configure(server::configure),
+        actix_web::test::init_service(
+            actix_web::App::new()
+                .app_data($crate::api::Api::new($rig.context()))
+                .wrap(actix_web::middleware::from_fn($crate::api::access::guard))
+                .wrap(actix_web::middleware::Compress::default())
+                .configure($crate::api::server::configure),
         )
         .await
     };
 }
+pub(super) use app;
 
 struct StoppedClock;
 
@@ -113,12 +118,22 @@ impl SessionDesk for Desk {
             without_work: false,
             connected_at: NOW,
             last_share_at: TimeMs(0),
+            claim: None,
         }]
     }
 
     async fn command_all(&self, command: SessionCommand) -> usize {
         self.0.lock().unwrap().push(command);
         3
+    }
+
+    async fn close(&self, session: SessionId) -> bool {
+        self.0.lock().unwrap().push(SessionCommand::Close);
+        session == SessionId(5)
+    }
+
+    async fn close_from(&self, _: IpAddr) -> usize {
+        2
     }
 }
 
@@ -139,8 +154,41 @@ impl BanDesk for Bans {
         self.0.lock().unwrap().extend(bans.clone());
     }
 
+    fn forbid(&self, address: IpAddr, for_ms: u64, _: &str) -> (IpAddr, Ban) {
+        let ban =
+            Ban { decided_at: NOW, lifted: false, until: NOW.plus_ms(for_ms), reason: BanReason::Operator };
+        self.take(&[(address, ban)].into());
+        (address, ban)
+    }
+
+    fn words(&self, _: IpAddr, ban: &Ban) -> Option<String> {
+        (ban.reason == BanReason::Operator).then(|| "it floods".to_owned())
+    }
+
     fn lift(&self, address: IpAddr) -> bool {
         self.0.lock().unwrap().remove(&address).is_some()
+    }
+}
+
+/// A configuration whose newer file is good for a dry run, and has a fault else.
+struct Configured;
+
+impl ConfigDesk for Configured {
+    fn shown(&self) -> ConfigShown {
+        let sections = config::view(&config::Config::default(), &config::Sources::new());
+        ConfigShown { file: Some("pool.toml".into()), read_at: NOW, sections, waiting: Vec::new() }
+    }
+
+    fn reload(&self, dry_run: bool) -> Result<Vec<config::Change>, Failure> {
+        let change = config::Change {
+            key: "log.level".into(),
+            from: "\"info\"".into(),
+            to: "\"debug\"".into(),
+            live: true,
+        };
+        let fault =
+            Failure::new(Code::ConfigInvalid, "pool.toml: unknown key log.levl", "did you mean `level`?");
+        if dry_run { Ok(vec![change]) } else { Err(fault) }
     }
 }
 
@@ -167,9 +215,10 @@ impl actix::Handler<StagePackage> for Idle {
 impl actix::Handler<Deploy> for Idle {
     type Result = Result<DeploymentView, DeployError>;
     fn handle(&mut self, deploy: Deploy, _: &mut Self::Context) -> Self::Result {
-        Err(match deploy.plan.at {
-            Some(_) => DeployError::InProgress(7),
-            None => DeployError::NothingStaged,
+        Err(match (deploy.plan.at, deploy.digest) {
+            (Some(_), _) => DeployError::InProgress(7),
+            (None, Some(_)) => DeployError::StagedChanged { staged: "blake2s_1.0.0".into() },
+            (None, None) => DeployError::NothingStaged,
         })
     }
 }
@@ -203,6 +252,7 @@ fn deploy_defaults() -> DeployDefaults {
             steps: [5, 10, 25, 50, 75, 100].map(BasisPoints::percent).to_vec(),
             at: None,
             rollback_on_error: true,
+            notify: Vec::new(),
         },
         drain_ms: 2_000,
     }
@@ -213,19 +263,37 @@ pub(super) struct Rig {
     pub(super) events: Events,
     pub(super) snapshot: Publisher<PoolSnapshot>,
     pub(super) http: Http,
+    readers: crate::config::Metrics,
     node: Publisher<NodeState>,
-    ledger: Publisher<LedgerSummary>,
+    pub(super) ledger: Publisher<LedgerSummary>,
     pub(super) store: SharedStore,
     sqlite: SqliteStore,
     desk: Arc<Desk>,
     trouble: Option<String>,
     cache: Publisher<CacheStatus>,
     bans: Arc<Bans>,
+    logs: LogBook,
     pub(super) auth: Auth,
     pub(super) shared: Cache,
     shutdown: Shutdown,
     supervisor_ended: bool,
-    _folder: TempDir,
+    system: crate::messages::system::SystemFigures,
+    folder: TempDir,
+}
+
+fn auth(store: &SqliteStore, cache: &Cache, folder: &TempDir, settings: crate::config::Auth) -> Auth {
+    Auth::new(auth::Parts {
+        users: Arc::new(store.clone()),
+        cache: cache.clone(),
+        clock: Arc::new(StoppedClock),
+        key: vec![7; 32],
+        settings,
+        pool_name: "Test Pool".into(),
+        node: "node-0".into(),
+        alarm: Arc::new(|_, _| {}),
+        mailer: crate::adapters::notify::mailer(&crate::config::Mail::default(), folder.path()).unwrap(),
+        public_url: "https://pool.example.org".into(),
+    })
 }
 
 impl Rig {
@@ -248,22 +316,14 @@ impl Rig {
         let events = Events::new();
         events.begin(NOW);
         let shared = Cache::new(Arc::new(MemoryCache::default()), "test");
-        let auth = Auth::new(auth::Parts {
-            users: Arc::new(store.clone()),
-            cache: shared.clone(),
-            clock: Arc::new(StoppedClock),
-            key: vec![7; 32],
-            settings: crate::config::Auth::default(),
-            pool_name: "Test Pool".into(),
-            node: "node-0".into(),
-            alarm: Arc::new(|_, _| {}),
-        });
+        let auth = auth(&store, &shared, &folder, crate::config::Auth::default());
         Self {
             auth,
             shared,
             events,
             snapshot: watched(snapshot()).0,
             http: Http { feeds_max: 10, ..Http::default() },
+            readers: crate::config::Metrics::default(),
             node: watched(node()).0,
             ledger: watched(LedgerSummary { ready: true, ..LedgerSummary::default() }).0,
             store: Arc::new(store.clone()),
@@ -272,16 +332,26 @@ impl Rig {
             trouble: None,
             cache: watched(CacheStatus::default()).0,
             bans: Arc::default(),
+            logs: LogBook::new(100),
             shutdown: Shutdown::new(),
             supervisor_ended: false,
-            _folder: folder,
+            system: crate::messages::system::SystemFigures::default(),
+            folder,
         }
+    }
+
+    /// From now on the role asks for a second factor.
+    pub(super) fn demand_second_factor_of(&mut self, role: crate::ports::users::Role) {
+        let settings =
+            crate::config::Auth { mfa_required: vec![role.to_string()], ..crate::config::Auth::default() };
+        self.auth = auth(&self.sqlite, &self.shared, &self.folder, settings);
     }
 
     pub(super) fn context(&self) -> Context {
         let trouble = self.trouble.clone();
         Context {
             pool_name: "Test Pool".into(),
+            about: super::PoolAbout::of(&crate::config::Config::default()),
             currency: Currency { symbol: "SIM", decimals: 8 },
             clock: Arc::new(StoppedClock),
             store: Arc::clone(&self.store),
@@ -294,8 +364,11 @@ impl Rig {
             node_name: "node-0".to_owned(),
             shared_cache: self.shared.clone(),
             bans: Arc::<Bans>::clone(&self.bans),
+            config: Arc::new(Configured),
+            logs: self.logs.clone(),
             alerts: crate::alerts::tests::doors(),
             events: self.events.clone(),
+            signed: Arc::new(|_, _, _| None),
             sessions: Arc::<Desk>::clone(&self.desk),
             algorithms: algorithms(self.supervisor_ended),
             payouts: Arc::new(self.sqlite.clone()),
@@ -309,7 +382,9 @@ impl Rig {
             import: Arc::new(|_| Err("nothing is imported".to_owned())),
             shutdown: self.shutdown.clone(),
             registry: Registry::new(),
+            metrics_readers: super::MetricsReaders::of(&self.readers).unwrap(),
             metrics: MetricsHandle::install(),
+            system: watched(self.system).1,
             admin_token: TOKEN.into(),
             auth: self.auth.clone(),
             assets: Assets::new(asset),
@@ -318,12 +393,21 @@ impl Rig {
         }
     }
 
+    /// Keeps an address out.
+    pub(super) fn ban(&self, address: IpAddr, ban: Ban) {
+        self.bans.0.lock().unwrap().insert(address, ban);
+    }
+
     /// A request's status and JSON.
     pub(super) async fn ask(&self, request: TestRequest) -> (StatusCode, Value) {
         let app = app!(self);
-        let response = call_service(&app, request.to_request()).await;
+        let request = request.to_request();
+        let (method, path) = (request.method().to_string(), request.path().to_owned());
+        let response = call_service(&app, request).await;
         let status = response.status();
+        let media = media(response.headers());
         let body = read_body(response).await;
+        as_described(&method, &path, status, &media, &body);
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
@@ -342,6 +426,13 @@ impl Rig {
     }
 
     /// The error of a request.
+    /// The account is the user's.
+    pub(super) async fn claim(&self, account: &str, user: &str) {
+        use crate::ports::users::{ClaimedBy, UserStore as _};
+        let (account, user) = (account.to_owned(), user.to_owned());
+        assert!(self.sqlite.claim_account(NOW, account, user, ClaimedBy::Signature).await.unwrap());
+    }
+
     pub(super) async fn refused(&self, request: TestRequest, status: StatusCode, code: &str) -> Value {
         let (answered, body) = self.ask(request).await;
         assert_eq!((answered, body["error"]["code"].as_str()), (status, Some(code)), "{body}");
@@ -349,14 +440,31 @@ impl Rig {
     }
 }
 
+fn media(headers: &header::HeaderMap) -> String {
+    headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+/// Every answer that a test gets is as the API's description says.
+pub(super) fn as_described(method: &str, path: &str, status: StatusCode, media: &str, body: &[u8]) {
+    static DESCRIBED: LazyLock<Described> = LazyLock::new(|| Described::new(super::openapi()));
+    if let Err(error) = DESCRIBED.check(method, path, status.as_u16(), media, body) {
+        panic!("{method} {path} is not answered as described: {error}");
+    }
+}
+
 fn asset(path: &str) -> Option<Asset> {
     let (bytes, kind) = match path {
-        "/assets/app-123.js" => ("console.log('pool');".repeat(200), "text/javascript"),
+        "/assets/app-123.js" | "/assets/packed-1.js" => {
+            ("console.log('pool');".repeat(200), "text/javascript")
+        }
+        "/api-docs.html" => ("<!doctype html>api".to_owned(), "text/html; charset=utf-8"),
         path if path.contains('.') => return None,
         _ => ("<!doctype html>".to_owned(), "text/html; charset=utf-8"),
     };
     Some(Asset {
         bytes: Cow::Owned(bytes.into_bytes()),
+        // Whatever a client that can't unpack it would stumble over.
+        brotli: path.contains("packed").then_some(Cow::Borrowed(b"packed".as_slice())),
         content_type: kind.to_owned(),
         etag: "\"e1\"".to_owned(),
     })
@@ -480,6 +588,24 @@ impl LiveMiners for Listed {
     fn mining_after(&self, after: Option<&Account>, most: usize) -> Vec<MinerStats> {
         let after = |miner: &&MinerStats| after.is_none_or(|after| miner.account > *after);
         self.0.iter().filter(after).take(most).cloned().collect()
+    }
+
+    fn sorted(&self, wanted: &MinersWanted) -> MinersFound {
+        let fits = |miner: &&MinerStats| {
+            wanted.search.as_deref().is_none_or(|search| miner.account.as_str().contains(search))
+        };
+        let items: Vec<_> = self.0.iter().filter(fits).map(|miner| (miner.hashrate, miner.clone())).collect();
+        MinersFound { total: items.len(), items }
+    }
+
+    fn difficulties(&self, account: &Account) -> Vec<WorkerDifficulties> {
+        let miner = self.find(account);
+        let worker = miner.and_then(|miner| miner.workers.first().cloned());
+        let known = worker.map(|worker| WorkerDifficulties {
+            identity: worker.identity,
+            changes: vec![(NOW, Difficulty::whole(8)), (NOW, worker.difficulty)],
+        });
+        known.into_iter().collect()
     }
 }
 
@@ -685,6 +811,46 @@ async fn miners_come_in_pages_and_credited_shares_from_the_ledger() {
 }
 
 #[actix_rt::test]
+async fn those_that_mine_now_are_sorted_and_searched() {
+    let rig = Rig::new().await;
+    for asked in ["sort=hashrate", "sort=account&order=desc", "search=ALI&active=true", "order=asc&search="] {
+        let found = rig.get(&format!("/api/miners?{asked}")).await;
+        assert_eq!(found["items"][0]["account"], "alice", "{asked}");
+        assert_eq!((&found["total"], &found["next"]), (&json!(1), &Value::Null), "{asked}");
+        assert_eq!(found["at"], "2023-11-14T22:13:20.000Z");
+    }
+    assert_eq!(rig.get("/api/miners?search=carol").await["items"], json!([]));
+    let long = "a".repeat(129);
+    for bad in [
+        "sort=money",
+        "sort=hashrate&order=up",
+        "sort=hashrate&cursor=alice",
+        "sort=hashrate&cursor=x:alice",
+        "sort=hashrate&cursor=1:a.b",
+        "sort=hashrate&active=false",
+        &format!("search={long}"),
+    ] {
+        let request = TestRequest::get().uri(&format!("/api/miners?{bad}"));
+        rig.refused(request, StatusCode::BAD_REQUEST, "BAD_REQUEST").await;
+    }
+    let workers = rig.get("/api/miners/alice").await["workers"].clone();
+    assert_eq!(workers[0]["difficulties"], json!([]), "not here any more");
+    assert_eq!(workers[1]["difficulties"][0]["at"], "2023-11-14T22:13:20.000Z");
+    assert_eq!(workers[1]["difficulties"][0]["difficulty"], json!(Difficulty::whole(8)));
+}
+
+#[actix_rt::test]
+async fn the_dag_goes_back_as_far_as_the_pool_remembers() {
+    let rig = Rig::new().await;
+    let empty = rig.get("/api/blocks/dag").await;
+    assert_eq!(empty, json!({ "items": [], "next": null }));
+    for bad in ["limit=0", "cursor=x", "status=paid"] {
+        let request = TestRequest::get().uri(&format!("/api/blocks/dag?{bad}"));
+        rig.refused(request, StatusCode::BAD_REQUEST, "BAD_REQUEST").await;
+    }
+}
+
+#[actix_rt::test]
 async fn blocks_come_newest_first_in_pages_with_filters() {
     let rig = Rig::new().await;
     let first = rig.get("/api/blocks?limit=2").await;
@@ -792,6 +958,93 @@ async fn bans_are_listed_and_lifted_by_operators() {
 }
 
 #[actix_rt::test]
+async fn operators_ban_by_hand_and_close_sessions() {
+    let rig = Rig::new().await;
+    let admin = |request: TestRequest| bearer(request, TOKEN);
+    let ban = |body: Value| admin(TestRequest::post().uri("/api/admin/bans").set_json(body));
+    let (status, made) =
+        rig.ask(ban(json!({ "address": " 192.0.2.9", "for_s": 60, "reason": "it floods" }))).await;
+    assert_eq!((status, &made["sessions"]), (StatusCode::CREATED, &json!(2)));
+    assert_eq!((&made["address"], &made["reason"]), (&json!("192.0.2.9"), &json!("operator")));
+    let (_, listed) = rig.ask(admin(TestRequest::get().uri("/api/admin/bans"))).await;
+    assert_eq!(listed["items"][0]["words"], "it floods");
+    for (body, parameter) in [
+        (json!({ "address": "nobody", "for_s": 60, "reason": "x" }), "address"),
+        (json!({ "address": "192.0.2.9", "for_s": 0, "reason": "x" }), "for_s"),
+        (json!({ "address": "192.0.2.9", "for_s": 31_536_001, "reason": "x" }), "for_s"),
+        (json!({ "address": "192.0.2.9", "for_s": 60, "reason": " " }), "reason"),
+        (json!({ "address": "192.0.2.9", "for_s": 60, "reason": "a\nb" }), "reason"),
+    ] {
+        let (status, error) = rig.ask(ban(body)).await;
+        let named = &error["error"]["details"]["parameter"];
+        assert_eq!((status, named), (StatusCode::BAD_REQUEST, &json!(parameter)), "{error}");
+    }
+    let kick = |id: &str| admin(TestRequest::delete().uri(&format!("/api/admin/connections/{id}")));
+    assert_eq!(rig.ask(kick("5")).await.0, StatusCode::NO_CONTENT);
+    rig.refused(kick("6"), StatusCode::NOT_FOUND, "NOT_FOUND").await;
+    rig.refused(kick("x"), StatusCode::BAD_REQUEST, "BAD_REQUEST").await;
+    let found = async |query: &str| {
+        let uri = format!("/api/admin/connections?{query}");
+        let (_, found) = rig.ask(admin(TestRequest::get().uri(&uri))).await;
+        (found["total"].clone(), found["items"].as_array().map_or(0, Vec::len))
+    };
+    assert_eq!(found("search=ALI&limit=9").await, (json!(1), 1));
+    assert_eq!(found("search=192.0.2.1:").await, (json!(1), 1));
+    assert_eq!(found("search=bob").await, (json!(0), 0));
+    assert_eq!(found("cursor=5").await, (json!(1), 0));
+}
+
+#[actix_rt::test]
+async fn the_configuration_is_shown_and_reloaded() {
+    let rig = Rig::new().await;
+    let admin = |request: TestRequest| bearer(request, TOKEN);
+    let (status, shown) = rig.ask(admin(TestRequest::get().uri("/api/admin/config"))).await;
+    assert_eq!((status, &shown["file"]), (StatusCode::OK, &json!("pool.toml")));
+    assert_eq!(shown["sections"][0]["keys"][0]["name"], "name");
+    let reload = |body: Value| admin(TestRequest::post().uri("/api/admin/config/reload").set_json(body));
+    let (status, dry) = rig.ask(reload(json!({ "dry_run": true }))).await;
+    assert_eq!((status, &dry["live"], &dry["waiting"]), (StatusCode::OK, &json!(1), &json!(0)));
+    assert_eq!(dry["changes"][0]["to"], "\"debug\"");
+    let (status, fault) = rig.ask(reload(json!({}))).await;
+    assert_eq!(
+        (status, &fault["error"]["code"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("CONFIG_NOT_RELOADED"))
+    );
+    assert_eq!(fault["error"]["details"]["advice"], "did you mean `level`?");
+    let bare = admin(TestRequest::post().uri("/api/admin/config/reload"));
+    assert_eq!(rig.ask(bare).await.0, StatusCode::UNPROCESSABLE_ENTITY, "without a body it is no dry run");
+    rig.refused(reload(json!({ "dry": true })), StatusCode::BAD_REQUEST, "BAD_REQUEST").await;
+}
+
+#[actix_rt::test]
+async fn the_log_is_read_in_pages_and_followed() {
+    let rig = Rig::new().await;
+    let say = |level, text: &str| rig.logs.add(NOW, level, "pool_actors::stratum::hub", text, Vec::new());
+    say(LogLevel::Info, "one");
+    say(LogLevel::Warn, "two, Bearer 0123456789abcdef");
+    let get = |query: &str| bearer(TestRequest::get().uri(&format!("/api/admin/logs?{query}")), TOKEN);
+    let (status, page) = rig.ask(get("level=warn&category=stratum&search=TWO")).await;
+    assert_eq!((status, page["items"].as_array().map(Vec::len)), (StatusCode::OK, Some(1)), "{page}");
+    assert_eq!(page["items"][0]["message"], "two, Bearer ***");
+    let (_, newest) = rig.ask(get("limit=1")).await;
+    assert_eq!((&newest["items"][0]["seq"], &newest["next"]), (&json!(2), &json!("2")));
+    let (_, older) = rig.ask(get("limit=1&cursor=2")).await;
+    assert_eq!((&older["items"][0]["message"], &older["next"]), (&json!("one"), &Value::Null));
+    // Whoever follows is answered as soon as there is a line that fits, and at the end of the time without one.
+    let (_, late) = rig.ask(get("after=2&wait_ms=1")).await;
+    assert_eq!((&late["items"], &late["seen"]), (&json!([]), &json!(2)));
+    let logs = rig.logs.clone();
+    let (answer, ()) = tokio::join!(rig.ask(get("after=2&wait_ms=20000&level=error")), async move {
+        logs.add(NOW, LogLevel::Info, "dagpool", "not this one", Vec::new());
+        logs.add(NOW, LogLevel::Error, "dagpool", "this one", Vec::new());
+    });
+    assert_eq!((&answer.1["items"][0]["message"], &answer.1["seen"]), (&json!("this one"), &json!(4)));
+    for bad in ["level=loud", "category=none", "since=noon", "limit=0", "limit=2001", "after=x", "more=1"] {
+        rig.refused(get(bad), StatusCode::BAD_REQUEST, "BAD_REQUEST").await;
+    }
+}
+
+#[actix_rt::test]
 async fn without_the_store_live_figures_still_come() {
     let away = StoreError::Unavailable { what: "secret words of the database".into() };
     let error = ApiError::from(away).body("1", &Rig::new().await.context().clock);
@@ -867,7 +1120,7 @@ async fn an_operator_sees_actors_and_connections_and_speaks_to_miners() {
     let rig = Rig::new().await;
     let admin = |request: TestRequest| rig.ask(bearer(request, TOKEN));
     let (_, system) = admin(TestRequest::get().uri("/api/admin/system")).await;
-    assert_eq!(system["actors"], json!([]));
+    assert_eq!((&system["actors"], &system["figures"]), (&json!([]), &Value::Null));
     let (_, connections) = admin(TestRequest::get().uri("/api/admin/connections")).await;
     assert_eq!(connections["items"][0]["peer"], "192.0.2.1:5");
     assert_eq!(connections["items"][0]["difficulty"], "8");
@@ -884,6 +1137,32 @@ async fn an_operator_sees_actors_and_connections_and_speaks_to_miners() {
 }
 
 #[actix_rt::test]
+async fn an_operator_sees_process_and_disk() {
+    let mut rig = Rig::new().await;
+    rig.system = crate::messages::system::SystemFigures {
+        at: TimeMs(1_700_000_000_000),
+        process: crate::ports::system::ProcessFigures {
+            cpu_us: 1_500_000,
+            resident_bytes: 25,
+            open_fds: 10,
+            max_fds: 40,
+            started_at_s: 1_699_999_999.25,
+            memory_limit_bytes: 100,
+            ..Default::default()
+        },
+        space: crate::ports::system::DiskSpace { total_bytes: 1_000, available_bytes: 50 },
+        journal_bytes: 7,
+        database_bytes: None,
+    };
+    let (_, system) = rig.ask(bearer(TestRequest::get().uri("/api/admin/system"), TOKEN)).await;
+    let figures = &system["figures"];
+    assert_eq!(figures["started_at"], "2023-11-14T22:13:19.250Z", "{figures}");
+    assert_eq!(figures["files"], json!({ "open": 10, "max": 40, "used": 0.25 }));
+    assert_eq!(figures["memory"]["used"], 0.25);
+    assert_eq!((&figures["disk"]["free"], &figures["disk"]["database_bytes"]), (&json!(0.05), &Value::Null));
+}
+
+#[actix_rt::test]
 async fn metrics_are_text_with_buckets() {
     let rig = Rig::new().await;
     let app = app!(rig);
@@ -892,6 +1171,35 @@ async fn metrics_are_text_with_buckets() {
     assert!(text(&response, header::CONTENT_TYPE.as_str()).starts_with("text/plain; version=0.0.4"));
     let text = String::from_utf8(read_body(response).await.to_vec()).unwrap();
     assert!(text.contains("dagpool_share_ack_seconds_bucket{le=\"0.0025\"}"), "{text}");
+}
+
+#[actix_rt::test]
+async fn figures_that_are_closed_are_for_their_readers_and_for_operators() {
+    let mut rig = Rig::new().await;
+    let ask = |token: Option<&str>| {
+        let request = TestRequest::get().uri("/metrics");
+        match token {
+            Some(token) => bearer(request, token),
+            None => request,
+        }
+    };
+    // A token of their own, an address of their own, both.
+    let (token, address) =
+        (Some(crate::config::Secret::new("scrape")), Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9_464))));
+    for (token, address) in [(token.clone(), None), (None, address), (token, address)] {
+        rig.readers = crate::config::Metrics { token, address };
+        let app = app!(rig);
+        for (shown, good) in [
+            (None, false),
+            (Some("guess"), false),
+            (Some("scrape"), rig.readers.token.is_some()),
+            (Some(TOKEN), true),
+        ] {
+            let status = call_service(&app, ask(shown).to_request()).await.status();
+            let wanted = if good { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
+            assert_eq!(status, wanted, "{shown:?} {:?}", rig.readers);
+        }
+    }
 }
 
 #[actix_rt::test]
@@ -925,6 +1233,14 @@ async fn errors_of_deployments_have_their_codes_and_advice() {
         (deploy, config(json!({ "phase_duration": -1 })), 400, "DEPLOYMENT_CONFIG_INVALID"),
         (deploy, config(json!({ "phases": [5, 101] })), 400, "DEPLOYMENT_CONFIG_INVALID"),
         (deploy, config(json!({ "at": "soon" })), 400, "DEPLOYMENT_CONFIG_INVALID"),
+        (deploy, config(json!({ "digest": "ab" })), 409, "STAGED_ALGORITHM_CHANGED"),
+        (
+            deploy,
+            config(json!({ "notification_channels": ["dashboard", "ops"] })),
+            409,
+            "NO_STAGED_ALGORITHM",
+        ),
+        (deploy, config(json!({ "notification_channels": ["email"] })), 400, "DEPLOYMENT_CONFIG_INVALID"),
         (deploy, config(json!({ "strategy": "yolo" })), 400, "BAD_REQUEST"),
         (deploy, config(json!({ "unknown": 1 })), 400, "BAD_REQUEST"),
         ("/api/deployments/3/pause", json!({}), 409, "DEPLOYMENT_NOT_UNDER_WAY"),

@@ -18,7 +18,7 @@ use crate::{
         event::MinerSeen,
         job::NodeState,
         ledger::LedgerSummary,
-        live::{HistoryPoint, MinerStats, PoolSnapshot, WorkerStats},
+        live::{HistoryPoint, MinerStats, PoolSnapshot, WorkerDifficulties, WorkerStats},
         stats::ShareCounts,
         trouble::Trouble,
     },
@@ -47,6 +47,11 @@ pub(super) fn stats(api: &Api, pool: &PoolSnapshot) -> Value {
             "shares": shares(&pool.shares),
             "shares_per_second": per_second(pool.shares_per_1000_s),
             "effort_basis_points": api.effort.now(pool.work, &ledger, block_work),
+            "luck": api.effort.luck(pool.work, &ledger, block_work).map(|luck| json!({
+                "found": luck.found,
+                "expected_millionths": luck.expected_millionths,
+                "basis_points": luck.basis_points(),
+            })),
             "currency": api.currency,
         },
         "network": {
@@ -191,6 +196,17 @@ pub(super) fn account(row: &AccountRow, live: Option<&MinerStats>) -> Value {
         "work": work(row),
         "balance": row.balance,
     })
+}
+
+/// Which difficulties each worker had lately, into what [`account`] made.
+pub(super) fn add_difficulties(account: &mut Value, known: &[WorkerDifficulties]) {
+    let Some(workers) = account["workers"].as_array_mut() else { return };
+    for worker in workers {
+        let of = known.iter().find(|known| worker["name"] == *known.identity.worker.as_str());
+        let changes = of.map_or(&[][..], |known| &known.changes);
+        let changes = changes.iter().map(|(at, to)| json!({ "at": rfc3339(*at), "difficulty": to }));
+        worker["difficulties"] = changes.collect();
+    }
 }
 
 fn credited_shares(row: &AccountRow, live: Option<&MinerStats>) -> Value {

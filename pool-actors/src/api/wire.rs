@@ -1,18 +1,31 @@
 //! Times and numbers on the wire, and the shape of what is sent.
 
-use std::{fmt, marker::PhantomData, ops::Deref};
+use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref};
 
 use pool_domain::units::TimeMs;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::Value;
+
+use super::errors::ApiError;
 
 /// A JSON object. By itself serde takes a list for one, too, with the values in the order in which the program happens to
 /// name them.
 #[derive(Debug, Default)]
 pub(super) struct Object<T>(pub(super) T);
+
+impl<T: JsonSchema> JsonSchema for Object<T> {
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
 
 impl<T> Deref for Object<T> {
     type Target = T;
@@ -42,6 +55,16 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
+/// A JSON body that may be missing; one that is there must be right.
+pub(super) fn optional<T: Default + DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    if body.is_empty() {
+        return Ok(T::default());
+    }
+    let Object(body) =
+        serde_json::from_slice(body).map_err(|error| ApiError::bad_request(format!("body: {error}")))?;
+    Ok(body)
+}
+
 /// RFC 3339 in UTC with milliseconds, e.g. `2026-11-22T12:00:00.000Z`.
 pub fn rfc3339(at: TimeMs) -> String {
     let (seconds, ms) = (at.0 / 1_000, at.0 % 1_000);
@@ -58,7 +81,10 @@ pub(super) fn time_or_null(at: TimeMs) -> Value {
 
 /// The time that a text names: RFC 3339 with seconds, an optional fraction, and `Z` or an offset.
 pub(super) fn parse_rfc3339(text: &str) -> Option<TimeMs> {
-    let digits = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
+    // `parse` alone takes a sign for a digit.
+    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let read = |part: &str| is_number(part).then(|| part.parse::<u64>().ok()).flatten();
+    let digits = |from: usize, to: usize| read(text.get(from..to)?);
     let (year, month, day) = (digits(0, 4)?, digits(5, 7)?, digits(8, 10)?);
     let (hour, minute, second) = (digits(11, 13)?, digits(14, 16)?, digits(17, 19)?);
     let marks = text.get(..19)?.as_bytes();
@@ -75,10 +101,16 @@ pub(super) fn parse_rfc3339(text: &str) -> Option<TimeMs> {
     let offset_s = if matches!(zone, "Z" | "z") {
         0
     } else {
-        let sign = if zone.starts_with('+') { 1 } else { -1 };
         let (hours, minutes) = zone.strip_prefix(['+', '-'])?.split_once(':')?;
-        let (hours, minutes) = (hours.parse::<i64>().ok()?, minutes.parse::<i64>().ok()?);
-        sign * (hours * 3_600 + minutes * 60)
+        if hours.len() != 2 || minutes.len() != 2 {
+            return None;
+        }
+        let (hours, minutes) = (read(hours)?, read(minutes)?);
+        if hours > 23 || minutes > 59 {
+            return None;
+        }
+        let seconds = i64::try_from(hours * 3_600 + minutes * 60).ok()?;
+        if zone.starts_with('+') { seconds } else { -seconds }
     };
     // The inverse of `civil_from_days`, by the same author.
     let shifted = if month > 2 { year } else { year.checked_sub(1)? };
@@ -165,8 +197,23 @@ mod tests {
             assert_eq!(parse_rfc3339(&rfc3339(TimeMs(ms))), Some(TimeMs(ms)));
         }
         assert_eq!(parse_rfc3339("2026-11-23T02:00:00+01:30"), parse_rfc3339("2026-11-23T00:30:00.0Z"));
-        for wrong in ["", "2026-02-30T00:00:00Z", "2026-11-23", "2026-11-23T25:00:00Z", "2026-11-23T02:00:00"]
-        {
+        assert_eq!(parse_rfc3339("2026-11-22T00:30:01-23:59"), parse_rfc3339("2026-11-23T00:29:01Z"));
+        for wrong in [
+            "",
+            "2026-02-30T00:00:00Z",
+            "2026-11-23",
+            "2026-11-23T25:00:00Z",
+            "2026-11-23T02:00:00",
+            "2026-11-23T02:00:00+9000000000000000000:00",
+            "2026-11-23T02:00:00-9223372036854775808:00",
+            "2026-11-23T02:00:00+00:9223372036854775807",
+            "2026-11-23T02:00:00+24:00",
+            "2026-11-23T02:00:00+00:60",
+            "2026-11-23T02:00:00+1:00",
+            "2026-11-23T02:00:00+-1:00",
+            "2026-11-23T02:00:00+",
+            "2026-+1-+2T02:00:00Z",
+        ] {
             assert_eq!(parse_rfc3339(wrong), None, "{wrong}");
         }
     }

@@ -23,7 +23,10 @@ use pool_domain::{
 };
 use pool_engine::Registry;
 
-use super::start::{Wiring, restarting};
+use super::{
+    native_starts::NativeStarts,
+    start::{Wiring, restarting},
+};
 use crate::{
     algorithm::{
         proves_itself,
@@ -62,12 +65,15 @@ pub(super) struct Kept {
     pub(super) configured: Package,
     /// How far the pool is kept from the code of packages that came with it.
     pub(super) isolation: Level,
+    /// Which starts native code inside the pool outlived.
+    pub(super) native: NativeStarts,
 }
 
 /// The supervisor, and what is left when it ends.
 pub(super) struct Algorithms {
     supervisor: Supervised<AlgorithmSupervisor>,
     cell: StateCell,
+    native: NativeStarts,
     pub(super) doors: AlgorithmDoors,
 }
 
@@ -166,13 +172,14 @@ pub(super) async fn start(
         deploy: supervisor.outbox(),
         steer: supervisor.outbox(),
     };
-    Ok(Algorithms { supervisor, cell, doors })
+    Ok(Algorithms { supervisor, cell, native: kept.native.clone(), doors })
 }
 
 impl Algorithms {
     /// Ends the supervisor: no more steps. The generations serve on.
     pub(super) async fn stop(self) -> Vec<SlotHandle> {
         self.supervisor.stop().await;
+        self.native.ended_well();
         let state = self.cell.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         state.map(State::into_slots).unwrap_or_default()
     }
@@ -263,7 +270,7 @@ fn in_force(wiring: &Wiring, kept: &Kept, rows: &[DeploymentRow]) -> InForce {
             "the pool migrated to {function}, which is in force; set algorithms.active to it"
         );
     }
-    let level = row.plan.isolation;
+    let level = level_of(wiring, kept, row);
     let what = match load(kept, &row.package, level) {
         Ok(package) => {
             return InForce { package, generation: row.generation, level, brought_by: Some(row.clone()) };
@@ -282,6 +289,24 @@ fn in_force(wiring: &Wiring, kept: &Kept, rows: &[DeploymentRow]) -> InForce {
         &context,
     );
     InForce { package: instead, generation: 1, level: Level::Wasm, brought_by: None }
+}
+
+/// The level that a deployment asked for; a child, if its native code keeps ending the pool from inside.
+fn level_of(wiring: &Wiring, kept: &Kept, row: &DeploymentRow) -> Level {
+    let wanted = row.plan.isolation;
+    if wanted != Level::InProcess || !kept.native.must_be_confined(row.id, wiring.clock.now()) {
+        return wanted;
+    }
+    let algorithm = row.package.id();
+    let code = Code::NativeCodeConfined;
+    let context =
+        serde_json::json!({ "component": "algorithm", "algorithm": algorithm, "deployment": row.id });
+    ErrorDesk::new(wiring.events.clone(), Arc::clone(&wiring.clock)).report(
+        code,
+        &code.message(&[("algorithm", &algorithm)]),
+        &context,
+    );
+    Level::Process
 }
 
 /// Whether the migrations up to `last` began with this function. `earlier`: completed ones, newest first.
@@ -411,6 +436,7 @@ pub(super) fn defaults(config: &config::Algorithms) -> DeployDefaults {
             steps: config.phases_percent.iter().copied().map(BasisPoints::percent).collect(),
             at: None,
             rollback_on_error: true,
+            notify: Vec::new(),
             isolation: config.isolation,
         },
         drain_ms: config.drain_ms,

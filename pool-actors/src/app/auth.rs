@@ -76,6 +76,12 @@ fn made(folder: &Path, path: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
+/// What links in mails begin with: as configured, and never what a request says of its host.
+pub(super) fn public_url(config: &Config) -> String {
+    let url = &config.http.public_url;
+    if url.is_empty() { format!("http://{}", config.http.address) } else { url.clone() }
+}
+
 /// Users of a configured database, without a pool: for the command line.
 pub struct Users {
     store: SharedUsers,

@@ -1,8 +1,16 @@
 //! The configured cache: the process's own memory, or Redis.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use pool_domain::ban_list::BanList;
+use pool_domain::{
+    ban_list::{Ban, BanList},
+    units::TimeMs,
+};
 
 use super::{
     database::Running,
@@ -102,9 +110,28 @@ pub(super) async fn probe(config: &Config) -> Result<String, Failure> {
 pub(super) struct Bans {
     pub(super) gate: SharedGate,
     pub(super) clock: SharedClock,
+    /// What operators said here, by address and moment.
+    pub(super) words: Mutex<BTreeMap<IpAddr, (TimeMs, String)>>,
 }
 
 impl BanDesk for Bans {
+    fn forbid(&self, address: IpAddr, for_ms: u64, why: &str) -> (IpAddr, Ban) {
+        let now = self.clock.now();
+        let (address, ban) = self.gate.forbid(address, for_ms, now);
+        metrics::counter!(crate::metrics::BANS_TOTAL, "reason" => ban.reason.label()).increment(1);
+        let known = self.gate.bans(now);
+        let mut words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
+        // As bounded as the bans are.
+        words.retain(|address, _| known.contains_key(address));
+        words.insert(address, (ban.decided_at, why.to_owned()));
+        (address, ban)
+    }
+
+    fn words(&self, address: IpAddr, ban: &Ban) -> Option<String> {
+        let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
+        words.get(&address).filter(|(at, _)| *at == ban.decided_at).map(|(_, words)| words.clone())
+    }
+
     fn list(&self) -> BanList {
         self.gate.bans(self.clock.now())
     }

@@ -1,10 +1,10 @@
 //! What a chain profile brings: its node adapter, addresses, currency.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use pool_domain::{
-    ids::{Account, WorkerName},
+    ids::{Account, SessionId, WorkerName},
     kaspa_address::{KaspaAddress, KaspaNetwork},
 };
 
@@ -14,7 +14,7 @@ use crate::{
         node_kaspa::{self, KaspaConfig, KaspaNode},
         signer_socket::SocketSigner,
     },
-    api::{Currency, SessionDesk},
+    api::{Currency, SessionDesk, SignedBy},
     config::{self, Config, Profile},
     error::{Code, Failure},
     messages::session::{CommandSessions, SessionCommand, SessionView},
@@ -32,6 +32,16 @@ pub(super) fn currency(profile: Profile) -> Currency {
     match profile {
         Profile::Simulated => Currency { symbol: "SIM", decimals: profile.decimals() },
         Profile::Kaspa => Currency { symbol: "KAS", decimals: profile.decimals() },
+    }
+}
+
+/// Whether an account's key signed a text, by the chain's rules.
+pub(super) fn signed(profile: Profile) -> SignedBy {
+    match profile {
+        Profile::Simulated => Arc::new(|_, _, _| None),
+        Profile::Kaspa => {
+            Arc::new(|account, text, signature| node_kaspa::signed(account.as_str(), text, signature))
+        }
     }
 }
 
@@ -166,6 +176,15 @@ impl SessionDesk for Sessions {
 
     async fn command_all(&self, command: SessionCommand) -> usize {
         self.0.command(CommandSessions { session: None, command }).await
+    }
+
+    async fn close(&self, session: SessionId) -> bool {
+        let order = CommandSessions { session: Some(session), command: SessionCommand::Close };
+        self.0.command(order).await > 0
+    }
+
+    async fn close_from(&self, address: IpAddr) -> usize {
+        self.0.close_from(address).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use super::{identity, start::refused};
+use super::{identity, parts, start::refused};
 use crate::{
     adapters::{
         Migration, StoreThread,
@@ -84,6 +84,10 @@ impl Place {
                             "run `dagpool migrate`",
                         ));
                     }
+                }
+                // Whoever opens the database first may be the first who needs the data folder.
+                if let Some(folder) = path.parent() {
+                    std::fs::create_dir_all(folder).map_err(|error| parts::folder(folder, &error))?;
                 }
                 let (store, threads) =
                     SqliteStore::open_keeping(path, clock.now(), config.store.history_days)

@@ -9,7 +9,7 @@ use crate::{
     config::Config,
     error::Failure,
     ledger::{
-        payout_dispatcher::{self, PayoutDispatcher},
+        payout_dispatcher::{self, Pace, PayoutDispatcher},
         payout_rounds::{self, Ages, Parts as RoundParts},
     },
     messages::payout::{PayoutDoors, PayoutRules, PayoutStatus, RunPayouts},
@@ -20,12 +20,47 @@ use crate::{
     runtime::{
         Runtime,
         supervisor::{Supervised, supervise},
-        watch::Publisher,
+        watch::{Publisher, watched},
     },
 };
 
-/// The dispatcher that runs, and how it is reached.
-pub(super) type Dispatcher = (Supervised<PayoutDispatcher>, PayoutDoors);
+/// The dispatcher that runs, and how it is reached and turned.
+pub(super) struct Running {
+    pub(super) dispatcher: Supervised<PayoutDispatcher>,
+    pub(super) doors: PayoutDoors,
+    pub(super) knobs: Knobs,
+}
+
+/// What can be turned while it runs.
+#[derive(Clone)]
+pub(super) struct Knobs {
+    pace: Arc<Publisher<Pace>>,
+    shown: Arc<Publisher<PayoutRules>>,
+}
+
+impl Knobs {
+    /// Takes over thresholds, limits and the interval.
+    pub(super) fn turn(&self, config: &Config) {
+        let (before, shown) = (*self.pace.get(), *self.shown.get());
+        // It was checked before it was taken over.
+        let Ok((threshold, per_hour, per_day)) = config.payout.amounts(config.chain.profile.decimals())
+        else {
+            return;
+        };
+        let recipients_max = config.payout.recipients_max;
+        let limits = SpendingLimits { per_hour, per_day };
+        let rules = PlanRules { threshold, recipients_max, limits, ..before.rules };
+        self.pace.set(Pace { rules, interval: Duration::from_secs(config.payout.interval_s) });
+        self.shown.set(PayoutRules {
+            threshold,
+            limit_per_hour: per_hour,
+            limit_per_day: per_day,
+            recipients_max: recipients_max.min(rules.chain.recipients_max).max(1),
+            interval_s: config.payout.interval_s,
+            ..shown
+        });
+    }
+}
 
 /// Starts the dispatcher, if there is a wallet.
 pub(super) fn start(
@@ -35,7 +70,7 @@ pub(super) fn start(
     store: &SharedPayouts,
     wallet: Option<(SharedWallet, SharedSigner)>,
     status: &Arc<Publisher<PayoutStatus>>,
-) -> Result<Option<Dispatcher>, Failure> {
+) -> Result<Option<Running>, Failure> {
     let Some((wallet, signer)) = wallet else {
         tracing::info!("nothing is paid out: payout.enabled is false");
         return Ok(None);
@@ -52,10 +87,11 @@ pub(super) fn start(
     let clock = Arc::clone(&wiring.clock);
     let rounds =
         RoundParts { store: Arc::clone(store), wallet, signer, clock, rules, depth, ages: Ages::default() };
+    let pace = Arc::new(watched(Pace { rules, interval: Duration::from_secs(payout.interval_s) }).0);
     let parts = payout_dispatcher::Parts {
         rounds: rounds.clone(),
         poll_interval: Duration::from_millis(payout.poll_interval_ms),
-        plan_interval: Duration::from_secs(payout.interval_s),
+        pace: pace.watched(),
         events: wiring.events.clone(),
         status: Arc::clone(status),
     };
@@ -63,15 +99,17 @@ pub(super) fn start(
         PayoutDispatcher::new(parts.clone())
     })
     .observable();
+    let ahead = pace.watched();
     let look = Arc::new(move || {
-        let rounds = rounds.clone();
+        let mut rounds = rounds.clone();
+        rounds.rules = ahead.load().rules;
         let looking = async move {
             let outlook = payout_rounds::look(&rounds, &mut BTreeSet::new()).await;
             outlook.map_err(|trouble| trouble.to_string())
         };
         Box::pin(looking) as futures_util::future::BoxFuture<'static, _>
     });
-    let rules = PayoutRules {
+    let shown = PayoutRules {
         threshold,
         limit_per_hour: per_hour,
         limit_per_day: per_day,
@@ -79,6 +117,7 @@ pub(super) fn start(
         interval_s: payout.interval_s,
         confirmations: depth,
     };
-    let doors = PayoutDoors { run: dispatcher.outbox::<RunPayouts>(), look, rules };
-    Ok(Some((dispatcher, doors)))
+    let shown = Arc::new(watched(shown).0);
+    let doors = PayoutDoors { run: dispatcher.outbox::<RunPayouts>(), look, rules: shown.watched() };
+    Ok(Some(Running { dispatcher, doors, knobs: Knobs { pace, shown } }))
 }

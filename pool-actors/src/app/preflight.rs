@@ -8,10 +8,10 @@ use pool_engine::Registry;
 use super::{
     alerts, cache, chain,
     database::{self, Database, Running},
-    identity,
+    identity, influx,
 };
 use crate::{
-    adapters::{disk_folder::FolderDisk, system_clock::SystemClock},
+    adapters::{disk_folder::FolderDisk, notify, system_clock::SystemClock},
     config::Config,
     error::{Code, Failure},
     ports::clock::SharedClock,
@@ -31,8 +31,17 @@ pub async fn probe(config: &Config) -> Vec<Probe> {
         ("algorithm", algorithm(config)),
         ("node", node(config).await),
         ("wallet", wallet(config).await),
+        ("mail", mail(config)),
         ("alerts", alerts::probe(config)),
+        ("time series", influx::probe(config)),
     ]
+}
+
+/// Whether mail can be sent as configured; nothing is sent.
+fn mail(config: &Config) -> Result<String, Failure> {
+    notify::mailer(&config.mail, &config.pool.data_dir)?;
+    let base = super::auth::public_url(config);
+    Ok(format!("from {}, links begin with {base}", config.mail.from))
 }
 
 fn data_folder(config: &Config) -> Result<String, Failure> {

@@ -35,7 +35,7 @@ use crate::{
         supervisor::{Policy, Spec, Supervised, supervise},
         watch::{Publisher, watched},
     },
-    stats::{EventPublisher, StatsAggregator},
+    stats::{EventPublisher, StatsAggregator, SystemParts, SystemWatch, Watching},
     stratum::server::StratumServer,
     template::{
         job::JobNumbers,
@@ -92,12 +92,19 @@ pub(super) fn start_stats(
     runtime: &Runtime,
     snapshot: &Arc<Publisher<PoolSnapshot>>,
     clock: &SharedClock,
+    watching: Watching,
 ) -> Supervised<StatsAggregator> {
     let (snapshot, clock) = (Arc::clone(snapshot), Arc::clone(clock));
     supervise(runtime, restarting("stats-aggregator", "StatsAggregator", 0), move |_| {
-        StatsAggregator::new(Arc::clone(&snapshot), Arc::clone(&clock))
+        StatsAggregator::new(Arc::clone(&snapshot), Arc::clone(&clock)).watching(watching.clone())
     })
     .observable()
+}
+
+/// Who looks at the process and its disk.
+pub(super) fn start_system(runtime: &Runtime, parts: SystemParts) -> Supervised<SystemWatch> {
+    supervise(runtime, restarting("system-watch", "SystemWatch", 0), move |_| SystemWatch::new(parts.clone()))
+        .observable()
 }
 
 pub(super) fn start_router(runtime: &Runtime, routes: &Routes) -> Supervised<TrafficRouter> {

@@ -4,6 +4,9 @@
 //! |---|---|
 //! | `sign_in` | log in, second factor, refresh, log out; who a token stands for |
 //! | `people` | register, passwords, roles, second factors, tokens for scripts |
+//! | `mail` | links in mails: confirm an address, reset a password |
+//! | `claims` | which payout addresses are whose |
+//! | `personal` | what users hear of their payout addresses, and where |
 //! | `sessions` | log-ins in the cache, and the trade of refresh tokens |
 //! | `throttle` | how often one may try |
 //! | `password`, `totp`, `jwt` | the cryptography: argon2id; RFC 6238 and backup codes; HS256 |
@@ -11,9 +14,12 @@
 //!
 //! Nothing here is printed or logged that lets anybody in; types that hold such things print `***` or nothing of it.
 
+mod claims;
 pub mod jwt;
+mod mail;
 pub mod password;
 mod people;
+mod personal;
 mod scope;
 mod sessions;
 mod sign_in;
@@ -34,18 +40,21 @@ use ring::hmac;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use self::{jwt::Signing, password::Hasher, sessions::Sessions, throttle::Throttle};
+use self::{jwt::Signing, mail::Post, password::Hasher, sessions::Sessions, throttle::Throttle};
 use crate::{
     config,
     ports::{
         cache::{Cache, CacheError},
         clock::SharedClock,
+        mailer::SharedMailer,
         store::StoreError,
         users::{AuditLine, Outcome, Role, SharedUsers},
     },
 };
 
+pub use claims::{CLAIM_PREFIX, Claim, Shown};
 pub use people::{Decision, Enabled, MfaSetup, NewToken, user_id};
+pub use personal::{ALERTS_PREFIX, PersonalChange};
 pub use scope::Scope;
 pub use sessions::Session;
 pub use sign_in::{Factor, LoggedIn, Pair};
@@ -69,6 +78,12 @@ pub enum Refused {
         /// Seconds.
         wait_s: u64,
     },
+    /// Too much is sent, or tried, because they asked for it.
+    #[error("too many in an hour: try again in {wait_s} s")]
+    TooMuch {
+        /// Seconds.
+        wait_s: u64,
+    },
     /// As many passwords are being checked as the pool allows.
     #[error("too many sign in at once: try again in a moment")]
     Busy,
@@ -81,8 +96,14 @@ pub enum Refused {
     /// What was sent can't be taken: which field, and why.
     #[error("{0}: {1}")]
     Unfit(&'static str, String),
-    /// Name or e-mail address is somebody's.
-    #[error("the name or the e-mail address is taken")]
+    /// The password is right, and the address is not confirmed yet.
+    #[error("the e-mail address is not confirmed yet: follow the link in the mail that was sent there")]
+    Unconfirmed,
+    /// A mail's link is not good.
+    #[error("it is not good any more: ask for a new mail")]
+    Link,
+    /// The name is somebody's.
+    #[error("the name is taken")]
     Taken,
     /// Strangers may not register here.
     #[error("registration is closed: ask the pool's admin")]
@@ -257,6 +278,7 @@ pub struct Auth {
     pool_name: Arc<str>,
     trail: Trail,
     alarm: Alarm,
+    post: Post,
     /// Tokens of scripts that were looked up a moment ago, with their owners' names and roles.
     known: Arc<Mutex<HashMap<String, people::Known>>>,
 }
@@ -285,13 +307,17 @@ pub struct Parts {
     pub node: String,
     /// Who is told what should not happen.
     pub alarm: Alarm,
+    /// How mail is sent.
+    pub mailer: SharedMailer,
+    /// What links in mails begin with, without a slash at the end.
+    pub public_url: String,
 }
 
 impl Auth {
     /// Of these.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { users, cache, clock, key, settings, pool_name, node, alarm } = parts;
+        let Parts { users, cache, clock, key, settings, pool_name, node, alarm, mailer, public_url } = parts;
         // One key each, so that nothing made for one use is good for the other.
         let derived = |use_: &str| -> [u8; 32] {
             let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), use_.as_bytes());
@@ -307,6 +333,7 @@ impl Auth {
             signing: Signing::new(&derived("dagpool sessions 1")),
             sealing: Arc::new(derived("dagpool second factors 1")),
             settings: Arc::new(settings),
+            post: Post::new(mailer, &public_url, &pool_name),
             pool_name: pool_name.into(),
             trail: Trail::new(Arc::clone(&users), Arc::clone(&clock), &node),
             users,

@@ -13,6 +13,7 @@ use super::{
     Auth, By, Origin, Principal, Refused, Scope, TOKEN_PREFIX,
     password::{self, weakness},
     same,
+    sessions::stamp,
     sign_in::{Factor, Pair, What, failed},
     totp,
 };
@@ -82,17 +83,22 @@ fn username(text: &str) -> Result<String, Refused> {
     Err(Refused::Unfit("username", "3 to 50 of A-Z, a-z, 0-9, dot, underscore and hyphen".into()))
 }
 
-fn email(text: Option<&str>) -> Result<Option<String>, Refused> {
+pub(super) fn email(text: Option<&str>) -> Result<Option<String>, Refused> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
+    // An addr-spec whose local part is a dot-atom (RFC 5322, 3.4.1) and nothing else: what a mailer would read as a name beside
+    // the address, as a group or as a comment would be another address to whoever counts the letters to each.
+    let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+/=?^_`{|}~-.".contains(&byte);
+    let of_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+    let is = |part: &str, may: &dyn Fn(u8) -> bool| {
+        part.split('.').all(|label| !label.is_empty()) && part.bytes().all(may)
+    };
     let fits = text.len() <= 254
-        && text.is_ascii()
-        && !text.bytes().any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control())
-        && matches!(text.split_once('@'), Some((name, host)) if !name.is_empty() && !host.is_empty() && !host.contains('@'));
+        && text.split_once('@').is_some_and(|(name, host)| is(name, &of_name) && is(host, &of_host));
     if fits { Ok(Some(text.to_owned())) } else { Err(Refused::Unfit("email", "not an address".into())) }
 }
 
 impl Auth {
-    fn strong(&self, password: &str, username: &str) -> Result<(), Refused> {
+    pub(super) fn strong(&self, password: &str, username: &str) -> Result<(), Refused> {
         match weakness(password, username, self.settings.password_chars_min) {
             None => Ok(()),
             Some(why) => Err(Refused::Unfit("password", why)),
@@ -121,9 +127,15 @@ impl Auth {
                 return Err(Refused::Locked { wait_s: counted.ends_in.as_secs().max(1) });
             }
         }
+        if self.settings.verify_email && mail.is_none_or(|mail| mail.trim().is_empty()) {
+            return Err(Refused::Unfit("email", "this pool confirms it before anybody signs in".into()));
+        }
         let user = self.add(name, mail, password, Role::Miner).await?;
         let who = user.username.clone();
         self.trail.note(&who, from.address, "auth.register", &who, Outcome::Done, None, None).await;
+        if let Some(email) = user.email.clone() {
+            self.send_confirmation(&user, email);
+        }
         Ok(user)
     }
 
@@ -149,14 +161,14 @@ impl Auth {
         self.users.user(id).await?.ok_or(Refused::NoSuch("user"))
     }
 
-    async fn of(&self, who: &Principal) -> Result<UserRow, Refused> {
+    pub(super) async fn of(&self, who: &Principal) -> Result<UserRow, Refused> {
         let By::Session { user, .. } = &who.by else { return Err(Refused::NoSuch("user")) };
         self.users.user(user.clone()).await?.ok_or(Refused::NoSuch("user"))
     }
 
     /// Somebody who is signed in shows that it is still they. Counted like signing in: who has found an open session must not
     /// find the password by it.
-    async fn again(&self, from: &Origin, user: &UserRow, password: String) -> Result<(), Refused> {
+    pub(super) async fn again(&self, from: &Origin, user: &UserRow, password: String) -> Result<(), Refused> {
         self.admit(from, What::Password, &user.username).await?;
         if self.known(&user.username, password).await?.is_none() {
             failed("wrong_password");
@@ -179,7 +191,11 @@ impl Auth {
         let user = self.of(who).await?;
         self.strong(&new, &user.username)?;
         self.again(from, &user, old).await?;
-        self.set_password(&user, new).await?;
+        let hash = self.hasher.hash(new).await?;
+        if let By::Session { sid, .. } = &who.by {
+            self.sessions.may_change_to(sid, stamp(&hash)).await?;
+        }
+        self.change(&user.id, UserChange::Password(hash)).await?;
         if let By::Session { sid, .. } = &who.by {
             self.sessions.end_all(&user.id, Some(sid)).await?;
         }
@@ -188,12 +204,7 @@ impl Auth {
         Ok(())
     }
 
-    async fn set_password(&self, user: &UserRow, new: String) -> Result<(), Refused> {
-        let hash = self.hasher.hash(new).await?;
-        self.change(&user.id, UserChange::Password(hash)).await
-    }
-
-    async fn change(&self, id: &str, change: UserChange) -> Result<(), Refused> {
+    pub(super) async fn change(&self, id: &str, change: UserChange) -> Result<(), Refused> {
         let done = self.users.change_user(self.clock.now(), id.to_owned(), change).await?;
         if done { Ok(()) } else { Err(Refused::Conflict("it was changed by somebody else meanwhile".into())) }
     }
@@ -318,7 +329,8 @@ impl Auth {
             Decision::ResetMfa => self.change(&before.id, UserChange::MfaOff).await?,
             Decision::Password(password) => {
                 self.strong(&password, &before.username)?;
-                self.set_password(&before, password).await?;
+                let hash = self.hasher.hash(password).await?;
+                self.change(&before.id, UserChange::Password(hash)).await?;
             }
         }
         self.forget_tokens_of(&before.id);

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     ACCESS_S, Auth, By, MFA_S, Origin, Principal, Refused, TOKEN_PREFIX,
     jwt::{Claims, Purpose},
-    sessions::{Session, Traded, fresh_id},
+    sessions::{Session, Stamp, Traded, fresh_id, stamp},
     throttle::Admission,
     totp,
 };
@@ -50,6 +50,8 @@ pub enum Factor {
 #[derive(Serialize, Deserialize)]
 struct Pending {
     user: String,
+    /// Of the password that was right: another one ends half a log-in, too.
+    stamp: Stamp,
 }
 
 /// Refusals that are written down in a minute.
@@ -95,6 +97,7 @@ impl Auth {
                 failed("locked");
                 if just_now {
                     let after = json!({ "wait_s": wait_s, "of": what.as_str() });
+                    let name = &self.called(name).await;
                     self.trail
                         .note(name, from.address, "auth.locked", name, Outcome::Refused, None, Some(after))
                         .await;
@@ -106,6 +109,13 @@ impl Auth {
                 Err(Refused::Locked { wait_s })
             }
         }
+    }
+
+    /// The name that is written down of somebody who did not get in. What nobody is called may be a password, typed into the
+    /// wrong field.
+    async fn called(&self, name: &str) -> String {
+        let known = self.users.user_named(name.to_owned()).await.ok().flatten();
+        known.map_or_else(|| "(unknown)".to_owned(), |user| user.username)
     }
 
     /// They got in: their mistakes are forgotten.
@@ -124,7 +134,8 @@ impl Auth {
         }
         let after = (counted > REFUSALS_MAX)
             .then(|| json!({ "flood": "further refusals of this minute are counted only" }));
-        self.trail.note(username, from.address, "auth.login", username, Outcome::Refused, None, after).await;
+        let name = &self.called(username).await;
+        self.trail.note(name, from.address, "auth.login", name, Outcome::Refused, None, after).await;
     }
 
     /// The user whose password this is. A wrong name takes as long as a wrong password.
@@ -147,10 +158,20 @@ impl Auth {
             return Err(Refused::Wrong);
         };
         self.admitted(from, What::Password, username).await?;
+        if self.needs_email(&user) {
+            failed("unconfirmed");
+            return Err(Refused::Unconfirmed);
+        }
         if user.mfa_enabled {
             let id = fresh_id();
             let lives = std::time::Duration::from_secs(MFA_S);
-            self.cache.put_session(&format!("mfa.{id}"), &Pending { user: user.id.clone() }, lives).await?;
+            self.cache
+                .put_session(
+                    &format!("mfa.{id}"),
+                    &Pending { user: user.id.clone(), stamp: stamp(&user.password_hash) },
+                    lives,
+                )
+                .await?;
             let token = self.signing.sign(&self.claims(&user, &id, 0, Purpose::Mfa, false, MFA_S));
             return Ok(LoggedIn::MfaNeeded(token));
         }
@@ -166,7 +187,7 @@ impl Auth {
         let id = format!("mfa.{}", claims.sid);
         let pending: Pending = self.cache.session(&id).await?.ok_or(Refused::Ended)?;
         let user = self.users.user(pending.user).await?.filter(|user| user.disabled_at.is_none());
-        let user = user.ok_or(Refused::Ended)?;
+        let user = user.filter(|user| stamp(&user.password_hash) == pending.stamp).ok_or(Refused::Ended)?;
         self.take_factor(from, &user, factor).await?;
         // Of two that come at once, one gets the session.
         if !self.cache.end_session(&id).await? {
@@ -217,6 +238,20 @@ impl Auth {
         let address = from.address.map(|address| address.to_string());
         let agent = from.agent.as_deref().map(|agent| agent.chars().take(200).collect());
         let (sid, session) = self.sessions.begin(user, setup, address, agent, self.clock.now()).await?;
+        // What happened to them between the password and now ended the sessions that there were, without this one.
+        let same = |now: &UserRow| {
+            now.disabled_at.is_none()
+                && now.password_hash == user.password_hash
+                && now.role == user.role
+                && now.mfa_enabled == user.mfa_enabled
+        };
+        let again = self.users.user(user.id.clone()).await;
+        if !matches!(&again, Ok(Some(now)) if same(now)) {
+            self.sessions.end(&sid).await?;
+            again?;
+            failed("changed_meanwhile");
+            return Err(Refused::Ended);
+        }
         self.trail
             .note(&user.username, from.address, action, &user.username, Outcome::Done, None, None)
             .await;
@@ -294,15 +329,21 @@ impl Auth {
                     .await;
                 Err(Refused::Ended)
             }
-            Traded::Next(mut session) => {
-                let Some(user) = user.filter(|user| user.id == session.user) else {
+            Traded::Next(mut session, trade) => {
+                let stamp = user.as_ref().map(|user| stamp(&user.password_hash));
+                let goes_with = match stamp {
+                    Some(stamp) => self.sessions.goes_with(&claims.sid, &session, stamp).await?,
+                    None => false,
+                };
+                let Some(user) = user.filter(|user| goes_with && user.id == session.user) else {
                     self.sessions.end(&claims.sid).await?;
                     return Err(Refused::Ended);
                 };
+                session.stamp = stamp;
                 session.role = user.role;
                 session.name.clone_from(&user.username);
                 session.setup = self.needs_mfa(user.role) && !user.mfa_enabled;
-                if !self.sessions.go_on(&claims.sid, &session, now).await? {
+                if !self.sessions.go_on(&claims.sid, &session, now, trade).await? {
                     return Err(Refused::Ended);
                 }
                 Ok(self.pair(&user, &claims.sid, &session))

@@ -98,13 +98,23 @@ impl Throttle {
         for (what, most) in &counts {
             let counted = self.cache.count(what, WINDOW).await?;
             if counted.count > *most {
+                // Of many tries at once one locks: it alone makes the next lock longer, and is written down.
+                let name = format!("lock:{what}");
+                let until = |wait_s: u64| Lock { until: TimeMs(now.0 + wait_s * 1_000) };
+                let (mut wait_s, first) = (LOCK_FIRST_S, Duration::from_secs(LOCK_FIRST_S));
+                if !self.cache.keep_first(&name, &until(wait_s), first).await? {
+                    let lock: Option<Lock> = self.cache.kept(&name).await?;
+                    let wait_ms = lock.map_or(0, |lock| lock.until.0.saturating_sub(now.0));
+                    return Ok(Admission::Locked { wait_s: wait_ms.div_ceil(1_000).max(1), just_now: false });
+                }
                 let level = self.cache.count(&format!("level:{what}"), MEMORY).await?.count;
                 let power = u32::try_from(level.saturating_sub(1)).unwrap_or(u32::MAX);
-                let wait_s = LOCK_FIRST_S.saturating_mul(4_u64.saturating_pow(power)).min(LOCK_MAX_S);
-                let lock = Lock { until: TimeMs(now.0 + wait_s * 1_000) };
-                self.cache.keep(&format!("lock:{what}"), &lock, Duration::from_secs(wait_s)).await?;
-                // A window that outlives its lock would lock again at once.
-                self.cache.forget_count(what).await?;
+                if power > 0 {
+                    wait_s = LOCK_FIRST_S.saturating_mul(4_u64.saturating_pow(power)).min(LOCK_MAX_S);
+                    self.cache.keep(&name, &until(wait_s), Duration::from_secs(wait_s)).await?;
+                }
+                // The count stays: tries that passed the look at the lock a moment ago must not begin it anew. Its window ends
+                // before the shortest lock, since nobody counts meanwhile.
                 return Ok(Admission::Locked { wait_s, just_now: true });
             }
         }

@@ -14,12 +14,75 @@ section! {
         every_s: u64 = 5,
         /// Whoever was told is reminded after so many seconds, until somebody takes care of the alert. 0 = never.
         repeat_s: u64 = 14_400,
+        /// Unusual mining.
+        detector: Detector = Detector::default(),
+        /// What miners are told of their own addresses.
+        personal: Personal = Personal::default(),
         /// Rules of your own, and changes to those that there are.
         rule: Vec<AlertRule> = Vec::new(),
         /// Ways to tell people.
         channel: Vec<AlertChannel> = Vec::new(),
         /// Who is told of what after how long. None = everybody of everything at once.
         escalation: Vec<Escalation> = Vec::new(),
+    }
+}
+
+section! {
+    /// Looks for unusual mining: suspicions are alerts of severity "warning" (UNUSUAL_MINING), and nothing is done about anybody by
+    /// itself. docs/alerts.md says what is tested how.
+    Detector {
+        /// Look at all?
+        enabled: bool = true,
+        /// Candidates against work: rounds of a million in which an honest account is suspected, of withholding blocks or of
+        /// more luck than there is.
+        false_alarms_per_million: u32 = 10,
+        /// Rounds of a thousand in which one that withholds half of its blocks is not.
+        missed_per_thousand: u32 = 10,
+        /// Chi-square of the lowest four bits of nonces (15 degrees of freedom) above which they are not chance's; 0 = not
+        /// looked at. 57 is one false alarm in a million.
+        nonce_chi_square_max: u32 = 57,
+        /// Length of the windows in which shares are counted for bursts and jumps, milliseconds, 100 to 60,000. A rate is known
+        /// after 180 of them, bursts are looked for in 60. Shorter ones are for trying it out: at a second and less a
+        /// machine that stalls looks like bursts.
+        window_ms: u64 = 10_000,
+        /// Variance of shares in such a window beyond that of chance, tenths of the mean squared, from which they come in bursts;
+        /// 0 = not looked at.
+        burst_tenths_max: u32 = 30,
+        /// A hash rate that is so many times that of the hour before; 0 = not looked at.
+        jump_times: u32 = 10,
+        /// A jump is told when it makes at least so much of the pool's hash rate, percent.
+        jump_percent_min: u32 = 10,
+        /// Accounts from one address in an hour; 0 = not looked at. Farms and proxies have many.
+        accounts_per_address_max: usize = 100,
+        /// Addresses of one account in an hour; 0 = not looked at.
+        addresses_per_account_max: usize = 1_000,
+        /// Accounts that are watched at once; past it the quietest are forgotten. Each takes some 500 bytes.
+        accounts_max: usize = 20_000,
+    }
+}
+
+section! {
+    /// What miners are told of their own addresses: a worker that is offline, a hash rate that falls, a payout that was sent, a
+    /// block. By mail to a confirmed address, by webhook, Discord and Telegram (who has claimed the address, on the page
+    /// ACCOUNT), and on the miner itself (mining.configure_notifications). docs/alerts.md.
+    Personal {
+        /// Offer it?
+        enabled: bool = true,
+        /// Pause between two looks at the figures, seconds.
+        every_s: u64 = 30,
+        /// Messages about an account in an hour, those of blocks apart; further ones are dropped.
+        per_hour_max: usize = 12,
+        /// Token of the pool's Telegram bot: the text itself, "file:/path" or "env:NAME". Without one there is no Telegram.
+        telegram_token: Option<Secret> = None,
+        /// Where Telegram's API is, if not where it usually is.
+        telegram_url: String = String::new(),
+        /// Webhooks may begin with http://.
+        allow_http: bool = false,
+        /// Webhooks may lead into the pool's own network: for a pool among friends. Never where strangers may register, who could
+        /// make the pool talk to machines that only it can reach.
+        allow_private: bool = false,
+        /// Bound on one try, milliseconds.
+        timeout_ms: u64 = 10_000,
     }
 }
 
@@ -49,7 +112,7 @@ pub struct AlertRule {
     pub severity: Option<Severity>,
     /// Metric, as `/metrics` shows it.
     pub metric: Option<String>,
-    /// Only series with these labels.
+    /// Only series with these labels; a value behind `!` is one that they don't have.
     pub labels: BTreeMap<String, String>,
     /// A label whose values are looked at one by one.
     pub by: Option<String>,
@@ -136,12 +199,26 @@ pub struct AlertChannel {
     pub from: String,
     /// email, sms: whom it goes to; telegram: the chats.
     pub to: Vec<String>,
-    /// Notices in any hour; what comes beyond goes as one when the hour is over. 0 = no limit.
+    /// Notices in any hour, to each recipient of sms and telegram; what comes beyond goes as one when the hour is over.
+    /// 0 = no limit.
     pub per_hour_max: usize,
     /// Bound on one try, milliseconds.
     pub timeout_ms: u64,
     /// Who signs the receiver's certificate (a file, PEM). Empty = whom the system trusts.
     pub ca_file: PathBuf,
+}
+
+impl AlertChannel {
+    /// The channel once for each recipient that is sent a message of its own: one who can't be reached keeps nobody else from
+    /// being told, and nobody is told twice because of them.
+    #[must_use]
+    pub fn by_recipient(&self) -> Vec<Self> {
+        let has_own = matches!(self.kind, ChannelKind::Sms | ChannelKind::Telegram) && !self.to.is_empty();
+        if !has_own {
+            return vec![self.clone()];
+        }
+        self.to.iter().map(|to| Self { to: vec![to.clone()], ..self.clone() }).collect()
+    }
 }
 
 impl Default for AlertChannel {
@@ -237,3 +314,20 @@ pub(super) const TABLES_OF_ALERTS: &str = r#"
 # after_s = 600
 # channels = ["pager"]
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_recipient_of_messages_has_a_channel_of_its_own() {
+        let to = |kind| AlertChannel { kind, to: vec!["a".into(), "b".into()], ..AlertChannel::default() };
+        for kind in [ChannelKind::Sms, ChannelKind::Telegram] {
+            let of: Vec<_> = to(kind).by_recipient().into_iter().map(|one| one.to).collect();
+            assert_eq!(of, [["a"], ["b"]]);
+        }
+        assert_eq!(to(ChannelKind::Email).by_recipient(), [to(ChannelKind::Email)], "one letter to all");
+        let nobody = AlertChannel { kind: ChannelKind::Sms, ..AlertChannel::default() };
+        assert_eq!(nobody.by_recipient().len(), 1, "it is refused where it is made");
+    }
+}

@@ -35,6 +35,19 @@ pub fn check(config: &Config) -> Result<(), Failure> {
         (!config.stratum.listener.is_empty(), "stratum has no listener", "add a [[stratum.listener]]"),
         (config.stratum.line_bytes_max >= 512, "stratum.line_bytes_max is below 512", "use 4096"),
         (config.stratum.shares_outstanding_max > 0, "stratum.shares_outstanding_max is 0", "use 64"),
+        (
+            config.traces.url.is_empty() || cfg!(feature = "otel"),
+            "traces.url is set, and this program was built without traces",
+            "build it with --features otel, or remove the key",
+        ),
+        (
+            (100..=60_000).contains(&config.alerts.detector.window_ms),
+            "alerts.detector.window_ms is not between 100 and 60000",
+            "use 10000",
+        ),
+        (config.traces.share_one_in > 0, "traces.share_one_in is 0", "use 1000"),
+        (config.influx.interval_s > 0, "influx.interval_s is 0", "use 10"),
+        (config.influx.batch_lines_max > 0, "influx.batch_lines_max is 0", "use 5000"),
         (config.vardiff.target_interval_ms >= 100, "vardiff.target_interval_ms is below 100", "use 5000"),
         (
             config.algorithms.phases_percent.last() == Some(&100)
@@ -96,6 +109,17 @@ pub fn check(config: &Config) -> Result<(), Failure> {
             "http.cors_origins holds something that is no origin",
             "write scheme, host and port alone, such as \"https://pool.example.org\"",
         ),
+        (
+            public_url_fits(&config.http.public_url),
+            "http.public_url is no address of a site",
+            "write scheme and host alone, such as \"https://pool.example.org\"",
+        ),
+        (
+            config.mail.url.may_begin_with(&["smtp://", "smtps://", "outbox:"]),
+            "mail.url is neither an smtp://, smtps:// nor an outbox: address",
+            "use smtp://host:port, smtps://user:password@host or outbox:FOLDER",
+        ),
+        (config.mail.timeout_ms >= 100, "mail.timeout_ms is below 100", "use 10000"),
         (config.payout.recipients_max > 0, "payout.recipients_max is 0", "use 100"),
         (
             config.journal.segment_bytes >= 1 << 20,
@@ -156,6 +180,17 @@ pub fn check(config: &Config) -> Result<(), Failure> {
     config.payout.amounts(config.chain.profile.decimals())?;
     check_listeners(config)?;
     check_nodes(config)
+}
+
+/// Scheme, host, port, and a path where a proxy has one.
+fn public_url_fits(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    url.is_empty()
+        || rest.is_some_and(|rest| {
+            !rest.is_empty()
+                && !rest.starts_with('/')
+                && rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>?#@\\".contains(&byte))
+        })
 }
 
 fn check_listeners(config: &Config) -> Result<(), Failure> {
@@ -241,6 +276,11 @@ mod tests {
                 c.chain.nodes = vec!["ws://127.0.0.1:1".into()];
             },
             |c| c.stratum.extranonce_part_per_ip_basis_points = 0,
+            |c| c.http.public_url = "pool.example.org".into(),
+            |c| c.http.public_url = "https://pool.example.org/#".into(),
+            |c| c.http.public_url = "https:///x".into(),
+            |c| c.mail.url = "mailto:me".into(),
+            |c| c.mail.timeout_ms = 0,
         ];
         for breakage in broken {
             let mut config = usable();

@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use toml::Value;
 
 use super::{
-    Alerts, Algorithms, Auth, Banning, Cache, Chain, Config, Http, Journal, Listener, Log, Payout, Pool,
-    Store, Stratum, Vardiff, alerts::TABLES_OF_ALERTS, section::Section,
+    Alerts, Algorithms, Auth, Banning, Cache, Chain, Config, Detector, Http, Influx, Journal, Listener, Log,
+    Mail, Metrics, Payout, Personal, Pool, Store, Stratum, Traces, Vardiff, alerts::TABLES_OF_ALERTS,
+    section::Section,
 };
 
 /// Keys that are lists of tables.
-const TABLES: &[&str] = &["listener", "rule", "channel", "escalation"];
+const TABLES: &[&str] = &["listener", "detector", "personal", "rule", "channel", "escalation"];
 
 /// The commented example: every key with its documentation and its default.
 #[must_use]
@@ -33,8 +34,14 @@ pub fn example() -> String {
     section(&mut out, "[cache]", &config.cache, Cache::DOC);
     section(&mut out, "[http]", &config.http, Http::DOC);
     section(&mut out, "[auth]", &config.auth, Auth::DOC);
+    section(&mut out, "[mail]", &config.mail, Mail::DOC);
     section(&mut out, "[alerts]", &config.alerts, Alerts::DOC);
+    section(&mut out, "[alerts.detector]", &config.alerts.detector, Detector::DOC);
+    section(&mut out, "[alerts.personal]", &config.alerts.personal, Personal::DOC);
     out.push_str(TABLES_OF_ALERTS);
+    section(&mut out, "[metrics]", &config.metrics, Metrics::DOC);
+    section(&mut out, "[influx]", &config.influx, Influx::DOC);
+    section(&mut out, "[traces]", &config.traces, Traces::DOC);
     section(&mut out, "[log]", &config.log, Log::DOC);
     out
 }

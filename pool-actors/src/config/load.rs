@@ -1,12 +1,12 @@
 //! Reading the configuration: file, then environment, then strict decoding with the nearest known name on a typo.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use toml::{Table, Value};
 
 use super::{
-    Alerts, Algorithms, Auth, Banning, Cache, Chain, Config, Http, Journal, Listener, Log, Payout, Pool,
-    Store, Stratum, Vardiff,
+    Alerts, Algorithms, Auth, Banning, Cache, Chain, Config, Http, Influx, Journal, Listener, Log, Mail,
+    Metrics, Payout, Pool, Store, Stratum, Traces, Vardiff,
     section::{KeyDoc, Section},
 };
 use crate::error::{Code, Failure};
@@ -25,15 +25,48 @@ pub(super) const SECTIONS: &[(&str, &[KeyDoc])] = &[
     ("cache", Cache::KEYS),
     ("http", Http::KEYS),
     ("auth", Auth::KEYS),
+    ("mail", Mail::KEYS),
     ("alerts", Alerts::KEYS),
+    ("metrics", Metrics::KEYS),
+    ("influx", Influx::KEYS),
+    ("traces", Traces::KEYS),
     ("log", Log::KEYS),
 ];
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The file.
+    File,
+    /// This environment variable, which goes before the file.
+    Environment(String),
+}
+
+/// Where the values come from that are not the defaults: by `section.key`.
+pub type Sources = BTreeMap<String, Source>;
+
+/// A configuration with where its values come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Of the keys that somebody set.
+    pub sources: Sources,
+}
 
 /// Reads the file, applies `DAGPOOL__SECTION__KEY` and the usual aliases from the environment, and checks the result.
 ///
 /// # Errors
 /// One sentence that names the file, the key and what to do.
 pub fn load(path: &Path) -> Result<Config, Failure> {
+    load_with_sources(path).map(|loaded| loaded.config)
+}
+
+/// As [`load`], and says where the values come from.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with_sources(path: &Path) -> Result<Loaded, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::new(
             Code::ConfigUnreadable,
@@ -41,7 +74,7 @@ pub fn load(path: &Path) -> Result<Config, Failure> {
             "name an existing file with --config; pool.example.toml shows every key",
         )
     })?;
-    parse(&text, &path.display().to_string(), std::env::vars())
+    parse_with_sources(&text, &path.display().to_string(), std::env::vars())
 }
 
 /// As [`load`], from text; `origin` names it in errors.
@@ -53,14 +86,29 @@ pub fn parse(
     origin: &str,
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Config, Failure> {
+    parse_with_sources(text, origin, environment).map(|loaded| loaded.config)
+}
+
+fn parse_with_sources(
+    text: &str,
+    origin: &str,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Loaded, Failure> {
     let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
         // The parser's own text draws the line over several; one sentence is promised.
         let line = 1 + text[..error.span().map_or(0, |span| span.start)].matches('\n').count();
         let message = error.message().replace('\n', ", ");
         invalid(format!("{origin} is not valid TOML: line {line}: {message}"), "mend that line")
     })?;
+    let mut sources: Sources = table
+        .iter()
+        .filter_map(|(section, keys)| Some((section, keys.as_table()?)))
+        .flat_map(|(section, keys)| keys.keys().map(move |key| (format!("{section}.{key}"), Source::File)))
+        .collect();
     for (name, value) in environment {
-        apply_variable(&mut table, &name, value)?;
+        if let Some(key) = apply_variable(&mut table, &name, value)? {
+            sources.insert(key, Source::Environment(name));
+        }
     }
     refuse_unknown(&table, origin)?;
     let config: Config = Value::Table(table).try_into().map_err(|error: toml::de::Error| {
@@ -68,7 +116,26 @@ pub fn parse(
         invalid(format!("{origin}: {}", said.join(" ")), "pool.example.toml documents the key")
     })?;
     super::check(&config)?;
-    Ok(config)
+    Ok(Loaded { config, sources })
+}
+
+/// A configuration with what `DAGPOOL__SECTION__KEY` says otherwise, checked. It must hold no secret: those are not written out.
+///
+/// # Errors
+/// As [`load`].
+pub fn overridden(
+    config: &Config,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Config, Failure> {
+    let mut table = Table::try_from(config).map_err(|error| invalid(error.to_string(), "report it"))?;
+    let mut ours = environment.filter(|(name, _)| name.starts_with("DAGPOOL__")).peekable();
+    if ours.peek().is_none() {
+        return Ok(config.clone());
+    }
+    for (name, value) in ours {
+        apply_variable(&mut table, &name, value)?;
+    }
+    parse(&table.to_string(), "the environment", std::iter::empty())
 }
 
 fn invalid(what: String, advice: impl Into<String>) -> Failure {
@@ -76,14 +143,15 @@ fn invalid(what: String, advice: impl Into<String>) -> Failure {
 }
 
 /// `DAGPOOL__CHAIN__NETWORK=x` sets `chain.network`; `DATABASE_URL`, `REDIS_URL` and `ALGORITHM` are the usual aliases.
-fn apply_variable(table: &mut Table, name: &str, value: String) -> Result<(), Failure> {
+/// Returns the key that it sets, if it is one of ours.
+fn apply_variable(table: &mut Table, name: &str, value: String) -> Result<Option<String>, Failure> {
     let path = match name {
         "DATABASE_URL" => "store__url".to_owned(),
         "REDIS_URL" => "cache__url".to_owned(),
         "ALGORITHM" => "algorithms__active".to_owned(),
         _ => match name.strip_prefix("DAGPOOL__") {
             Some(rest) => rest.to_ascii_lowercase(),
-            None => return Ok(()),
+            None => return Ok(None),
         },
     };
     let Some((section, key)) = path.split_once("__") else {
@@ -103,7 +171,7 @@ fn apply_variable(table: &mut Table, name: &str, value: String) -> Result<(), Fa
         .and_then(|mut parsed| parsed.remove("v"))
         .unwrap_or(Value::String(value));
     entry.insert(key.to_owned(), value);
-    Ok(())
+    Ok(Some(format!("{section}.{key}")))
 }
 
 fn refuse_unknown(table: &Table, origin: &str) -> Result<(), Failure> {
@@ -195,6 +263,42 @@ mod tests {
         assert_eq!((config.pool.name.as_str(), config.pool.arbiters), ("b", 3));
         assert_eq!(config.algorithms.active, "blake3");
         assert_eq!(config.cache.url.to_string(), "redis://:***@cache");
+    }
+
+    #[test]
+    fn what_is_put_together_takes_variables_of_ours_alone() {
+        let mut config = Config::default();
+        config.chain.payout_address = "pool".into();
+        config.payout.enabled = true;
+        let with = |variables: &[(&str, &str)]| {
+            let own = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            overridden(&config, own.collect::<Vec<_>>().into_iter())
+        };
+        assert_eq!(with(&[("DATABASE_URL", "postgres://x@y/z"), ("HOME", "/")]).unwrap(), config);
+        let changed =
+            with(&[("DAGPOOL__PAYOUT__INTERVAL_S", "7"), ("DATABASE_URL", "postgres://x@y/z")]).unwrap();
+        let mut wanted = config.clone();
+        wanted.payout.interval_s = 7;
+        assert_eq!(changed, wanted);
+        assert!(
+            with(&[("DAGPOOL__PAYOUT__INTERVALL_S", "7")]).unwrap_err().to_string().contains("interval_s")
+        );
+    }
+
+    #[test]
+    fn where_values_come_from_is_known() {
+        let text = "[chain]\npayout_address = \"pool\"\n[pool]\nname = \"a\"\narbiters = 2";
+        let variables = [("DAGPOOL__POOL__NAME", "b"), ("ALGORITHM", "blake3"), ("HOME", "/")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let loaded = parse_with_sources(text, "pool.toml", variables.into_iter()).unwrap();
+        let by = |name: &str| Source::Environment(name.to_owned());
+        let wanted = [
+            ("algorithms.active", by("ALGORITHM")),
+            ("chain.payout_address", Source::File),
+            ("pool.arbiters", Source::File),
+            ("pool.name", by("DAGPOOL__POOL__NAME")),
+        ];
+        assert_eq!(loaded.sources, wanted.map(|(key, source)| (key.to_owned(), source)).into());
     }
 
     #[test]

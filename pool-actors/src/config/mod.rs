@@ -7,10 +7,14 @@ mod alerts;
 mod changes;
 mod check;
 mod example;
+mod influx;
 mod load;
+mod metrics;
 mod secret;
 mod secret_url;
 pub mod section;
+mod traces;
+mod view;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -19,13 +23,19 @@ use section::section;
 
 use crate::error::{Code, Failure};
 
-pub use alerts::{AlertChannel, AlertRule, Alerts, ChannelKind, Escalation, Of, Threshold};
+pub use alerts::{
+    AlertChannel, AlertRule, Alerts, ChannelKind, Detector, Escalation, Of, Personal, Threshold,
+};
 pub use changes::{Change, changes};
 pub use check::check;
 pub use example::example;
-pub use load::{load, parse};
+pub use influx::{Influx, InfluxApi};
+pub use load::{Loaded, Source, Sources, load, load_with_sources, overridden, parse};
+pub use metrics::Metrics;
 pub use secret::Secret;
 pub use secret_url::SecretUrl;
+pub use traces::Traces;
+pub use view::{KeyView, SectionView, view};
 
 /// The whole configuration (`pool.toml`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -55,8 +65,16 @@ pub struct Config {
     pub http: Http,
     /// `[auth]`
     pub auth: Auth,
+    /// `[mail]`
+    pub mail: Mail,
     /// `[alerts]`, with its `[[alerts.rule]]`, `[[alerts.channel]]` and `[[alerts.escalation]]` tables.
     pub alerts: Alerts,
+    /// `[metrics]`
+    pub metrics: Metrics,
+    /// `[influx]`
+    pub influx: Influx,
+    /// `[traces]`
+    pub traces: Traces,
     /// `[log]`
     pub log: Log,
 }
@@ -424,12 +442,20 @@ section! {
         address: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
         /// Live feeds (`/api/live`) at once.
         feeds_max: usize = 5_000,
-        /// Requests a second of one address to `/api`, sustained; 0 = no limit. Health and metrics are free of it.
+        /// Of these, of one address; 0 = as many as there may be. Behind a proxy without `behind_proxy` all are of one.
+        feeds_per_address: usize = 100,
+        /// Connections, feeds among them, of one address (IPv6: of one /64) at once; 0 = no limit. Not counted behind a
+        /// proxy, which must do so itself.
+        connections_per_address: usize = 500,
+        /// Requests a second of one address to `/api` and `/notifications`, sustained; 0 = no limit. Health and metrics are free of it.
         rate_limit_per_second: u32 = 50,
         /// Requests that one address may make at once before that.
         rate_limit_burst: u32 = 500,
         /// Requests of this machine itself are free of the limit.
         rate_limit_exempt_loopback: bool = false,
+        /// Where people reach the dashboard, such as "https://pool.example.org": what links in mails begin with. Empty =
+        /// http:// and `http.address`. Never what a request says of itself, since anybody could write anything there.
+        public_url: String = String::new(),
         /// A proxy of yours is in front: an address is what it adds to X-Forwarded-For. Never without one, since anybody
         /// could write anything there.
         behind_proxy: bool = false,
@@ -450,6 +476,9 @@ section! {
         key: Option<Secret> = None,
         /// Strangers may register, as miners.
         registration: bool = true,
+        /// Who registers needs an e-mail address, and signs in once it is confirmed by the link that is sent there. Admins
+        /// get in without.
+        verify_email: bool = false,
         /// Fewest characters of a password.
         password_chars_min: usize = 10,
         /// A session ends when it was not used for so long, hours.
@@ -462,12 +491,30 @@ section! {
 }
 
 section! {
+    /// Mail to the pool's users: links that confirm an address or set another password, and alerts of their own. Operators'
+    /// alerts have channels of their own.
+    Mail {
+        /// "smtp://host:port", "smtps://user:password@host", or "outbox:FOLDER": files, for a pool without a mail server (a
+        /// relative path is below `pool.data_dir`). The text itself, "file:/path" or "env:NAME".
+        url: SecretUrl = "outbox:outbox".into(),
+        /// Who sends.
+        from: String = "BlockDAG Pool <pool@localhost>".into(),
+        /// Bound on one try, milliseconds.
+        timeout_ms: u64 = 10_000,
+        /// Who signs the server's certificate (a file, PEM). Empty = whom the system trusts.
+        ca_file: PathBuf = PathBuf::new(),
+    }
+}
+
+section! {
     /// Logs, on standard error.
     Log {
         /// "human" or "json".
         format: LogFormat = LogFormat::Human,
         /// Level, or a filter such as "info,pool_actors::stratum=debug".
         level: String = "info".into(),
+        /// Lines that are kept in memory for the page LOGS and `dagpool logs`; 0 = none.
+        kept_lines: usize = 20_000,
     }
 }
 

@@ -13,7 +13,10 @@ use std::{sync::Arc, time::Duration};
 use actix::{
     Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, MessageResult, WrapFuture as _,
 };
-use pool_domain::{payout_plan::Skip, units::TimeMs};
+use pool_domain::{
+    payout_plan::{PlanRules, Skip},
+    units::TimeMs,
+};
 use tokio::time::Instant;
 
 use super::payout_rounds::{Parts as RoundParts, Round, Rounds, Trouble};
@@ -22,12 +25,12 @@ use crate::{
         event::{PoolEvent, Publish},
         payout::{Outlook, PayoutStatus, RunPayouts},
     },
-    metrics::PAYOUTS_TOTAL,
+    metrics::{PAYOUTS_IN_TROUBLE, PAYOUTS_TOTAL},
     ports::store::StoreError,
     runtime::{
         observe::{Observation, Observe},
         outbox::Outbox,
-        watch::Publisher,
+        watch::{Publisher, Watched},
     },
 };
 
@@ -38,15 +41,24 @@ const PAUSE_MAX: Duration = Duration::from_secs(15);
 /// How often a dispatcher on stand-by asks whether the other one is gone.
 const STANDBY: Duration = Duration::from_secs(3);
 
+/// What can change while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Who is paid, and how much at a time.
+    pub rules: PlanRules,
+    /// How often new payouts are planned.
+    pub interval: Duration,
+}
+
 /// What a PayoutDispatcher works with.
 #[derive(Clone)]
 pub struct Parts {
-    /// Store, wallet, signer, rules.
+    /// Store, wallet, signer; the rules in it give way to those of `pace`.
     pub rounds: RoundParts,
     /// How often payouts under way are looked at.
     pub poll_interval: Duration,
-    /// How often new ones are planned.
-    pub plan_interval: Duration,
+    /// Rules and interval, as they are now.
+    pub pace: Watched<Pace>,
     /// Who tells the world.
     pub events: Outbox<Publish>,
     /// How it fares.
@@ -59,7 +71,10 @@ pub struct PayoutDispatcher {
     /// `None` while a round is under way, and before this process became the dispatcher.
     rounds: Option<Rounds>,
     busy: bool,
-    plan_due: Instant,
+    /// When it planned last, or began.
+    planned: Instant,
+    /// Somebody asked for a plan.
+    asked: bool,
     /// No round before this.
     resting_until: Instant,
     pause: Duration,
@@ -71,8 +86,8 @@ impl PayoutDispatcher {
     pub fn new(parts: Parts) -> Self {
         let now = Instant::now();
         // The first plan comes after a first interval: a pool that was just started may still be catching up.
-        let plan_due = now + parts.plan_interval;
-        Self { parts, rounds: None, busy: false, plan_due, resting_until: now, pause: PAUSE_FIRST }
+        let (planned, resting_until) = (now, now);
+        Self { parts, rounds: None, busy: false, planned, asked: false, resting_until, pause: PAUSE_FIRST }
     }
 
     fn tick(&mut self, context: &mut Context<Self>) {
@@ -81,7 +96,12 @@ impl PayoutDispatcher {
             return;
         }
         self.busy = true;
-        let due = now >= self.plan_due;
+        let pace = *self.parts.pace.get();
+        let due = self.asked || now >= self.planned + pace.interval;
+        self.parts.rounds.rules = pace.rules;
+        if let Some(rounds) = &mut self.rounds {
+            rounds.set_rules(pace.rules);
+        }
         let (rounds, parts) = (self.rounds.take(), self.parts.rounds.clone());
         let round = async move {
             let mut rounds = match rounds {
@@ -105,6 +125,13 @@ impl PayoutDispatcher {
         let now = self.parts.rounds.clock.now();
         let mut status = PayoutStatus::clone(&self.parts.status.get());
         status.dispatching = self.rounds.is_some();
+        // Where another process pays, or the balances moved meanwhile, nothing is in the way.
+        let is_stuck = match &done {
+            Ok((round, _)) => !round.troubles.is_empty(),
+            Err(Trouble::Store(StoreError::InUse { .. } | StoreError::Stale { .. })) => false,
+            Err(_) => true,
+        };
+        metrics::gauge!(PAYOUTS_IN_TROUBLE).set(f64::from(u8::from(is_stuck)));
         match done {
             Ok((round, outlook)) => {
                 self.pause = PAUSE_FIRST;
@@ -122,7 +149,8 @@ impl PayoutDispatcher {
                 status.open = round.open;
                 status.looked_at = now;
                 if due {
-                    self.plan_due = Instant::now() + self.parts.plan_interval;
+                    self.planned = Instant::now();
+                    self.asked = false;
                 }
                 if let Some(outlook) = outlook {
                     self.planned(&outlook, now, &mut status);
@@ -214,7 +242,7 @@ impl Handler<RunPayouts> for PayoutDispatcher {
     type Result = ();
 
     fn handle(&mut self, _: RunPayouts, context: &mut Self::Context) {
-        self.plan_due = Instant::now();
+        self.asked = true;
         self.resting_until = Instant::now();
         self.tick(context);
     }

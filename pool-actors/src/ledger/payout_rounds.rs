@@ -141,6 +141,11 @@ pub struct Rounds {
 }
 
 impl Rounds {
+    /// Other rules from the next round on.
+    pub fn set_rules(&mut self, rules: PlanRules) {
+        self.parts.rules = rules;
+    }
+
     /// Becomes the dispatcher.
     ///
     /// # Errors

@@ -7,7 +7,10 @@ use pool_domain::{severity::Severity, units::TimeMs};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ports::notifier::{AlertView, Notice},
+    ports::{
+        notifier::{AlertView, Notice},
+        personal::{Offer, Target},
+    },
     runtime::outbox::Outbox,
 };
 
@@ -66,6 +69,17 @@ pub struct ChannelView {
     pub delivered_at: Option<TimeMs>,
     /// Why the last try failed, until one succeeds.
     pub trouble: Option<String>,
+}
+
+impl ChannelView {
+    /// Takes in how another recipient of the same channel fares.
+    pub fn add(&mut self, other: Self) {
+        self.delivered += other.delivered;
+        self.given_up += other.given_up;
+        self.waiting += other.waiting;
+        self.delivered_at = self.delivered_at.max(other.delivered_at);
+        self.trouble = self.trouble.take().or(other.trouble);
+    }
 }
 
 /// Everything at a glance.
@@ -137,6 +151,29 @@ pub struct AskChannel;
 #[rtype(result = "Result<(), String>")]
 pub struct TryChannel;
 
+/// To MinerAlerts: bring this to somebody now, past all limits but that of what is under way; says why it was not taken.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<(), String>")]
+pub struct BringNow {
+    /// Where to.
+    pub target: Target,
+    /// About which account.
+    pub account: String,
+    /// See [`PersonalMessage`](crate::ports::personal::PersonalMessage).
+    pub kind: &'static str,
+    /// What.
+    pub text: String,
+}
+
+/// How people are told of their own addresses.
+#[derive(Clone)]
+pub struct PersonalDoor {
+    /// Brings something now.
+    pub bring: Outbox<BringNow>,
+    /// Over which ways.
+    pub offer: Offer,
+}
+
 /// How a channel is reached.
 #[derive(Debug, Clone)]
 pub struct ChannelDoor {
@@ -163,6 +200,8 @@ pub struct AlertDoors {
     pub unhush: Outbox<Unhush>,
     /// The channels.
     pub channels: Vec<ChannelDoor>,
+    /// What people are told of their own addresses; `None` = it is not offered.
+    pub personal: Option<PersonalDoor>,
 }
 
 impl fmt::Debug for AlertDoors {

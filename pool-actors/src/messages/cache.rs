@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use pool_domain::{ban_list::BanList, units::TimeMs};
+use pool_domain::{
+    ban_list::{Ban, BanList},
+    units::TimeMs,
+};
 use serde::Serialize;
 
 /// The cache at a moment, in a watch.
@@ -26,6 +29,12 @@ pub trait BanDesk: Send + Sync {
 
     /// Takes over what other pools decided later.
     fn take(&self, bans: &BanList);
+
+    /// Bans an address because an operator said so, with their words. Returns what was banned (of IPv6, the network).
+    fn forbid(&self, address: IpAddr, for_ms: u64, why: &str) -> (IpAddr, Ban);
+
+    /// An operator's words about a ban that was made at this pool.
+    fn words(&self, address: IpAddr, ban: &Ban) -> Option<String>;
 
     /// Lifts a ban; whether there was one.
     fn lift(&self, address: IpAddr) -> bool;

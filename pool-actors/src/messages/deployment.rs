@@ -34,6 +34,10 @@ pub struct Deploy {
     pub confirm: Option<String>,
     /// Replace the active algorithm although the package's author does not foresee that.
     pub override_migration_from: bool,
+    /// Digest of the package that is meant; `None` = whatever is staged.
+    pub digest: Option<String>,
+    /// What is staged, loaded at another level of isolation.
+    pub loaded: Option<Package>,
     /// Who asks.
     pub by: String,
 }
@@ -72,6 +76,14 @@ pub enum DeployError {
     /// Nothing to deploy.
     #[error("nothing is staged: stage a package first")]
     NothingStaged,
+    /// Somebody staged another package since.
+    #[error(
+        "{staged} is staged now, and not what was to be deployed: look at it, and say whether you mean it"
+    )]
+    StagedChanged {
+        /// What is staged.
+        staged: String,
+    },
     /// One at a time.
     #[error("deployment {0} is under way: wait for its end, or roll it back")]
     InProgress(u64),
@@ -197,6 +209,18 @@ pub struct DeploymentView {
     pub updated_at: TimeMs,
     /// Who asked for it.
     pub by: String,
+}
+
+impl DeploymentView {
+    /// The phase that it is in, or where it ended.
+    #[must_use]
+    pub fn present_phase(&self) -> String {
+        let active = self
+            .phases
+            .iter()
+            .find(|phase| matches!(phase.status, PhaseStatus::Active | PhaseStatus::Failed));
+        active.map_or_else(|| self.stage.to_string(), |phase| phase.name.clone())
+    }
 }
 
 /// A generation in service.

@@ -95,6 +95,22 @@ pub enum PoolEvent {
     Stats(Arc<PoolSnapshot>),
 }
 
+impl PoolEvent {
+    /// Whether it tells all that an older event told: who missed both needs this one alone.
+    #[must_use]
+    pub fn supersedes(&self, older: &Self) -> bool {
+        match (self, older) {
+            (Self::Deployment(new), Self::Deployment(old)) => new.id == old.id,
+            (Self::Staging { upload: new, .. }, Self::Staging { upload: old, .. }) => new == old,
+            (Self::Relayed(new), Self::Relayed(old)) => {
+                let is_of_one = new.from == old.from && new.kind == old.kind && new.kind == "deployment";
+                is_of_one && new.operator["deployment_id"] == old.operator["deployment_id"]
+            }
+            _ => false,
+        }
+    }
+}
+
 /// An event on its way from one pool to the others, as each audience may see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Relayed {

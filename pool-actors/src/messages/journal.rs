@@ -12,6 +12,7 @@ use super::share::WorkerIdentity;
 use crate::{
     ports::node::{AssembledBlock, SubmitVerdict},
     runtime::{outbox::Credited, ticket::Ticket},
+    trace::ShareLife,
 };
 
 /// Number that ties a block candidate to the share that found it; unique for ever (see
@@ -51,6 +52,8 @@ pub struct PendingShare {
     pub hash_tag: u64,
     /// Set when the share also met the network target.
     pub candidate: Option<CandidateId>,
+    /// Where its time goes, if it is in the sample.
+    pub life: ShareLife,
 }
 
 /// Shares of one validated batch.

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
+use bytestring::ByteString;
 use pool_domain::{
     difficulty::Difficulty,
     ids::{Account, AlgorithmName, BlockHash},
@@ -19,8 +20,10 @@ use super::{block::BlockView, event::PoolEvent, share::WorkerIdentity, stats::Sh
 const RING: usize = 1_024;
 /// Events that wait for a slow subscriber.
 const WAITING_MAX: usize = 1_024;
-/// Blocks remembered for the picture of the DAG.
+/// Blocks that a subscriber begins with.
 const BLOCKS: usize = 240;
+/// Blocks remembered for the picture of the DAG, those of others with them: some 2 MB.
+const BLOCKS_REMEMBERED: usize = 4_096;
 /// Blocks remembered by their hash, so that none is counted twice.
 const BLOCKS_KNOWN: usize = 4_096;
 /// Time over which the network's block rate is taken.
@@ -68,6 +71,67 @@ pub trait LiveMiners: Send + Sync {
 
     /// Accounts that mine now, in order of their address, past `after`.
     fn mining_after(&self, after: Option<&Account>, most: usize) -> Vec<MinerStats>;
+
+    /// Accounts that mine now, in the order that is wanted.
+    fn sorted(&self, wanted: &MinersWanted) -> MinersFound;
+
+    /// Which difficulties the workers of an account had, the last ones of each, oldest first.
+    fn difficulties(&self, account: &Account) -> Vec<WorkerDifficulties>;
+}
+
+/// What a list of accounts is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MinerOrder {
+    /// Its address.
+    Account,
+    /// Hashes per second.
+    Hashrate,
+    /// How many of its workers are connected.
+    Workers,
+    /// Accepted shares since its workers came.
+    Accepted,
+    /// Refused shares since its workers came.
+    Rejected,
+    /// Of its fastest worker.
+    Difficulty,
+    /// When its last share was accepted.
+    LastShare,
+    /// Since when it has been connected.
+    Connected,
+}
+
+/// A part of a sorted list.
+#[derive(Debug, Clone)]
+pub struct MinersWanted {
+    /// By what. Equals are in order of their address, whichever way the list runs.
+    pub by: MinerOrder,
+    /// The greatest first.
+    pub descending: bool,
+    /// Only addresses with this in them, lower-case.
+    pub search: Option<String>,
+    /// Past this place.
+    pub after: Option<(u128, Account)>,
+    /// How many at most.
+    pub most: usize,
+}
+
+/// What was found of it.
+#[derive(Debug, Clone, Default)]
+pub struct MinersFound {
+    /// How many there are, on all pages.
+    pub total: usize,
+    /// With what each was sorted by.
+    pub items: Vec<(u128, MinerStats)>,
+}
+
+/// The last difficulties of a worker.
+#[derive(Debug, Clone)]
+pub struct WorkerDifficulties {
+    /// Whose.
+    pub identity: Arc<WorkerIdentity>,
+    /// Since when each was in force, oldest first.
+    pub changes: Vec<(TimeMs, Difficulty)>,
 }
 
 /// Where live figures are asked for.
@@ -119,6 +183,14 @@ impl LiveMiners for Nobody {
     }
 
     fn mining_after(&self, _: Option<&Account>, _: usize) -> Vec<MinerStats> {
+        Vec::new()
+    }
+
+    fn sorted(&self, _: &MinersWanted) -> MinersFound {
+        MinersFound::default()
+    }
+
+    fn difficulties(&self, _: &Account) -> Vec<WorkerDifficulties> {
         Vec::new()
     }
 }
@@ -187,7 +259,7 @@ pub struct Numbered {
     pub at: TimeMs,
     /// What.
     pub event: PoolEvent,
-    frames: [OnceLock<Option<Arc<str>>>; 2],
+    frames: [OnceLock<Option<ByteString>>; 2],
 }
 
 impl Numbered {
@@ -197,17 +269,18 @@ impl Numbered {
         Self { seq, at, event, frames: Default::default() }
     }
 
-    /// The text for an audience, made by whoever needs it first; `None` if it is not for that audience.
+    /// The text for an audience, made by whoever needs it first, the same memory for all; `None` if it is not for that
+    /// audience.
     pub fn frame(
         &self,
         audience: Audience,
         render: impl FnOnce(&Self) -> Option<String>,
-    ) -> Option<Arc<str>> {
+    ) -> Option<ByteString> {
         let cell = match audience {
             Audience::Public => &self.frames[0],
             Audience::Operator => &self.frames[1],
         };
-        cell.get_or_init(|| render(self).map(Arc::from)).clone()
+        cell.get_or_init(|| render(self).map(ByteString::from)).clone()
     }
 }
 
@@ -245,6 +318,8 @@ struct Hub {
     ring: VecDeque<Arc<Numbered>>,
     live: broadcast::Sender<Arc<Numbered>>,
     block_order: VecDeque<BlockHash>,
+    /// How many blocks were ever forgotten: the number of the first that is remembered.
+    blocks_forgotten: u64,
     blocks: HashMap<BlockHash, BlockView>,
     known_order: VecDeque<BlockHash>,
     known: HashSet<BlockHash>,
@@ -284,6 +359,7 @@ impl Events {
             ring: VecDeque::new(),
             live: broadcast::channel(WAITING_MAX).0,
             block_order: VecDeque::new(),
+            blocks_forgotten: 0,
             blocks: HashMap::new(),
             known_order: VecDeque::new(),
             known: HashSet::new(),
@@ -323,9 +399,18 @@ impl Events {
                 seq: hub.seq,
                 missed: resumable
                     .map(|since| hub.ring.iter().filter(|event| event.seq > since).cloned().collect()),
-                blocks: hub.block_order.iter().filter_map(|hash| hub.blocks.get(hash).cloned()).collect(),
+                blocks: hub.blocks_before(None, BLOCKS).rev().map(|(_, view)| view.clone()).collect(),
                 live: hub.live.subscribe(),
             }
+        })
+    }
+
+    /// Blocks as last told, those of others with them, newest first, each with its number; those before a number, or the
+    /// newest.
+    #[must_use]
+    pub fn blocks_before(&self, number: Option<u64>, most: usize) -> Vec<(u64, BlockView)> {
+        self.with(|hub| {
+            hub.blocks_before(number, most).map(|(number, view)| (number, view.clone())).collect()
         })
     }
 
@@ -368,6 +453,8 @@ impl Hub {
         }
         let event = Arc::new(Numbered::new(self.seq, at, event));
         if !matches!(event.event, PoolEvent::Stats(_)) {
+            // A deployment says where it is once a second: it would push out what others come back for.
+            self.ring.retain(|known| !event.event.supersedes(&known.event));
             self.ring.push_back(Arc::clone(&event));
             if self.ring.len() > RING
                 && let Some(oldest) = self.ring.pop_front()
@@ -379,13 +466,29 @@ impl Hub {
         let _ = self.live.send(event);
     }
 
+    /// Newest first.
+    fn blocks_before(
+        &self,
+        number: Option<u64>,
+        most: usize,
+    ) -> impl DoubleEndedIterator<Item = (u64, &BlockView)> {
+        let first = self.blocks_forgotten;
+        let older = number.map_or(u64::MAX, |number| number.saturating_sub(first));
+        let end = usize::try_from(older).unwrap_or(usize::MAX).min(self.block_order.len());
+        let numbered = (first..).zip(&self.block_order).skip(end.saturating_sub(most)).take(end.min(most));
+        let shown: Vec<_> =
+            numbered.filter_map(|(number, hash)| Some((number, self.blocks.get(hash)?))).collect();
+        shown.into_iter().rev()
+    }
+
     fn remember_block(&mut self, at: TimeMs, view: &BlockView) {
         if self.blocks.insert(view.hash, view.clone()).is_none() {
             self.block_order.push_back(view.hash);
-            if self.block_order.len() > BLOCKS
+            if self.block_order.len() > BLOCKS_REMEMBERED
                 && let Some(oldest) = self.block_order.pop_front()
             {
                 self.blocks.remove(&oldest);
+                self.blocks_forgotten += 1;
             }
         }
         // What the node tells of the time before us is no news of the network's pace.
@@ -408,5 +511,40 @@ impl Hub {
         while self.block_times.front().is_some_and(|at| now.since(*at) > BLOCK_RATE_MS) {
             self.block_times.pop_front();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{alerts::tests::deployment_row, algorithm::deployment};
+
+    #[test]
+    fn a_long_deployment_pushes_out_nothing_that_others_come_back_for() {
+        let events = Events::new();
+        let publish = |event: PoolEvent| events.publish(TimeMs(1), event);
+        publish(PoolEvent::NodeState { ready: true, reason: String::new() });
+        let before = events.subscribe(None).seq;
+        let defect = |code: &str| PoolEvent::Defect { code: code.into(), message: String::new() };
+        publish(defect("FIRST"));
+        for _ in 0..2 * RING {
+            for id in [1, 2] {
+                let view = deployment::view(&deployment_row(id, TimeMs(1)), None);
+                publish(PoolEvent::Deployment(Arc::new(view)));
+            }
+            publish(PoolEvent::Staging { upload: "ab".into(), check: None });
+        }
+        publish(defect("LAST"));
+        let missed = events.subscribe(Some(before)).missed.expect("it is known what was missed");
+        let told: Vec<_> = missed
+            .iter()
+            .map(|known| match &known.event {
+                PoolEvent::Defect { code, .. } => code.clone(),
+                PoolEvent::Deployment(view) => view.id.to_string(),
+                PoolEvent::Staging { upload, .. } => upload.clone(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(told, ["FIRST", "1", "2", "ab", "LAST"], "the newest of each, in their order");
     }
 }

@@ -16,4 +16,5 @@ pub mod route;
 pub mod session;
 pub mod share;
 pub mod stats;
+pub mod system;
 pub mod trouble;

@@ -12,7 +12,10 @@ use pool_domain::{
 };
 use serde::Serialize;
 
-use crate::{ports::payouts::PayoutRow, runtime::outbox::Outbox};
+use crate::{
+    ports::payouts::PayoutRow,
+    runtime::{outbox::Outbox, watch::Watched},
+};
 
 /// A payout took a step: as everybody may know it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -107,7 +110,7 @@ pub struct PayoutDoors {
     /// A dry run.
     pub look: LookAhead,
     /// What it goes by.
-    pub rules: PayoutRules,
+    pub rules: Watched<PayoutRules>,
 }
 
 impl fmt::Debug for PayoutDoors {

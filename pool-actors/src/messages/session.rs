@@ -1,10 +1,13 @@
 //! Miners' sessions as others see and steer them.
 
+use std::sync::Arc;
+
 use actix::Message;
 use pool_domain::{difficulty::Difficulty, ids::SessionId, units::TimeMs};
 use serde::Serialize;
 
 use super::event::MinerSeen;
+use crate::ports::personal::Wishes;
 
 /// To every arbiter's session hub: which sessions are there?
 #[derive(Debug, Clone, Copy, Message)]
@@ -33,7 +36,41 @@ pub struct SessionView {
     pub connected_at: TimeMs,
     /// When its last share was accepted, 0 = never.
     pub last_share_at: TimeMs,
+    /// The password that it showed for a claim. A secret until then.
+    #[serde(skip)]
+    pub claim: Option<String>,
 }
+
+/// To every hub: which sessions want to be told of their account (`mining.configure_notifications`)? Keys are told once.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Vec<Listening>")]
+pub struct ListNotices;
+
+/// A session that wants to be told of its account.
+#[derive(Clone)]
+pub struct Listening {
+    /// Which.
+    pub session: SessionId,
+    /// Its account.
+    pub account: String,
+    /// Of what.
+    pub wishes: Wishes,
+    /// On the miner itself.
+    pub shows: bool,
+    /// The password that it showed to change what the account's owner is told, if it asks for that now.
+    pub key: Option<String>,
+}
+
+impl std::fmt::Debug for Listening {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listening").field("session", &self.session).field("account", &self.account).finish()
+    }
+}
+
+/// To every hub: show texts on these sessions, where they are its own.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct ShowTexts(pub Arc<[(SessionId, String)]>);
 
 /// What a session can be told to do.
 #[derive(Debug, Clone, PartialEq, Eq)]

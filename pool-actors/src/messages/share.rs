@@ -11,7 +11,10 @@ use pool_domain::{
 };
 
 use super::{job::Job, route::Rescue};
-use crate::runtime::{outbox::Credited, ticket::Ticket};
+use crate::{
+    runtime::{outbox::Credited, ticket::Ticket},
+    trace::ShareLife,
+};
 
 /// Who is paid for a share. One allocation per authorised session, shared by its shares.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -45,6 +48,8 @@ pub struct Share {
     pub received_at: TimeMs,
     /// How many validators died over it; 0 for a fresh share.
     pub validations: u8,
+    /// Where its time goes, if it is in the sample.
+    pub life: ShareLife,
 }
 
 /// All shares of one socket read that go to one validator. Shares that it holds when it is dropped (its validator died,

@@ -1,7 +1,7 @@
 //! Counters on their way to the StatsAggregator: lossy and summed up per arbiter, never one message per share.
 //! Money shown anywhere comes from the ledger, never from here.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use actix::Message;
 use pool_domain::{
@@ -57,6 +57,12 @@ pub struct SessionTally {
     pub last_share_at: TimeMs,
     /// Difficulty in force.
     pub difficulty: Difficulty,
+    /// Where it comes from.
+    pub peer: IpAddr,
+    /// Shares by the lowest four bits of their nonces.
+    pub nonces: [u16; 16],
+    /// What it works on.
+    pub function: Option<AlgorithmName>,
 }
 
 /// Which shares are counted together: by the job that they were sent for, whatever is mined meanwhile.

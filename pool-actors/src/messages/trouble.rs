@@ -21,6 +21,14 @@ pub struct Trouble {
     pub context: Value,
 }
 
+impl Trouble {
+    /// A suspicion about somebody: for operators only.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.code.family() == Code::UnusualMining
+    }
+}
+
 fn name<S: serde::Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(code.as_str())
 }

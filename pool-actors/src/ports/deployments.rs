@@ -47,6 +47,9 @@ pub struct DeployPlan {
     /// How far the pool is kept from the new code.
     #[serde(default)]
     pub isolation: Level,
+    /// Channels of alerts that are told of each step.
+    #[serde(default)]
+    pub notify: Vec<String>,
 }
 
 /// A deployment as it stands.

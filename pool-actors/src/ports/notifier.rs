@@ -55,7 +55,7 @@ impl AlertView {
 }
 
 /// What is told to people over a channel: all that is due for it at a moment.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Notice {
     /// Which pool.
     pub pool: String,
@@ -63,6 +63,10 @@ pub struct Notice {
     pub firing: Vec<AlertView>,
     /// Alerts that are over.
     pub resolved: Vec<AlertView>,
+    /// Further ones that did not find room.
+    pub more: usize,
+    /// What happened that is no alert, oldest first.
+    pub news: Vec<String>,
     /// It only shows that the channel works.
     pub test: bool,
 }
@@ -83,11 +87,18 @@ impl Notice {
             return format!("[{pool}] a test: this channel works");
         }
         match (self.firing.as_slice(), self.resolved.as_slice()) {
-            ([one], []) => format!("[{pool}] {}: {}", one.severity.as_str(), one.message),
-            ([], [one]) => format!("[{pool}] over: {}", one.message),
-            ([], over) => format!("[{pool}] {} alerts are over", over.len()),
+            ([one], []) if self.more == 0 => format!("[{pool}] {}: {}", one.severity.as_str(), one.message),
+            ([], [one]) if self.more == 0 => format!("[{pool}] over: {}", one.message),
+            ([], []) => {
+                let newest = self.news.last().map_or("", String::as_str);
+                match self.news.len().saturating_sub(1) + self.more {
+                    0 => format!("[{pool}] {newest}"),
+                    before => format!("[{pool}] {newest} (and {before} before)"),
+                }
+            }
+            ([], over) => format!("[{pool}] {} alerts are over", over.len() + self.more),
             ([first, ..], over) => {
-                let more = self.firing.len() + over.len() - 1;
+                let more = self.firing.len() + over.len() - 1 + self.more;
                 format!("[{pool}] {}: {} (and {more} more)", first.severity.as_str(), first.message)
             }
         }
@@ -105,7 +116,20 @@ impl Notice {
             format!("{}: {}{taken} [{}]", alert.severity.as_str().to_uppercase(), alert.message, named(alert))
         });
         let over = self.resolved.iter().map(|alert| format!("OVER: {} [{}]", alert.message, named(alert)));
-        firing.chain(over).collect::<Vec<_>>().join("\n")
+        let more = (self.more > 0).then(|| format!("and {} more: the dashboard has them all", self.more));
+        firing.chain(over).chain(self.news.iter().cloned()).chain(more).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Names no more than `most` of each; of the rest it says how many there are.
+    pub fn shorten(&mut self, most: usize) {
+        for alerts in [&mut self.firing, &mut self.resolved] {
+            self.more += alerts.len().saturating_sub(most);
+            alerts.truncate(most);
+        }
+        // The oldest news is the least.
+        let old = self.news.len().saturating_sub(most);
+        self.more += old;
+        self.news.drain(..old);
     }
 
     /// Both notices as one.
@@ -117,6 +141,8 @@ impl Notice {
         self.firing.extend(other.firing);
         self.resolved.extend(other.resolved);
         self.firing.sort_by_key(|alert| (std::cmp::Reverse(alert.severity), alert.id));
+        self.news.extend(other.news);
+        self.more += other.more;
         self.test |= other.test;
     }
 }
@@ -159,21 +185,3 @@ pub trait Notifier: Send + Sync {
 
 /// A notifier shared by a courier's lives.
 pub type SharedNotifier = Arc<dyn Notifier>;
-
-/// Where alerts are remembered over a restart. Not the database: its absence is one of the alerts.
-pub trait AlertArchive: Send + Sync {
-    /// What was saved last, if anything.
-    ///
-    /// # Errors
-    /// When it is there and can't be read.
-    fn load(&self) -> std::io::Result<Option<String>>;
-
-    /// Replaces it, whole or not at all.
-    ///
-    /// # Errors
-    /// When the disk refused.
-    fn save(&self, text: &str) -> std::io::Result<()>;
-}
-
-/// An archive shared by a keeper's lives.
-pub type SharedArchive = Arc<dyn AlertArchive>;

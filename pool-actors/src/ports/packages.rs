@@ -46,6 +46,15 @@ impl PackageRef {
         }
     }
 
+    /// Which package it came in; `None` = it is linked in.
+    #[must_use]
+    pub fn digest(&self) -> Option<&str> {
+        match &self.source {
+            PackageSource::LinkedIn => None,
+            PackageSource::Package { digest } => Some(digest),
+        }
+    }
+
     /// `name_version`, as the API names it.
     #[must_use]
     pub fn id(&self) -> String {

@@ -439,11 +439,19 @@ pub trait StorePort: Send + Sync + 'static {
     /// [`StoreError`].
     async fn accounts(&self, after: Option<Account>, limit: usize) -> Result<Vec<AccountRow>, StoreError>;
 
+    /// Those of these accounts that there are, in any order, by one question.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn accounts_named(&self, accounts: Vec<Account>) -> Result<Vec<AccountRow>, StoreError>;
+
     /// One account.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn account(&self, account: Account) -> Result<Option<AccountRow>, StoreError>;
+    async fn account(&self, account: Account) -> Result<Option<AccountRow>, StoreError> {
+        Ok(self.accounts_named(vec![account]).await?.pop())
+    }
 
     /// Shares of an account by the hour, for hours that begin in `[from, to)`, in order; a store keeps as many days as it was opened for.
     ///
@@ -473,6 +481,12 @@ pub trait StorePort: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`].
     async fn totals(&self) -> Result<Totals, StoreError>;
+
+    /// What the database occupies, bytes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn size_bytes(&self) -> Result<u64, StoreError>;
 
     /// Runs every audit of `sql/checks`; empty when all is well.
     ///

@@ -10,7 +10,10 @@ use pool_domain::units::TimeMs;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::store::StoreError;
+use super::{
+    personal::{PersonalRow, PersonalSettings, SentPayout},
+    store::StoreError,
+};
 
 /// What somebody may do. Each may do what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -68,6 +71,8 @@ pub struct UserRow {
     pub username: String,
     /// Where mail goes, if anywhere.
     pub email: Option<String>,
+    /// Since when that address is known to be theirs.
+    pub email_verified_at: Option<TimeMs>,
     /// What they may do.
     pub role: Role,
     /// argon2id, in PHC form.
@@ -116,14 +121,95 @@ pub enum UserChange {
     Role(Role),
     /// Whether they may sign in. Refused for the last admin who may.
     Disabled(bool),
-    /// Another password's hash.
+    /// Another password's hash. Links that would set another one end.
     Password(String),
+    /// An address that is not confirmed yet, or none. Links to the one before end.
+    Email(Option<String>),
     /// A sealed key of a second factor, not in force yet. Refused while one is.
     MfaPrepared(Vec<u8>),
     /// The prepared factor is in force, or gets new codes: their digests replace all others.
     MfaOn(Vec<[u8; 32]>),
     /// No second factor any more.
     MfaOff,
+}
+
+/// What a link in a mail is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkPurpose {
+    /// It shows that the address is the user's.
+    Confirm,
+    /// It lets them set another password.
+    Reset,
+}
+
+impl LinkPurpose {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Confirm => "confirm",
+            Self::Reset => "reset",
+        }
+    }
+}
+
+/// A link in a mail: whoever shows its secret reads that mail.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MailLink {
+    /// SHA-256 of its secret.
+    pub digest: [u8; 32],
+    /// Whose.
+    pub user: String,
+    /// What for.
+    pub purpose: LinkPurpose,
+    /// Where it was sent to.
+    pub email: String,
+    /// Since when.
+    pub created_at: TimeMs,
+    /// Until when.
+    pub expires_at: TimeMs,
+}
+
+/// How it was shown that an account is a user's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimedBy {
+    /// By a signature of its key.
+    Signature,
+    /// By the machines that mine for it.
+    Workers,
+}
+
+impl ClaimedBy {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signature => "signature",
+            Self::Workers => "workers",
+        }
+    }
+}
+
+impl FromStr for ClaimedBy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = [Self::Signature, Self::Workers].into_iter().find(|by| by.as_str() == text);
+        found.ok_or_else(|| format!("{text:?} is no way to claim"))
+    }
+}
+
+/// An account that a user has claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedAccount {
+    /// The payout address.
+    pub account: String,
+    /// Whose.
+    pub user: String,
+    /// How it was shown.
+    pub by: Option<ClaimedBy>,
+    /// When.
+    pub at: Option<TimeMs>,
 }
 
 /// A token for scripts.
@@ -213,7 +299,7 @@ pub type SharedUsers = Arc<dyn UserStore>;
 /// See the module's documentation.
 #[async_trait]
 pub trait UserStore: Send + Sync {
-    /// Adds somebody; `false` = name or e-mail address is taken.
+    /// Adds somebody; `false` = the name is taken. An address may be several users' until one of them has confirmed it.
     async fn add_user(&self, at: TimeMs, user: NewUser) -> Result<bool, StoreError>;
 
     /// By id.
@@ -236,6 +322,80 @@ pub trait UserStore: Send + Sync {
 
     /// Backup codes that were not used.
     async fn backup_codes_left(&self, id: String) -> Result<u64, StoreError>;
+
+    /// Users with this address, in any case: who has confirmed it first, then the newest.
+    async fn users_with_email(&self, email: String, limit: usize) -> Result<Vec<UserRow>, StoreError>;
+
+    /// Adds a link. One to confirm an address is good in place of all earlier ones.
+    async fn add_mail_link(&self, link: MailLink) -> Result<(), StoreError>;
+
+    /// Whose link this is, if it is good.
+    async fn mail_link_user(
+        &self,
+        at: TimeMs,
+        digest: [u8; 32],
+        purpose: LinkPurpose,
+    ) -> Result<Option<UserRow>, StoreError>;
+
+    /// Takes a link to confirm an address, which is the user's from then on; `false` = it is not good, or the address is confirmed to be
+    /// another user's.
+    async fn confirm_email(&self, at: TimeMs, digest: [u8; 32]) -> Result<bool, StoreError>;
+
+    /// Takes a link to reset a password, and sets this one; `false` = it is not good. All other such links of the user end.
+    async fn reset_password(
+        &self,
+        at: TimeMs,
+        digest: [u8; 32],
+        password_hash: String,
+    ) -> Result<bool, StoreError>;
+
+    /// The account is the user's. It is taken from another user whose claim is weaker, or the same and older; `false` = there is no
+    /// such account, or another's claim is stronger.
+    async fn claim_account(
+        &self,
+        at: TimeMs,
+        account: String,
+        user: String,
+        by: ClaimedBy,
+    ) -> Result<bool, StoreError>;
+
+    /// The account is nobody's; `false` = it was not this user's.
+    async fn release_account(&self, account: String, user: String) -> Result<bool, StoreError>;
+
+    /// A user's accounts, at most 500.
+    async fn accounts_of(&self, user: String) -> Result<Vec<ClaimedAccount>, StoreError>;
+
+    /// What a user wants to hear of an account of theirs (nothing, if they never said); `None` = it is not theirs.
+    async fn personal_of(&self, account: String, user: String) -> Result<Option<PersonalRow>, StoreError>;
+
+    /// Sets that; `false` = the account is not theirs.
+    async fn set_personal(
+        &self,
+        at: TimeMs,
+        account: String,
+        user: String,
+        settings: PersonalSettings,
+    ) -> Result<bool, StoreError>;
+
+    /// What all want to hear, at most 10,000.
+    async fn personal_all(&self) -> Result<Vec<PersonalRow>, StoreError>;
+
+    /// Workers of an account that were connected when it was last looked at.
+    async fn set_personal_workers(
+        &self,
+        account: String,
+        user: String,
+        workers: Vec<String>,
+    ) -> Result<(), StoreError>;
+
+    /// Payouts that were sent after this step, to accounts of whose affairs somebody wants to hear; in order.
+    async fn sent_payouts(&self, after: u64) -> Result<Vec<SentPayout>, StoreError>;
+
+    /// The step up to which people were told of payouts.
+    async fn payouts_told(&self) -> Result<u64, StoreError>;
+
+    /// They were told up to this step.
+    async fn set_payouts_told(&self, step: u64) -> Result<(), StoreError>;
 
     /// Adds a token.
     async fn add_token(&self, token: TokenRow) -> Result<(), StoreError>;

@@ -25,6 +25,7 @@ use super::{
     shutdown::StopReason,
     watch::{Publisher, Watched, watched},
 };
+use crate::metrics::{ACTOR_RESTARTS_TOTAL, MESSAGES_UNDELIVERED_TOTAL};
 
 /// What to do when the actor panics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +111,7 @@ where
     A: Actor<Context = Context<A>>,
     F: Fn(&mut Context<A>) -> A + Send + Sync + 'static,
 {
+    metrics::counter!(ACTOR_RESTARTS_TOTAL, "kind" => spec.kind).increment(0);
     let line = runtime.registry.enter(&spec.name, spec.kind);
     let shared = Arc::new(Shared {
         runtime: runtime.clone(),
@@ -218,6 +220,7 @@ impl<A: Actor<Context = Context<A>>> Shared<A> {
                 status.life = Life::Running;
                 status.restarts += 1;
             });
+            metrics::counter!(ACTOR_RESTARTS_TOTAL, "kind" => self.spec.kind).increment(1);
         }
     }
 
@@ -281,6 +284,10 @@ impl<A: Actor<Context = Context<A>>> Supervised<A> {
         M: Message + Send + 'static,
         M::Result: Send,
     {
+        for cause in ["given_up", "dead"] {
+            metrics::counter!(MESSAGES_UNDELIVERED_TOTAL, "to" => self.shared.spec.kind, "cause" => cause)
+                .increment(0);
+        }
         // Under the followers' lock, so that no restart slips in between.
         let mut followers = self.shared.followers.lock().unwrap_or_else(PoisonError::into_inner);
         let (route, following) = watched(self.address().map(Addr::recipient));

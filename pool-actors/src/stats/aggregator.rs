@@ -1,7 +1,8 @@
 //! StatsAggregator: the pool's figures, once a second.
 //!
-//! * **receives** [`StatsTally`] from every arbiter's session hub, [`SessionEnded`], [`Observe`]
-//! * **sends** nothing; publishes a [`PoolSnapshot`] in a watch each second
+//! * **receives** [`StatsTally`] from every arbiter's session hub, [`SessionEnded`], [`Observe`]; candidates of blocks from the
+//!   events
+//! * **sends** what is unusual about how somebody mines to the publisher; publishes a [`PoolSnapshot`] in a watch each second
 //! * **supervised by** the factory supervisor; a new one starts counting afresh
 //! * **on overload** tallies are shed by the sender; work is lost from the figures, never from the ledger
 
@@ -11,24 +12,32 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, AsyncContext as _, Context, Handler};
+use actix::{Actor, AsyncContext as _, Context, Handler, StreamHandler};
+use futures_util::stream;
 use pool_domain::{
     ids::{AlgorithmName, SlotId},
+    maturity::BlockStatus,
     units::{TimeMs, Work},
 };
 use serde::Serialize;
+use tokio::sync::broadcast::error::RecvError;
 
-use super::roster::Roster;
+use super::{detector::Detector, roster::Roster};
 use crate::{
+    config,
     messages::{
-        live::{HistoryPoint, Miners, PoolSnapshot},
+        event::{PoolEvent, Publish},
+        job::NodeState,
+        live::{Events, HistoryPoint, Miners, PoolSnapshot},
         stats::{SessionEnded, ShareCounts, StatsTally},
+        trouble,
     },
-    metrics::{HASHRATE, SHARES_TOTAL},
+    metrics::{HASHRATE, SHARES_TOTAL, UNUSUAL_MINING_TOTAL},
     ports::clock::SharedClock,
     runtime::{
         observe::{Observation, Observe},
-        watch::Publisher,
+        outbox::Outbox,
+        watch::{Publisher, Watched},
     },
 };
 
@@ -54,6 +63,28 @@ pub struct StatsAggregator {
     accepted_totals: VecDeque<u64>,
     history: VecDeque<HistoryPoint>,
     work: Work,
+    watching: Option<(Watching, Detector)>,
+}
+
+/// What looking for unusual mining works with.
+#[derive(Clone)]
+pub struct Watching {
+    /// What is unusual.
+    pub settings: config::Detector,
+    /// How much work the next block takes.
+    pub node: Watched<NodeState>,
+    /// Where candidates of blocks are told.
+    pub events: Events,
+    /// Where suspicions are told.
+    pub publish: Outbox<Publish>,
+}
+
+/// What the detector hears of events.
+enum Heard {
+    /// An account found a candidate.
+    Candidate(String),
+    /// Events were missed.
+    Missed,
 }
 
 /// What an aggregator says about itself.
@@ -82,6 +113,26 @@ impl StatsAggregator {
             accepted_totals: VecDeque::new(),
             history,
             work: Work::ZERO,
+            watching: None,
+        }
+    }
+
+    /// Looks for unusual mining as well.
+    #[must_use]
+    pub fn watching(mut self, watching: Watching) -> Self {
+        if watching.settings.enabled {
+            let detector = Detector::new(watching.settings.clone());
+            self.watching = Some((watching, detector));
+        }
+        self
+    }
+
+    fn tell(&mut self) {
+        let Some((watching, detector)) = &mut self.watching else { return };
+        for suspicion in detector.take_suspicions() {
+            metrics::counter!(UNUSUAL_MINING_TOTAL, "kind" => suspicion.code.as_str()).increment(1);
+            let event = trouble::raised(suspicion.code, &suspicion.message, suspicion.context);
+            watching.publish.offer(Publish { at: self.clock.now(), event });
         }
     }
 
@@ -91,6 +142,7 @@ impl StatsAggregator {
             self.roster.forget(now);
         }
         self.ticks += 1;
+        self.tell();
         let snapshot = self.figures(now);
         if let Some(algorithm) = &snapshot.algorithm {
             metrics::gauge!(HASHRATE, "algorithm" => algorithm.to_string()).set(snapshot.hashrate as f64);
@@ -140,7 +192,40 @@ impl Actor for StatsAggregator {
 
     fn started(&mut self, context: &mut Self::Context) {
         context.run_interval(TICK, |aggregator, _| aggregator.tick());
+        let Some((watching, _)) = &self.watching else { return };
+        let live = watching.events.subscribe(None).live;
+        context.add_stream(stream::unfold(live, |mut live| async move {
+            loop {
+                match live.recv().await {
+                    Ok(event) => {
+                        if let PoolEvent::Block(block) = &event.event
+                            && block.ours
+                            && block.status == Some(BlockStatus::Candidate)
+                            && let Some(account) = &block.account
+                        {
+                            return Some((Heard::Candidate(account.clone()), live));
+                        }
+                    }
+                    Err(RecvError::Lagged(_)) => return Some((Heard::Missed, live)),
+                    Err(RecvError::Closed) => return None,
+                }
+            }
+        }));
     }
+}
+
+impl StreamHandler<Heard> for StatsAggregator {
+    fn handle(&mut self, heard: Heard, _: &mut Self::Context) {
+        let now = self.clock.steady();
+        let Some((_, detector)) = &mut self.watching else { return };
+        match heard {
+            Heard::Candidate(account) => detector.candidate(now, &account),
+            Heard::Missed => detector.begin_anew(),
+        }
+    }
+
+    /// The pool ends, and the supervisor ends the aggregator.
+    fn finished(&mut self, _: &mut Self::Context) {}
 }
 
 /// Adds a tally to the metric of shares, by function and outcome.
@@ -152,6 +237,9 @@ fn count_shares(tally: &StatsTally) {
 }
 
 fn count(algorithm: &AlgorithmName, slot: Option<SlotId>, sum: &ShareCounts) {
+    if *sum == ShareCounts::default() {
+        return;
+    }
     let slot = slot.map_or_else(|| "none".to_owned(), |slot| slot.to_string());
     for (result, reason, shares) in [
         ("accepted", "", sum.accepted),
@@ -160,11 +248,10 @@ fn count(algorithm: &AlgorithmName, slot: Option<SlotId>, sum: &ShareCounts) {
         ("rejected", "low_difficulty", sum.low_difficulty),
         ("rejected", "invalid", sum.invalid),
     ] {
-        if shares > 0 {
-            let algorithm = algorithm.to_string();
-            metrics::counter!(SHARES_TOTAL, "result" => result, "reason" => reason, "algorithm" => algorithm, "slot" => slot.clone())
-                .increment(shares);
-        }
+        // The series of a slot begin together, at 0, so that a part of them is one.
+        let algorithm = algorithm.to_string();
+        metrics::counter!(SHARES_TOTAL, "result" => result, "reason" => reason, "algorithm" => algorithm, "slot" => slot.clone())
+            .increment(shares);
     }
 }
 
@@ -187,6 +274,13 @@ impl Handler<StatsTally> for StatsAggregator {
             self.work = self.work.saturating_add(news.work);
         }
         self.roster.take(now, &tally.sessions);
+        if let Some((watching, detector)) = &mut self.watching {
+            let (node, steady) = (watching.node.load(), self.clock.steady());
+            for news in &tally.sessions {
+                let work = news.function.as_ref().and_then(|name| node.function(name.as_str())?.network_work);
+                detector.take(steady, news, work);
+            }
+        }
     }
 }
 
@@ -195,6 +289,9 @@ impl Handler<SessionEnded> for StatsAggregator {
 
     fn handle(&mut self, SessionEnded(session): SessionEnded, _: &mut Self::Context) {
         self.roster.end(self.clock.now(), session);
+        if let Some((_, detector)) = &mut self.watching {
+            detector.end(session);
+        }
     }
 }
 

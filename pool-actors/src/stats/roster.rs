@@ -4,7 +4,7 @@
 //! sorted or rendered before it is asked for.
 
 use std::{
-    collections::{BTreeMap, BinaryHeap, HashMap},
+    collections::{BTreeMap, BinaryHeap, HashMap, VecDeque},
     hash::{BuildHasherDefault, Hasher},
     ops::Bound,
     sync::{Arc, Mutex, PoisonError},
@@ -19,7 +19,7 @@ use smallvec::SmallVec;
 
 use super::rate::Rate;
 use crate::messages::{
-    live::{LiveMiners, MinerStats, WorkerStats},
+    live::{LiveMiners, MinerOrder, MinerStats, MinersFound, MinersWanted, WorkerDifficulties, WorkerStats},
     share::WorkerIdentity,
     stats::{SessionTally, ShareCounts},
 };
@@ -32,6 +32,8 @@ const GONE_KEPT_MS: u64 = 3_600_000;
 const GONE_MAX: usize = 50_000;
 /// News of a session may arrive so long after its end.
 const ENDED_KEPT_MS: u64 = 60_000;
+/// Difficulties that are remembered of a worker.
+const DIFFICULTIES_MAX: usize = 24;
 
 /// All that have mined lately. Written by the StatsAggregator alone.
 #[derive(Default)]
@@ -64,6 +66,8 @@ struct Worker {
     counts: ShareCounts,
     sessions: usize,
     difficulty: Difficulty,
+    /// Since when each of the last ones was in force.
+    difficulties: VecDeque<(TimeMs, Difficulty)>,
     last_share_at: TimeMs,
     connected_since: TimeMs,
     /// Last news, or when its last session ended.
@@ -161,6 +165,21 @@ impl LiveMiners for Roster {
             mining.map(|(account, _)| inner.stats_of(account)).collect()
         })
     }
+
+    fn sorted(&self, wanted: &MinersWanted) -> MinersFound {
+        self.with(|inner| inner.sorted(wanted))
+    }
+
+    fn difficulties(&self, account: &Account) -> Vec<WorkerDifficulties> {
+        self.with(|inner| {
+            let workers = inner.accounts.get(account).into_iter().flat_map(|entry| inner.workers_of(entry));
+            let known = workers.map(|worker| WorkerDifficulties {
+                identity: Arc::clone(&worker.identity),
+                changes: worker.difficulties.iter().copied().collect(),
+            });
+            known.collect()
+        })
+    }
 }
 
 impl Inner {
@@ -179,7 +198,7 @@ impl Inner {
         let Some(worker) = &mut self.workers[index as usize] else { return };
         worker.rate.add(now, news.work, news.counts.accepted);
         worker.counts.add(&news.counts);
-        worker.difficulty = news.difficulty;
+        worker.has_difficulty(now, news.difficulty);
         worker.last_share_at = worker.last_share_at.max(news.last_share_at);
         worker.touched_at = now;
     }
@@ -217,6 +236,7 @@ impl Inner {
             counts: ShareCounts::default(),
             sessions: 0,
             difficulty: news.difficulty,
+            difficulties: VecDeque::from([(now, news.difficulty)]),
             last_share_at: TimeMs(0),
             connected_since: now,
             touched_at: now,
@@ -295,6 +315,59 @@ impl Inner {
         connected.map(|worker| worker.rate.hashrate_at(self.at)).fold(0, u128::saturating_add)
     }
 
+    /// Of those that are wanted only a number and the place are kept; figures are made for the page alone.
+    fn sorted(&self, wanted: &MinersWanted) -> MinersFound {
+        let fits = |account: &Account| {
+            let search = wanted.search.as_deref();
+            search.is_none_or(|search| account.as_str().to_ascii_lowercase().contains(search))
+        };
+        let mining = self.accounts.iter().filter(|(account, entry)| entry.connected > 0 && fits(account));
+        let mut places: Vec<(u128, &Account)> =
+            mining.map(|(account, entry)| (self.order_of(wanted.by, entry), account)).collect();
+        let total = places.len();
+        let order = |a: &(u128, &Account), b: &(u128, &Account)| {
+            let by_address = a.1.cmp(b.1);
+            match (wanted.by, wanted.descending) {
+                (MinerOrder::Account, false) => by_address,
+                (MinerOrder::Account, true) => by_address.reverse(),
+                (_, false) => a.0.cmp(&b.0).then(by_address),
+                (_, true) => b.0.cmp(&a.0).then(by_address),
+            }
+        };
+        if let Some((number, account)) = &wanted.after {
+            places.retain(|place| order(place, &(*number, account)).is_gt());
+        }
+        if places.len() > wanted.most {
+            places.select_nth_unstable_by(wanted.most, order);
+            places.truncate(wanted.most);
+        }
+        places.sort_unstable_by(order);
+        let items = places.into_iter().map(|(number, account)| (number, self.stats_of(account))).collect();
+        MinersFound { total, items }
+    }
+
+    fn order_of(&self, by: MinerOrder, entry: &AccountEntry) -> u128 {
+        let workers = || self.workers_of(entry);
+        match by {
+            MinerOrder::Account => 0,
+            MinerOrder::Hashrate => self.hashrate_of(entry),
+            MinerOrder::Workers => entry.connected as u128,
+            MinerOrder::Accepted => workers().map(|worker| u128::from(worker.counts.accepted)).sum(),
+            MinerOrder::Rejected => workers().map(|worker| u128::from(worker.counts.rejected)).sum(),
+            MinerOrder::Difficulty => {
+                let fastest = workers().max_by_key(|worker| worker.hashrate_at(self.at));
+                fastest.map_or(0, |worker| worker.difficulty.0)
+            }
+            MinerOrder::LastShare => {
+                workers().map(|worker| u128::from(worker.last_share_at.0)).max().unwrap_or_default()
+            }
+            MinerOrder::Connected => {
+                let connected = workers().filter(|worker| worker.sessions > 0);
+                connected.map(|worker| u128::from(worker.connected_since.0)).min().unwrap_or_default()
+            }
+        }
+    }
+
     /// The figures of an account that there is.
     fn stats_of(&self, account: &Account) -> MinerStats {
         let workers = self.accounts.get(account).into_iter().flat_map(|entry| self.workers_of(entry));
@@ -314,11 +387,26 @@ impl Inner {
 }
 
 impl Worker {
+    fn has_difficulty(&mut self, now: TimeMs, difficulty: Difficulty) {
+        if self.difficulty == difficulty {
+            return;
+        }
+        self.difficulty = difficulty;
+        if self.difficulties.len() >= DIFFICULTIES_MAX {
+            self.difficulties.pop_front();
+        }
+        self.difficulties.push_back((now, difficulty));
+    }
+
+    fn hashrate_at(&self, at: TimeMs) -> u128 {
+        if self.sessions > 0 { self.rate.hashrate_at(at) } else { 0 }
+    }
+
     fn stats(&self, at: TimeMs) -> WorkerStats {
         let connected = self.sessions > 0;
         WorkerStats {
             identity: Arc::clone(&self.identity),
-            hashrate: if connected { self.rate.hashrate_at(at) } else { 0 },
+            hashrate: self.hashrate_at(at),
             shares: self.counts,
             sessions: self.sessions,
             difficulty: self.difficulty,
@@ -330,7 +418,7 @@ impl Worker {
 
 /// For numbers that we give out ourselves: nobody can choose ones that collide.
 #[derive(Default)]
-struct NumberHasher(u64);
+pub(super) struct NumberHasher(u64);
 
 impl Hasher for NumberHasher {
     fn finish(&self) -> u64 {

@@ -16,7 +16,7 @@ use crate::{
     messages::{
         block::BlockView,
         event::{PoolEvent, Publish},
-        live::{Audience, Events, PoolSnapshot},
+        live::{Audience, Events, MinerOrder as By, MinersWanted, PoolSnapshot},
         share::WorkerIdentity,
         stats::{SessionEnded, SessionTally, ShareCounts, StatsTally},
     },
@@ -76,6 +76,9 @@ fn tally(session: u64, worker: &Arc<WorkerIdentity>, accepted: u64, work: u128) 
             work: Work(work),
             last_share_at: TimeMs(EPOCH_MS),
             difficulty: Difficulty::whole(4),
+            peer: std::net::Ipv4Addr::LOCALHOST.into(),
+            nonces: [0; 16],
+            function: None,
         }],
         shares: Vec::new(),
         anonymous: ShareCounts { rejected: 1, invalid: 1, ..ShareCounts::default() },
@@ -269,6 +272,138 @@ fn the_newest_view_of_recent_blocks_is_kept_and_gives_the_networks_pace() {
     let blocks = events.subscribe(None).blocks;
     assert_eq!(blocks.len(), 41);
     assert_eq!((blocks[0].hash.0[0], blocks[40].hash.0[0]), (200, 39));
+}
+
+#[test]
+fn the_dag_is_remembered_far_back_in_pages() {
+    let events = Events::new();
+    let hash = |number: u64| {
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&number.to_be_bytes());
+        BlockHash(hash)
+    };
+    for number in 0..5_000 {
+        let PoolEvent::Block(mut view) = block(0, TimeMs(1)) else { unreachable!() };
+        view.hash = hash(number);
+        events.publish(TimeMs(1), PoolEvent::Block(view));
+    }
+    let begin = events.subscribe(None).blocks;
+    assert_eq!((begin.len(), begin[0].hash, begin[239].hash), (240, hash(4_760), hash(4_999)));
+    let newest = events.blocks_before(None, 500);
+    assert_eq!((newest.len(), newest[0].1.hash, newest[499].1.hash), (500, hash(4_999), hash(4_500)));
+    let older = events.blocks_before(Some(newest[499].0), 500);
+    assert_eq!((older.len(), older[0].1.hash), (500, hash(4_499)));
+    // What came meanwhile moves no page.
+    let PoolEvent::Block(mut view) = block(0, TimeMs(1)) else { unreachable!() };
+    view.hash = hash(5_000);
+    events.publish(TimeMs(1), PoolEvent::Block(view));
+    assert_eq!(events.blocks_before(Some(newest[499].0), 1)[0].1.hash, hash(4_499));
+    assert_eq!(events.blocks_before(Some(u64::MAX), 9_999).len(), 4_096);
+    assert!(events.blocks_before(Some(900), 500).is_empty(), "forgotten");
+    assert!(events.blocks_before(Some(0), 500).is_empty());
+}
+
+/// A pool of so many accounts, each with a worker.
+async fn crowd(rig: &mut Rig, miners: u64) -> Arc<PoolSnapshot> {
+    let mut news = tally(0, &worker("nobody", ""), 1, 1);
+    news.sessions.clear();
+    for number in 0..miners {
+        let worker = worker(&format!("kaspa:q{number:05}"), "rig");
+        let mut session = tally(number, &worker, number % 7, u128::from(number) * 1_000).sessions.remove(0);
+        session.difficulty = Difficulty::whole(1 + number % 5);
+        session.last_share_at = TimeMs(EPOCH_MS + number);
+        news.sessions.push(session);
+    }
+    rig.tallies.ask(news).await.unwrap();
+    rig.second().await
+}
+
+#[actix_rt::test]
+async fn accounts_are_sorted_by_anything_in_pages_that_lose_none() {
+    tokio::time::pause();
+    let mut rig = rig();
+    let pool = crowd(&mut rig, 97).await;
+    for by in [
+        By::Account,
+        By::Hashrate,
+        By::Workers,
+        By::Accepted,
+        By::Rejected,
+        By::Difficulty,
+        By::LastShare,
+        By::Connected,
+    ] {
+        for descending in [false, true] {
+            let mut seen = Vec::new();
+            let mut wanted = MinersWanted { by, descending, search: None, after: None, most: 10 };
+            loop {
+                let page = pool.miners.sorted(&wanted);
+                assert_eq!(page.total, 97);
+                seen.extend(page.items.iter().map(|(number, miner)| (*number, miner.account.clone())));
+                let Some((number, miner)) = page.items.last() else { break };
+                wanted.after = Some((*number, miner.account.clone()));
+            }
+            let mut expected = seen.clone();
+            expected.sort_by(|a, b| match (by, descending) {
+                (By::Account, true) => b.1.cmp(&a.1),
+                (_, true) => b.0.cmp(&a.0).then(a.1.cmp(&b.1)),
+                (_, false) => a.cmp(b),
+            });
+            assert_eq!(seen.len(), 97, "{by:?}");
+            assert_eq!(seen, expected, "{by:?} {descending}");
+        }
+    }
+    let fastest = MinersWanted { by: By::Hashrate, descending: true, search: None, after: None, most: 1 };
+    let found = pool.miners.sorted(&fastest).items;
+    assert_eq!(found[0].1.account.as_str(), "kaspa:q00096");
+    let some = MinersWanted { search: Some("q0004".into()), most: 50, ..fastest };
+    assert_eq!(pool.miners.sorted(&some).total, 10);
+}
+
+/// Measured: `cargo nextest run --release -p pool-actors --run-ignored only --no-capture ten_thousand`.
+#[actix_rt::test]
+#[ignore = "a measurement"]
+async fn ten_thousand_accounts_are_sorted_while_nobody_waits() {
+    tokio::time::pause();
+    let mut rig = rig();
+    let pool = crowd(&mut rig, 10_000).await;
+    for by in [By::Hashrate, By::Account, By::LastShare, By::Difficulty] {
+        let wanted = MinersWanted { by, descending: true, search: Some("q".into()), after: None, most: 200 };
+        let mut times: Vec<_> = (0..21)
+            .map(|_| {
+                let begun = std::time::Instant::now();
+                assert_eq!(pool.miners.sorted(&wanted).items.len(), 200);
+                begun.elapsed()
+            })
+            .collect();
+        times.sort();
+        println!("{by:?}: median {:?}, worst {:?}", times[10], times[20]);
+    }
+}
+
+#[actix_rt::test]
+async fn the_last_difficulties_of_a_worker_are_remembered() {
+    tokio::time::pause();
+    let mut rig = rig();
+    let alice = worker("alice", "a");
+    for step in [4, 4, 8, 8, 16] {
+        let mut news = tally(1, &alice, 1, 1);
+        news.sessions[0].difficulty = Difficulty::whole(step);
+        rig.tallies.ask(news).await.unwrap();
+        rig.second().await;
+    }
+    let account = Account::new("alice").unwrap();
+    let known = rig.second().await.miners.difficulties(&account);
+    let steps: Vec<Difficulty> = known[0].changes.iter().map(|(_, to)| *to).collect();
+    assert_eq!(steps, [Difficulty::whole(4), Difficulty::whole(8), Difficulty::whole(16)]);
+    assert!(known[0].changes.is_sorted_by_key(|(at, _)| *at));
+    for step in 0..100 {
+        let mut news = tally(1, &alice, 1, 1);
+        news.sessions[0].difficulty = Difficulty::whole(20 + step);
+        rig.tallies.ask(news).await.unwrap();
+    }
+    let known = rig.second().await.miners.difficulties(&account);
+    assert_eq!((known[0].changes.len(), known[0].changes[23].1), (24, Difficulty::whole(119)));
 }
 
 #[test]

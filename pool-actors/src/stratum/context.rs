@@ -23,11 +23,14 @@ use super::{
     jobs::{JobBook, Label},
     settings::Shared,
 };
-use crate::messages::{
-    event::MinerSeen,
-    session::{SessionCommand, SessionView},
-    share::WorkerIdentity,
-    stats::{SessionTally, ShareCounts, ShareLabel},
+use crate::{
+    messages::{
+        event::MinerSeen,
+        session::{Listening, SessionCommand, SessionView},
+        share::WorkerIdentity,
+        stats::{SessionTally, ShareCounts, ShareLabel},
+    },
+    ports::personal::Wishes,
 };
 
 /// Difficulties that are kept ready with their targets.
@@ -301,6 +304,8 @@ pub struct Tally {
     pub work: Work,
     /// Last accepted one; stays.
     pub last_share_at: TimeMs,
+    /// Those that were hashed, by the lowest four bits of their nonces.
+    nonces: [u16; 16],
     in_news: bool,
 }
 
@@ -321,6 +326,36 @@ pub struct Facts {
     pub versions: Option<Box<Versions>>,
     /// Nothing that it can do is mined (any more).
     pub stranded: bool,
+    /// What few sessions have.
+    pub asides: Option<Box<Asides>>,
+}
+
+/// What few sessions have: it takes a pointer's room in the others.
+#[derive(Default)]
+pub struct Asides {
+    /// The password that shows whose account it mines for.
+    pub claim: Option<Box<str>>,
+    /// The password that lets it change what the account's owner is told.
+    pub key: Option<Box<str>>,
+    /// What it wants to be told of its account, if it said so.
+    pub notices: Option<Notices>,
+}
+
+/// What a session wants to be told (`mining.configure_notifications`).
+#[derive(Debug, Clone, Copy)]
+pub struct Notices {
+    /// Of what.
+    pub wishes: Wishes,
+    /// On the miner itself.
+    pub shows: bool,
+    /// It asks for it to be the account's, and nobody has looked at that yet.
+    pub asks: bool,
+}
+
+impl std::fmt::Debug for Asides {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Asides").field("notices", &self.notices).finish_non_exhaustive()
+    }
 }
 
 /// A miner that can switch between functions.
@@ -357,8 +392,7 @@ pub struct SessionCard {
     pub id: SessionId,
     /// Where it came from.
     pub peer: std::net::SocketAddr,
-    /// By which listener.
-    pub listener: usize,
+    listener: u16,
     /// When, by the sessions' own clock.
     pub connected_at: TimeMs,
     /// What became known.
@@ -389,7 +423,7 @@ impl SessionCard {
         Rc::new(Self {
             id,
             peer,
-            listener,
+            listener: u16::try_from(listener).unwrap_or(u16::MAX),
             connected_at: now,
             facts: RefCell::default(),
             due_at: Cell::new(now),
@@ -410,6 +444,21 @@ impl SessionCard {
             && let Some(tally) = &*tally
         {
             fetch_ahead(&**tally);
+        }
+    }
+
+    /// By which listener it came.
+    #[must_use]
+    pub fn listener(&self) -> usize {
+        usize::from(self.listener)
+    }
+
+    /// A share with this nonce goes to be hashed. A session's first one is not counted: there is nothing to count it in.
+    #[inline]
+    pub fn note_nonce(&self, nonce: u64) {
+        if let Some(tally) = &mut *self.tally.borrow_mut() {
+            let count = &mut tally.nonces[(nonce & 15) as usize];
+            *count = count.saturating_add(1);
         }
     }
 
@@ -497,7 +546,7 @@ impl SessionCard {
         let names = |versions: &Versions| versions.able.iter().map(ToString::to_string).collect();
         SessionView {
             miner: self.seen(),
-            listener: self.listener,
+            listener: self.listener(),
             variant: facts.variant,
             difficulty: facts.bound.as_ref().map(|bound| bound.difficulty),
             algorithm: facts.function.as_ref().map(ToString::to_string),
@@ -505,7 +554,20 @@ impl SessionCard {
             without_work: facts.stranded,
             connected_at: hub.date_of(self.connected_at),
             last_share_at: self.tally.borrow().as_ref().map_or(TimeMs(0), |tally| tally.last_share_at),
+            claim: facts.asides.as_ref().and_then(|asides| asides.claim.as_ref().map(ToString::to_string)),
         }
+    }
+
+    /// What it wants to be told, if anything; that it asks is told once.
+    #[must_use]
+    pub fn listening(&self) -> Option<Listening> {
+        let mut facts = self.facts.borrow_mut();
+        let account = facts.identity.as_ref()?.account.to_string();
+        let Asides { key, notices, .. } = facts.asides.as_deref_mut()?;
+        let notices = notices.as_mut()?;
+        let asks = std::mem::take(&mut notices.asks);
+        let key = key.as_ref().filter(|_| asks).map(ToString::to_string);
+        Some(Listening { session: self.id, account, wishes: notices.wishes, shows: notices.shows, key })
     }
 
     fn take_tally(&self) -> Option<SessionTally> {
@@ -514,6 +576,7 @@ impl SessionCard {
         tally.in_news = false;
         let counts = std::mem::take(&mut tally.counts);
         let work = std::mem::take(&mut tally.work);
+        let nonces = std::mem::take(&mut tally.nonces);
         let facts = self.facts.borrow();
         Some(SessionTally {
             session: self.id,
@@ -522,6 +585,9 @@ impl SessionCard {
             work,
             last_share_at: if counts.accepted > 0 { tally.last_share_at } else { TimeMs(0) },
             difficulty: facts.bound.as_ref()?.difficulty,
+            peer: self.peer.ip(),
+            nonces,
+            function: facts.function.as_deref().cloned(),
         })
     }
 }

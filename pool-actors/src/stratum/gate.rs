@@ -220,6 +220,21 @@ impl Gate {
         true
     }
 
+    /// Bans an address because an operator said so: also where the pool bans nobody by itself.
+    fn forbid(&mut self, ip: IpAddr, for_ms: u64, now: TimeMs) -> (IpAddr, Ban) {
+        let ip = key(ip);
+        let after = self.bans.get(&ip).map_or(TimeMs(0), |known| known.decided_at.plus_ms(1));
+        let ban = Ban {
+            decided_at: now.max(after),
+            lifted: false,
+            until: now.plus_ms(for_ms),
+            reason: BanReason::Operator,
+        };
+        self.changes += 1;
+        self.remember(ip, ban, now);
+        (ip, ban)
+    }
+
     fn remember(&mut self, ip: IpAddr, ban: Ban, now: TimeMs) {
         if self.bans.len() >= self.limits.bans_max && !self.bans.contains_key(&ip) {
             self.bans.retain(|_, ban| !ban.is_over(now));
@@ -233,12 +248,10 @@ impl Gate {
         self.bans.insert(ip, ban);
     }
 
-    /// Takes over what other pools decided; nothing where bans are off.
+    /// Takes over what other pools decided; where bans are off, only what operators did.
     fn take(&mut self, bans: &BanList, now: TimeMs) {
-        if self.limits.ban_ms == 0 || self.limits.bans_max == 0 {
-            return;
-        }
-        for (ip, ban) in bans {
+        let off = self.limits.ban_ms == 0 || self.limits.bans_max == 0;
+        for (ip, ban) in bans.iter().filter(|(_, ban)| !off || ban.reason == BanReason::Operator) {
             let ip = key(*ip);
             if !ban.is_over(now) && self.bans.get(&ip).is_none_or(|known| known.is_over(now) || known < ban) {
                 self.remember(ip, *ban, now);
@@ -321,6 +334,12 @@ impl SharedGate {
     /// Takes over what other pools decided later than this one.
     pub fn take_bans(&self, bans: &BanList, now: TimeMs) {
         self.with(|gate| gate.take(bans, now));
+    }
+
+    /// Bans an address because an operator said so; who is connected stays. Returns what was banned: of IPv6, the network.
+    #[must_use]
+    pub fn forbid(&self, ip: IpAddr, for_ms: u64, now: TimeMs) -> (IpAddr, Ban) {
+        self.with(|gate| gate.forbid(ip, for_ms, now))
     }
 
     /// Lifts a ban. Returns whether there was one.
@@ -462,6 +481,23 @@ mod tests {
         let off = SharedGate::new(off);
         off.take_bans(&many, TimeMs(3));
         assert_eq!(off.counts().bans, 0);
+    }
+
+    #[test]
+    fn an_operators_ban_holds_where_bans_are_off_and_is_shared() {
+        let mut off = gate().with(|gate| gate.limits.clone());
+        off.ban_ms = 0;
+        let (one, other) = (SharedGate::new(off.clone()), SharedGate::new(off));
+        assert!(!one.admit(ip(1), TimeMs(0)).unwrap().ban(BanReason::Malformed, TimeMs(0)));
+        let (address, ban) = one.forbid(ip(1), 500, TimeMs(10));
+        assert_eq!((address, ban.until, ban.reason), (ip(1), TimeMs(510), BanReason::Operator));
+        assert_eq!(refusal(one.admit(ip(1), TimeMs(509))), Refusal::Banned);
+        other.take_bans(&one.bans(TimeMs(11)), TimeMs(11));
+        assert_eq!(refusal(other.admit(ip(1), TimeMs(509))), Refusal::Banned);
+        assert!(one.pardon(ip(1), TimeMs(10)));
+        // Later than the pardon of the same millisecond.
+        let (_, again) = one.forbid(ip(1), 50, TimeMs(10));
+        assert!(again.decided_at > TimeMs(11) && one.bans(TimeMs(11))[&ip(1)].holds(TimeMs(59)));
     }
 
     #[test]

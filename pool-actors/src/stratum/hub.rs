@@ -1,7 +1,7 @@
 //! SessionHub: one per arbiter; owns what its sessions share and calls on them.
 //!
 //! * **receives** [`Incoming`] sockets from listeners; [`PublishJob`], [`WorkPaused`] (conflating: sessions look at the
-//!   newest when they get their turn); [`ListSessions`], [`CommandSessions`]; [`Observe`]
+//!   newest when they get their turn); [`ListSessions`], [`CommandSessions`], [`ListNotices`], [`ShowTexts`]; [`Observe`]
 //! * **sends** the shares of its sessions to validators (see [`Intake`](super::intake::Intake)); [`StatsTally`] once a
 //!   second; calls and wake-ups to its sessions
 //! * **supervised by** the server: rebuilt after a panic, with the newest job; the old hub's sessions are closed, and
@@ -30,7 +30,7 @@ use super::{
 use crate::{
     messages::{
         job::{PublishJob, WorkPaused},
-        session::{CommandSessions, ListSessions, SessionCommand},
+        session::{CommandSessions, ListNotices, ListSessions, SessionCommand, ShowTexts},
         stats::StatsTally,
     },
     runtime::{
@@ -41,8 +41,6 @@ use crate::{
 
 /// How often sessions whose time has come are woken.
 const TICK: Duration = Duration::from_millis(500);
-/// Tallies are sent every so many ticks: figures are published once a second.
-const TALLY_TICKS: u64 = 2;
 /// Sessions that are called for a new job before others on the arbiter get their turn: some 2 ms.
 const CALLS_PER_TURN: usize = 256;
 
@@ -114,7 +112,6 @@ pub struct SessionHub {
     to_call: Vec<Rc<SessionCard>>,
     sessions_opened: u64,
     jobs_published: u64,
-    ticks: u64,
 }
 
 /// What a hub says about itself.
@@ -140,7 +137,7 @@ impl SessionHub {
         }
         *context.paused.borrow_mut() =
             context.shared.paused.load().as_ref().map(|reason| Rc::from(reason.as_str()));
-        Self { context, to_call: Vec::new(), sessions_opened: 0, jobs_published: 0, ticks: 0 }
+        Self { context, to_call: Vec::new(), sessions_opened: 0, jobs_published: 0 }
     }
 
     /// What its sessions share; for tests and for a world that brings its own streams.
@@ -149,17 +146,13 @@ impl SessionHub {
         Rc::clone(&self.context)
     }
 
-    fn tick(&mut self) {
+    fn tick(&self) {
         let now = self.context.now();
         self.context.for_each(|card| {
             if card.due_at.get() <= now {
                 card.wake();
             }
         });
-        self.ticks += 1;
-        if self.ticks.is_multiple_of(TALLY_TICKS) {
-            self.send_tally();
-        }
     }
 
     fn send_tally(&self) {
@@ -190,6 +183,8 @@ impl Actor for SessionHub {
 
     fn started(&mut self, context: &mut Self::Context) {
         context.run_interval(TICK, |hub, _| hub.tick());
+        let tally = Duration::from_millis(self.context.shared.tally_ms.max(1));
+        context.run_interval(tally, |hub, _| hub.send_tally());
         context.spawn(Errands);
     }
 }
@@ -283,6 +278,28 @@ impl Handler<ListSessions> for SessionHub {
 
     fn handle(&mut self, _: ListSessions, _: &mut Self::Context) -> Self::Result {
         MessageResult(self.context.cards().iter().map(|card| card.view(&self.context)).collect())
+    }
+}
+
+impl Handler<ListNotices> for SessionHub {
+    type Result = MessageResult<ListNotices>;
+
+    fn handle(&mut self, _: ListNotices, _: &mut Self::Context) -> Self::Result {
+        let mut listening = Vec::new();
+        self.context.for_each(|card| listening.extend(card.listening()));
+        MessageResult(listening)
+    }
+}
+
+impl Handler<ShowTexts> for SessionHub {
+    type Result = ();
+
+    fn handle(&mut self, ShowTexts(texts): ShowTexts, _: &mut Self::Context) {
+        for (session, text) in &*texts {
+            if let Some(card) = self.context.card(*session) {
+                card.command(SessionCommand::ShowMessage(text.clone()));
+            }
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! The Stratum server: a hub per arbiter, a listener per port.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use super::{
-    gate::SharedGate,
+    gate::{SharedGate, key},
     hub::{SessionHub, Shelf},
     listener::{StratumListener, bind},
     settings::{Parts, Shared},
@@ -13,7 +16,7 @@ use crate::{
     error::{Code, Failure},
     messages::{
         job::{PublishJob, WorkPaused},
-        session::{CommandSessions, ListSessions, SessionView},
+        session::{CommandSessions, ListNotices, ListSessions, SessionCommand, SessionView, ShowTexts},
     },
     runtime::{
         Runtime,
@@ -100,6 +103,15 @@ impl StratumServer {
         self.hubs.iter().map(Supervised::outbox).collect()
     }
 
+    /// How sessions are found that want to be told of their account, and how they are told.
+    #[must_use]
+    pub fn notices(&self) -> (Vec<Outbox<ListNotices>>, Vec<Outbox<ShowTexts>>) {
+        (
+            self.hubs.iter().map(Supervised::outbox).collect(),
+            self.hubs.iter().map(Supervised::outbox).collect(),
+        )
+    }
+
     /// How sessions are listed and told things, from anywhere.
     #[must_use]
     pub fn sessions(&self) -> Sessions {
@@ -111,8 +123,9 @@ impl StratumServer {
     }
 
     /// See [`Shared::reload`].
-    pub fn reload(&self, config: &Config) {
-        self.shared.reload(&config.stratum, &config.vardiff, &config.banning);
+    pub fn reloads(&self) -> impl Fn(&Config) + Send + use<> {
+        let shared = Arc::clone(&self.shared);
+        move |config| shared.reload(&config.stratum, &config.vardiff, &config.banning)
     }
 
     /// Stops accepting, then closes all sessions.
@@ -152,6 +165,20 @@ impl Sessions {
             told += hub.ask(command.clone()).await.unwrap_or_default();
         }
         told
+    }
+
+    /// Closes all sessions from this address (of IPv6, its network); returns how many.
+    pub async fn close_from(&self, address: IpAddr) -> usize {
+        let address = key(address);
+        let mut closed = 0;
+        for session in self.list().await {
+            let from = session.miner.peer.parse::<SocketAddr>().map(|peer| key(peer.ip()));
+            if from == Ok(address) {
+                let session = Some(session.miner.session);
+                closed += self.command(CommandSessions { session, command: SessionCommand::Close }).await;
+            }
+        }
+        closed
     }
 
     /// Connections, handshakes, bans.

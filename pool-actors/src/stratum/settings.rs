@@ -66,8 +66,12 @@ pub struct Parts {
     pub banning: Banning,
     /// Time for which a replaced job's shares earn credit, milliseconds.
     pub job_grace_ms: u64,
+    /// How often hubs tell what their sessions did, milliseconds.
+    pub tally_ms: u64,
     /// Number of this start, persisted and greater than any before: extranonce prefixes begin with it.
     pub extranonce_epoch: u64,
+    /// Miners may ask to be told of their account (`mining.configure_notifications`).
+    pub notices: bool,
     /// The clock.
     pub clock: SharedClock,
     /// The profile's address check.
@@ -115,10 +119,14 @@ pub struct Shared {
     pub listeners: Vec<ListenerProfile>,
     /// See [`Parts::job_grace_ms`].
     pub job_grace_ms: u64,
+    /// See [`Parts::tally_ms`].
+    pub tally_ms: u64,
     /// The clock.
     pub clock: SharedClock,
     /// The profile's address check.
     pub accounts: AccountCheck,
+    /// See [`Parts::notices`].
+    pub notices: bool,
     /// Ways out.
     pub exits: Exits,
     /// Who may connect.
@@ -198,8 +206,18 @@ impl Shared {
     /// # Errors
     /// When a listener names a dialect that does not exist.
     pub fn new(parts: Parts) -> Result<Self, Failure> {
-        let Parts { settings, vardiff, banning, job_grace_ms, extranonce_epoch, clock, accounts, exits } =
-            parts;
+        let Parts {
+            settings,
+            vardiff,
+            banning,
+            job_grace_ms,
+            tally_ms,
+            extranonce_epoch,
+            notices,
+            clock,
+            accounts,
+            exits,
+        } = parts;
         let listeners = settings
             .listener
             .iter()
@@ -237,8 +255,10 @@ impl Shared {
             banning: ArcSwap::from_pointee(banning),
             listeners,
             job_grace_ms,
+            tally_ms,
             clock,
             accounts,
+            notices,
             exits,
             gate,
             newest_jobs: ArcSwap::default(),

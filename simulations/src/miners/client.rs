@@ -4,6 +4,7 @@
 //! a growing, jittered wait.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,12 +13,12 @@ use futures_util::Stream;
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tracing::debug;
 
-use super::config::SwarmConfig;
+use super::config::{Conduct, SwarmConfig};
 use super::session::{Action, Session, SessionConfig};
 use super::stats::MinerStats;
 use crate::grinder::{Grinder, Outcome, Work, Worker};
@@ -33,6 +34,9 @@ pub(super) struct Client {
     config: Arc<SwarmConfig>,
     session_config: SessionConfig,
     address: String,
+    from: Option<IpAddr>,
+    /// Lines that are kept for now.
+    hoard: Vec<String>,
     stats: SharedStats,
     grinder: Grinder,
     worker: Option<Worker>,
@@ -69,11 +73,14 @@ impl Client {
         let random = SmallRng::seed_from_u64(config.seed.wrapping_mul(1_000_003).wrapping_add(index as u64));
         let count = u32::try_from(config.count.max(1)).unwrap_or(u32::MAX);
         let start_after = config.ramp / count * u32::try_from(index).unwrap_or(u32::MAX);
+        let from = config.from.get(index % config.from.len().max(1)).copied();
         let address = config.address.trim_start_matches("stratum+tcp://").to_owned();
         Self {
             config,
             session_config,
             address,
+            from,
+            hoard: Vec::new(),
             stats,
             grinder,
             worker: None,
@@ -99,9 +106,9 @@ impl Client {
         if let Some(reader) = self.reader.take() {
             ctx.cancel_future(reader);
         }
-        let address = self.address.clone();
+        let (address, from) = (self.address.clone(), self.from);
         let connecting = async move {
-            let stream = tokio::time::timeout(Duration::from_secs(10), TcpStream::connect(&address))
+            let stream = tokio::time::timeout(Duration::from_secs(10), connect_from(&address, from))
                 .await
                 .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
             stream.set_nodelay(true)?;
@@ -143,6 +150,7 @@ impl Client {
 
     fn hang_up(&mut self, reason: &str) {
         self.lines = None;
+        self.hoard.clear();
         // Whatever the old socket still says is not for the next session.
         self.connection += 1;
         let session = self.session.take();
@@ -185,6 +193,7 @@ impl Client {
                         target: task.target,
                         first_nonce: 0,
                         once: false,
+                        step: if self.config.conduct == Conduct::Stripes { 16 } else { 1 },
                     });
                     if let Some(worker) = &self.worker {
                         worker.set_work(work);
@@ -235,6 +244,19 @@ impl Actor for Client {
         } else {
             ctx.run_later(self.start_after, Self::connect);
         }
+        if let Some((after, hashrate)) = self.config.raise {
+            ctx.run_later(self.start_after + after, move |client, _| {
+                if let Some(worker) = &client.worker {
+                    worker.set_rate(hashrate);
+                }
+            });
+        }
+        if let Conduct::Hoard(period) = self.config.conduct {
+            ctx.run_interval(period, |client, ctx| {
+                let lines = std::mem::take(&mut client.hoard).into_iter().map(Action::Send).collect();
+                client.act(lines, ctx);
+            });
+        }
         let period = (self.config.silence_max / 4).max(Duration::from_millis(10));
         ctx.run_interval(period, |client, ctx| {
             if client.session.is_some() && client.heard.elapsed() > client.config.silence_max {
@@ -267,12 +289,41 @@ impl Handler<Solved> for Client {
     type Result = ();
 
     fn handle(&mut self, Solved(outcome): Solved, ctx: &mut Self::Context) {
+        let mut hoard = Vec::new();
+        let hoards = matches!(self.config.conduct, Conduct::Hoard(_));
         self.with_session(ctx, |session, stats| match outcome {
-            Outcome::Found { work, nonce, .. } => session.solved(work, nonce, stats),
+            Outcome::Found { work, nonce, hash } => {
+                let actions = session.found(work, nonce, hash, stats);
+                if !hoards {
+                    return actions;
+                }
+                let (kept, rest) = actions.into_iter().partition(|action| matches!(action, Action::Send(_)));
+                hoard = kept;
+                rest
+            }
             Outcome::Exhausted { .. } => session.next_piece(stats),
             Outcome::Failed { reason, .. } => vec![Action::Fail(reason)],
         });
+        self.hoard.extend(hoard.into_iter().filter_map(|action| match action {
+            Action::Send(line) => Some(line),
+            _ => None,
+        }));
     }
+}
+
+/// A connection, from an address of this machine if one is wanted.
+async fn connect_from(address: &str, from: Option<IpAddr>) -> io::Result<TcpStream> {
+    let Some(from) = from else { return TcpStream::connect(address).await };
+    let mut why = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for to in tokio::net::lookup_host(address).await? {
+        let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.bind(SocketAddr::new(from, 0))?;
+        match socket.connect(to).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => why = error,
+        }
+    }
+    Err(why)
 }
 
 async fn write_lines(mut writer: OwnedWriteHalf, mut lines: mpsc::UnboundedReceiver<String>) {

@@ -1,6 +1,7 @@
 //! What differs between the dialects: how a job becomes a header, a difficulty a target, a solution a submit.
 
 use bitcoin::hashes::{Hash as _, sha256d};
+use bitcoin::pow::{CompactTarget, Target};
 use ruint::Uint;
 use ruint::aliases::U256;
 use serde_json::{Value, json};
@@ -172,6 +173,15 @@ impl Job {
 }
 
 impl Puzzle {
+    /// At or below it a hash is a block; `None` where the dialect does not say.
+    pub fn network_target(&self, dialect: Dialect) -> Option<U256> {
+        if dialect != Dialect::Standard {
+            return None;
+        }
+        let bits = u32::from_le_bytes([self.header[72], self.header[73], self.header[74], self.header[75]]);
+        Some(U256::from_be_bytes(Target::from_compact(CompactTarget::from_consensus(bits)).to_be_bytes()))
+    }
+
     /// Parameters of `mining.submit` for a nonce that the grinder found.
     pub fn submit(&self, dialect: Dialect, user: &str, nonce: u32) -> Value {
         let mut header = self.header;

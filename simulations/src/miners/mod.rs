@@ -10,6 +10,6 @@ pub mod session;
 mod stats;
 mod swarm;
 
-pub use config::{Dialect, SwarmConfig};
+pub use config::{Conduct, Dialect, SwarmConfig};
 pub use stats::{MinerStats, SwarmStats};
 pub use swarm::{Swarm, SwarmError, SwarmHandle};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use ruint::aliases::U256;
 use serde_json::{Value, json};
 
-use super::config::Dialect;
+use super::config::{Conduct, Dialect};
 use super::dialect::{Extranonce, Job, Puzzle, share_target};
 use super::stats::MinerStats;
 
@@ -43,6 +43,8 @@ pub struct SessionConfig {
     pub version_rolling: bool,
     /// First piece of the search space, so that restarts don't repeat it.
     pub first_counter: u64,
+    /// What it does with what it finds.
+    pub conduct: Conduct,
     /// Accepted shares after which it rests.
     pub shares_limit: Option<u64>,
 }
@@ -285,7 +287,23 @@ impl Session {
         self.config.shares_limit.is_some_and(|limit| stats.accepted >= limit)
     }
 
-    /// A share was found.
+    /// A solution was found: it is sent, or kept, as the miner's conduct is.
+    pub fn found(&mut self, work: u64, nonce: u32, hash: U256, stats: &mut MinerStats) -> Vec<Action> {
+        let Some(puzzle) = self.works.get(&work) else { return Vec::new() };
+        let is_block = || puzzle.network_target(self.config.dialect).is_some_and(|target| hash <= target);
+        let keeps = match self.config.conduct {
+            Conduct::Honest | Conduct::Stripes | Conduct::Hoard(_) => false,
+            Conduct::Withhold => is_block(),
+            Conduct::BlocksOnly => !is_block(),
+        };
+        if keeps {
+            stats.withheld += 1;
+            return Vec::new();
+        }
+        self.solved(work, nonce, stats)
+    }
+
+    /// A share was found, and is to be sent.
     pub fn solved(&mut self, work: u64, nonce: u32, stats: &mut MinerStats) -> Vec<Action> {
         let Some(puzzle) = self.works.get(&work) else { return Vec::new() };
         let waiting = self.unanswered.len();

@@ -13,6 +13,7 @@ fn config(dialect: Dialect) -> SessionConfig {
         password: "x".to_owned(),
         version_rolling: false,
         first_counter: 0,
+        conduct: Conduct::Honest,
         shares_limit: None,
     }
 }
@@ -98,6 +99,26 @@ fn a_difficulty_counts_from_the_next_job() {
     assert_ne!(again.puzzle.header, first.puzzle.header, "a new piece has another extranonce");
     let second = task(&session.line(NOTIFY, &mut stats)).unwrap();
     assert_eq!(second.target, share_target(Dialect::Standard, "blake2s", 4.0));
+}
+
+#[test]
+fn who_withholds_keeps_blocks_and_nothing_else() {
+    // The job's bits, 207fffff.
+    let block = U256::from(0x007f_ffff_u64) << 232_usize;
+    let share = block + U256::from(1_u64);
+    for (conduct, sent_of) in [
+        (Conduct::Honest, [1, 1]),
+        (Conduct::Withhold, [0, 1]),
+        (Conduct::BlocksOnly, [1, 0]),
+        (Conduct::Stripes, [1, 1]),
+    ] {
+        let mut stats = MinerStats::default();
+        let mut session = ready(SessionConfig { conduct, ..config(Dialect::Standard) }, &mut stats);
+        let work = task(&session.line(NOTIFY, &mut stats)).unwrap().id;
+        let lines = [block, share].map(|hash| sent(&session.found(work, 7, hash, &mut stats)).len());
+        assert_eq!(lines, sent_of, "{conduct:?}");
+        assert_eq!(stats.withheld, 2 - stats.submitted);
+    }
 }
 
 #[test]

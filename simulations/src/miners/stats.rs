@@ -33,6 +33,8 @@ pub struct MinerStats {
     pub lost: u64,
     /// Solutions not sent, because too many waited for their answers.
     pub held_back: u64,
+    /// Solutions not sent, because its conduct is to keep them.
+    pub withheld: u64,
     /// Connections opened.
     pub connects: u64,
     /// Last thing that went wrong, in words.
@@ -62,6 +64,8 @@ pub struct SwarmStats {
     pub lost: u64,
     /// See [`MinerStats::held_back`].
     pub held_back: u64,
+    /// See [`MinerStats::withheld`].
+    pub withheld: u64,
     /// Connections opened beyond each miner's first.
     pub reconnects: u64,
     /// See [`MinerStats::switches`].
@@ -86,6 +90,7 @@ impl SwarmStats {
         }
         self.lost += miner.lost;
         self.held_back += miner.held_back;
+        self.withheld += miner.withheld;
         self.switches += miner.switches;
         self.reconnects += miner.connects.saturating_sub(1);
         self.finished += usize::from(shares_limit.is_some_and(|limit| miner.accepted >= limit));

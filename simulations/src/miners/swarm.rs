@@ -8,7 +8,7 @@ use thiserror::Error;
 use tokio::sync::{oneshot, watch};
 
 use super::client::{Client, SharedStats};
-use super::config::SwarmConfig;
+use super::config::{Dialect, SwarmConfig};
 use super::session::SessionConfig;
 use super::stats::{MinerStats, SwarmStats};
 use crate::grinder::Grinder;
@@ -21,6 +21,9 @@ pub enum SwarmError {
     /// No such algorithm.
     #[error("virtual miners: there is no algorithm {0}; there are {1}")]
     Algorithm(String, String),
+    /// A conduct needs to know which solutions are blocks.
+    #[error("virtual miners: the dialect does not say which solutions are blocks; use standard")]
+    Conduct,
     /// The system gave no thread.
     #[error("virtual miners: {0}")]
     Thread(String),
@@ -37,6 +40,9 @@ impl Swarm {
     pub fn start(config: SwarmConfig) -> Result<SwarmHandle, SwarmError> {
         let algorithm = find(&config.algorithm)?;
         let also = config.also.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>()?;
+        if config.conduct.looks_for_blocks() && config.dialect != Dialect::Standard {
+            return Err(SwarmError::Conduct);
+        }
         let grinder = Grinder::start(config.threads);
         let (progress, accepted) = watch::channel(0);
         let (stop, stopped) = oneshot::channel();
@@ -55,6 +61,7 @@ impl Swarm {
                 password: config.password.clone(),
                 version_rolling: config.version_rolling,
                 first_counter: 0,
+                conduct: config.conduct,
                 shares_limit: config.shares_limit,
             })
             .collect();

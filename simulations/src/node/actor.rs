@@ -199,6 +199,7 @@ impl NodeActor {
             target,
             first_nonce: self.random.random(),
             once: true,
+            step: 1,
         };
         let miner = &mut self.miners[rival];
         miner.block = Some((self.next_work, block));

@@ -1,3 +1,3 @@
-SELECT id::text, username, email, role, password_hash, mfa_sealed, mfa_enabled, disabled_at, created_at, updated_at
+SELECT id::text, username, email, role, password_hash, mfa_sealed, mfa_enabled, disabled_at, created_at, updated_at, email_verified_at
 FROM users WHERE lower(username) COLLATE "C" > lower($1::text) COLLATE "C"
 ORDER BY lower(username) COLLATE "C" LIMIT $2

@@ -42,6 +42,25 @@ pub(crate) async fn what_is_kept_ends_after_its_time(port: SharedCache) {
     assert_eq!(cache.kept("stats").await.unwrap(), Some(4));
 }
 
+pub(crate) async fn of_many_one_is_the_first(port: SharedCache) {
+    let cache = names(&port);
+    let numbers: Vec<u64> = (0..40).collect();
+    let tried = join_all(numbers.iter().map(|number| cache.keep_first("lock", number, LONG))).await;
+    let first: Vec<u64> =
+        (0..).zip(&tried).filter(|(_, won)| *won.as_ref().unwrap()).map(|(n, _)| n).collect();
+    assert_eq!(first.len(), 1, "{tried:?}");
+    assert_eq!(cache.kept::<u64>("lock").await.unwrap(), Some(first[0]));
+    // When it has ended another one may be; what is kept meanwhile stays.
+    assert!(cache.keep_first("brief", &1, SHORT).await.unwrap());
+    assert!(!cache.keep_first("brief", &2, LONG).await.unwrap());
+    until("it ends", || async { cache.keep_first("brief", &3, LONG).await.unwrap() }).await;
+    assert_eq!(cache.kept::<u64>("brief").await.unwrap(), Some(3));
+    // A copy is kept as anything is.
+    cache.keep_copy("copy", &json!({ "a": 1 }), SHORT).await.unwrap();
+    assert_eq!(cache.kept("copy").await.unwrap(), Some(json!({ "a": 1 })));
+    until("it ends", || async { cache.kept::<Value>("copy").await.unwrap().is_none() }).await;
+}
+
 pub(crate) async fn counters_count_all_and_begin_again(port: SharedCache) {
     let cache = names(&port);
     // All at once: each gets a number of its own.

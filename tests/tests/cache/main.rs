@@ -42,6 +42,7 @@ conforms! {
     counters_count_all_and_begin_again,
     followers_hear_what_is_published,
     log_ins_end_and_tokens_are_taken_back,
+    of_many_one_is_the_first,
     prefixes_do_not_meet,
     what_is_kept_ends_after_its_time,
 }

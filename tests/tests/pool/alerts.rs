@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use pool_tests::{
+    packages,
     pool::{ADMIN_TOKEN, PATIENCE, PoolProcess, Setup},
     receivers::{self, Received, Receiver},
 };
@@ -180,6 +181,14 @@ async fn people_hear_of_it_over_every_channel_once_and_of_its_end() {
     let path = format!("/api/alerts/{id}/acknowledge");
     let (status, taken) = call(&pool, "POST", &path, json!({"note": "on it"})).await;
     assert_eq!((status, &taken["acknowledged"]["note"]), (200, &json!("on it")), "{taken}");
+    let (_, trail) = pool.get_as_admin("/api/admin/audit?limit=1").await;
+    let line = &trail["items"][0];
+    assert_eq!(line["action"], "POST /api/alerts/{id}/acknowledge", "{line}");
+    assert_eq!(line["before"]["acknowledged"], Value::Null, "{line}");
+    assert_eq!(
+        (&line["before"]["rule"], &line["after"]["acknowledged"]["note"]),
+        (&json!("node_not_ready"), &json!("on it"))
+    );
     pool.kill();
     let told_before = http.arrived().len();
     pool.restart();
@@ -252,4 +261,55 @@ async fn a_silence_holds_over_a_kill_and_what_can_t_work_is_said_at_start() {
     let (code, out, error) = pool.command(&["check", "--config", file.to_str().unwrap()]);
     assert_eq!(code, Some(1));
     assert!(format!("{out}{error}").contains("alerts.channel \"a\": it needs `secret`"), "{out}{error}");
+}
+
+#[actix_rt::test]
+async fn the_channels_that_a_deployment_names_hear_of_its_steps() {
+    let node = mining::node("blake2s", 300, 0);
+    let http = receivers::http().await;
+    let mut setup = Setup::simulated(&node.rpc_url, "blake2s").await;
+    setup.environment.push(("DAGPOOL__ALGORITHMS__DRAIN_MS", "50".to_owned()));
+    setup.more = ["slack", "discord"]
+        .map(|kind| {
+            format!(
+                "[[alerts.channel]]\nname = \"{kind}\"\nkind = \"{kind}\"\nurl = \"http://{}/{kind}\"\n",
+                http.address
+            )
+        })
+        .concat();
+    let pool = PoolProcess::start(setup);
+    std::fs::write(pool.data().join("trusted-keys.toml"), packages::trusted_keys()).unwrap();
+    pool.until("/health/ready", |status, _| status == 200).await;
+    let file = pool.data().join("package.zip");
+    std::fs::write(&file, packages::numbered_package("blake2s", 1)).unwrap();
+    let algorithm = |args: &[&str]| {
+        let url = format!("http://{}", pool.http);
+        let all = [&["algorithm"], args, &["--url", &url, "--token", ADMIN_TOKEN]].concat();
+        pool.command(&all)
+    };
+    let (code, _, error) = algorithm(&["stage", file.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{error}");
+    let (code, _, error) = algorithm(&["deploy", "--notify", "slak"]);
+    assert_eq!(code, Some(1), "{error}");
+    assert!(
+        error.contains("slack, discord, dashboard") && error.contains("DEPLOYMENT_CONFIG_INVALID"),
+        "{error}"
+    );
+    let (code, _, error) = algorithm(&["deploy", "--digest", "ab"]);
+    assert!(code == Some(1) && error.contains("STAGED_ALGORITHM_CHANGED"), "{error}");
+    let (code, _, error) = algorithm(&["deploy", "--strategy", "immediate", "--notify", "slack", "--wait"]);
+    assert_eq!(code, Some(0), "{error}");
+    let arrived = arrives(&http, |arrived| {
+        to(arrived, "/slack").iter().any(|one| one.body.contains("deployment 1 of blake2s_0.1.0 is complete"))
+    })
+    .await;
+    assert!(
+        to(&arrived, "/slack")[0].body.contains("deployment 1 of blake2s_0.1.0 was ordered by"),
+        "{arrived:#?}"
+    );
+    assert!(to(&arrived, "/discord").is_empty(), "it was not named: {arrived:#?}");
+    let (_, shown) = pool.get_as_admin("/api/deployments/1").await;
+    assert_eq!(shown["notification_channels"], json!(["slack"]), "{shown}");
+    let (_, alerts) = pool.get_as_admin("/api/alerts").await;
+    assert_eq!((&alerts["firing"], &alerts["items"]), (&json!([]), &json!([])), "news is no alert");
 }

@@ -235,9 +235,31 @@ async fn a_node_that_does_not_know_the_function_is_an_obstacle_before_and_the_en
     more_shares(&miners, "the way back").await;
     assert_unnoticed(&miners);
     assert_eq!(api.active().await, "blake2s");
+    // The trail says what each act found and left.
+    let staged = trail_line(&api, "POST /api/algorithms/stage", |_| true).await;
+    assert_eq!((&staged["before"], &staged["after"]["name"]), (&Value::Null, &json!("blake3")), "{staged:#}");
+    let deployed = trail_line(&api, "POST /api/algorithms/deploy", |_| true).await;
+    assert_eq!(deployed["before"]["active"]["name"], "blake2s", "{deployed:#}");
+    assert_eq!(deployed["after"]["package"]["name"], "blake3", "{deployed:#}");
+    steered(&api, "advance").await;
     miners.end();
     let folder = pool.stop().await;
     assert_durable(&miners, journal_of(&folder));
+}
+
+/// The newest line of the trail about an act that was done.
+async fn trail_line(api: &Api, action: &str, is: impl Fn(&Value) -> bool) -> Value {
+    let trail = api.get("/api/admin/audit?limit=100").await;
+    let mut lines = trail["items"].as_array().unwrap().iter();
+    let found = lines.find(|line| line["action"] == action && line["outcome"] == "done" && is(line));
+    found.unwrap_or_else(|| panic!("no line of {action}: {trail:#}")).clone()
+}
+
+/// A deployment was steered, and the trail says from where to where.
+async fn steered(api: &Api, how: &str) {
+    let is = |line: &Value| line["after"]["action"] == how;
+    let line = trail_line(api, "POST /api/deployments/{id}/{action}", is).await;
+    assert!(line["before"]["status"].is_string() && line["after"]["status"].is_string(), "{line:#}");
 }
 
 #[actix_rt::test]
@@ -279,6 +301,7 @@ async fn one_migration_at_a_time_and_back_at_any_moment_even_twice() {
         }
     }
     assert_eq!(api.active().await, "blake2s");
+    steered(&api, "rollback").await;
     miners.end();
     let folder = pool.stop().await;
     assert_durable(&miners, journal_of(&folder));

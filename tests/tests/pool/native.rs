@@ -135,5 +135,18 @@ async fn good_native_code_serves_in_a_child_and_in_the_pool() {
         (&again["isolation"], &again["active_algorithm"]),
         (&deployed["isolation"], &deployed["active_algorithm"])
     );
+    // The pool ends again and again, as if of that code: the third start in an hour lets it serve from a child only.
+    for (end, level) in [(2, "in-process"), (3, "process")] {
+        at.pool.restart();
+        let status = at.pool.until("/api/algorithms/status", |_, body| body["active_algorithm"].is_object());
+        let status = status.await;
+        assert_eq!(
+            (&status["isolation"], &status["active_algorithm"]),
+            (&level.into(), &deployed["active_algorithm"]),
+            "after end {end}: {status:#}"
+        );
+    }
+    assert!(at.pool.log().contains("NATIVE_CODE_CONFINED"), "{}", at.pool.log());
+    crate::inside::more_shares(&at.swarm, "native code is confined").await;
     at.swarm.end();
 }

@@ -188,6 +188,13 @@ async fn an_operator_holds_releases_and_looks_ahead() {
     let due = cli(&pool, &["dry-run"]).to_string();
     assert!(!due.contains("miner0") && !due.contains("miner1") && due.contains("miner2"), "{due}");
     cli(&pool, &["run"]);
+    let (_, trail) = pool.get_as_admin("/api/admin/audit?limit=1").await;
+    let line = &trail["items"][0];
+    assert_eq!(
+        (&line["action"], &line["after"]["status"]),
+        (&json!("POST /api/admin/payouts/run"), &json!("asked"))
+    );
+    assert!(line["before"].get("planned_at").is_some(), "{line}");
     pool.until("/api/stats", |_, stats| stats["ledger"]["paid"] != "0").await;
     let (_, own) = pool.get("/api/miners/miner2/payouts").await;
     let item = &own["items"][0];

@@ -16,33 +16,12 @@ use crate::mining;
 const PASSWORD: &str = "tuna fence orbit";
 const KEY: &str = "a-key-of-both-pools-0123456789abcdef";
 
-async fn send(
-    pool: &PoolProcess,
-    method: &str,
-    path: &str,
-    token: Option<&str>,
-    body: Value,
-) -> (u16, Value) {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let url = format!("http://{}{path}", pool.http);
-    let mut request = client.request(method.parse().unwrap(), url);
-    if let Some(token) = token {
-        request = request.bearer_auth(token);
-    }
-    if !body.is_null() {
-        request = request.json(&body);
-    }
-    let answer = request.send().await.unwrap();
-    let status = answer.status().as_u16();
-    (status, answer.json().await.unwrap_or_default())
-}
-
 async fn post(pool: &PoolProcess, path: &str, token: Option<&str>, body: Value) -> (u16, Value) {
-    send(pool, "POST", path, token, body).await
+    pool.send("POST", path, token.unwrap_or_default(), body).await
 }
 
 async fn get(pool: &PoolProcess, path: &str, token: &str) -> (u16, Value) {
-    send(pool, "GET", path, Some(token), Value::Null).await
+    pool.send("GET", path, token, Value::Null).await
 }
 
 async fn log_in(pool: &PoolProcess, name: &str, password: &str) -> (u16, Value) {
@@ -239,14 +218,8 @@ async fn nothing_that_lets_anybody_in_is_logged_or_kept_in_the_clear() {
     let script = text(&made, "token");
     assert_eq!(get(&pool, "/api/admin/payouts", &script).await.0, 200);
     secrets.push(script.rsplit_once('_').unwrap().1.to_owned());
-    let (status, _) = send(
-        &pool,
-        "PATCH",
-        "/api/admin/users/made",
-        Some(&token),
-        json!({ "password": "another fine day" }),
-    )
-    .await;
+    let other = json!({ "password": "another fine day" });
+    let (status, _) = pool.send("PATCH", "/api/admin/users/made", &token, other).await;
     assert_eq!(status, 200);
     secrets.push("another fine day".to_owned());
 

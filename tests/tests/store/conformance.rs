@@ -131,7 +131,12 @@ pub(crate) async fn a_commit_is_applied_once_and_as_a_whole(store: SharedStore) 
     assert_eq!(splits.into_iter().collect::<Vec<_>>(), vec![(BlockHash([7; 32]), split)]);
     assert_eq!(store.totals().await.unwrap().imbalance(), Amount::ZERO);
     assert_eq!(store.check().await.unwrap(), vec![]);
+    let size = store.size_bytes().await.unwrap();
+    assert!((10_000..1 << 30).contains(&size), "{size}");
     assert_eq!(store.account(account("nobody")).await.unwrap(), None);
+    let named = vec![account("alice"), account("nobody")];
+    assert_eq!(store.accounts_named(named).await.unwrap(), std::slice::from_ref(&alice));
+    assert_eq!(store.accounts_named(Vec::new()).await.unwrap(), []);
 
     // Half of a commit that fails is not there.
     let mut broken = commit(after, 20);

@@ -28,6 +28,7 @@ fn row(id: u64, revision: u64, rollout: Rollout) -> DeploymentRow {
         steps: vec![BasisPoints(500), BasisPoints::ALL],
         at: None,
         rollback_on_error: true,
+        notify: vec!["ops".to_owned()],
         isolation: Level::Process,
     };
     DeploymentRow {

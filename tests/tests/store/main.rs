@@ -6,6 +6,7 @@ mod hours;
 mod migrations;
 mod payouts;
 mod people;
+mod personal;
 mod postgres;
 mod replica;
 mod tls;
@@ -155,8 +156,39 @@ macro_rules! signs_in {
 }
 
 signs_in! {
+    links_of_mails_are_taken_once,
     codes_are_taken_once,
     people_are_added_once_and_changed,
     the_trail_is_paged_from_its_end,
     tokens_are_kept_and_taken_back,
+}
+
+/// The same for what people want to hear of their accounts.
+macro_rules! tells {
+    ($($name:ident),* $(,)?) => {
+        mod personal_on_sqlite {
+            use super::*;
+            $(#[actix_rt::test]
+            async fn $name() {
+                let folder = TempDir::new().unwrap();
+                let store = std::sync::Arc::new(sqlite(&folder));
+                personal::$name(store.clone(), store.clone(), store).await;
+            })*
+        }
+
+        mod personal_on_postgres {
+            use super::*;
+            $(#[actix_rt::test]
+            async fn $name() {
+                let server = pool_tests::postgres::Postgres::start();
+                let store = std::sync::Arc::new(postgres::store(&server));
+                personal::$name(store.clone(), store.clone(), store).await;
+            })*
+        }
+    };
+}
+
+tells! {
+    what_is_wanted_is_the_owners_as_long_as_he_is,
+    payouts_are_told_from_where_it_was_left_off,
 }

@@ -19,7 +19,7 @@ use crate::conformance::{account, commit, posting};
 /// Beyond 64 bits, with 18 decimals.
 const COINS: i128 = 1_000_000_000_000_000_000_000;
 
-fn at(ms: u64) -> TimeMs {
+pub(crate) fn at(ms: u64) -> TimeMs {
     TimeMs(1_700_000_000_000 + ms)
 }
 
@@ -39,7 +39,7 @@ fn spend(text: &str) -> Spend {
     text.parse().unwrap()
 }
 
-fn signed(txid: &str, spends: &[&str]) -> Signed {
+pub(crate) fn signed(txid: &str, spends: &[&str]) -> Signed {
     let spends = spends.iter().map(|text| spend(text)).collect();
     Signed { bytes: txid.as_bytes().to_vec(), txid: txid.into(), spends, fee: Amount(7) }
 }

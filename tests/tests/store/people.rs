@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pool_actors::ports::users::{
-    AuditLine, AuditQuery, NewUser, Outcome, Role, SharedUsers, TokenRow, UserChange,
+    AuditLine, AuditQuery, LinkPurpose, MailLink, NewUser, Outcome, Role, SharedUsers, TokenRow, UserChange,
 };
 use pool_domain::units::TimeMs;
 use serde_json::json;
@@ -11,7 +11,7 @@ use serde_json::json;
 const NOW: TimeMs = TimeMs(1_700_000_000_000);
 const LATER: TimeMs = TimeMs(1_700_000_001_000);
 
-fn somebody(number: u8, username: &str, role: Role) -> NewUser {
+pub(crate) fn somebody(number: u8, username: &str, role: Role) -> NewUser {
     NewUser {
         id: format!("00000000-0000-4000-8000-0000000000{number:02x}"),
         username: username.into(),
@@ -21,7 +21,7 @@ fn somebody(number: u8, username: &str, role: Role) -> NewUser {
     }
 }
 
-async fn add(users: &SharedUsers, user: NewUser) -> String {
+pub(crate) async fn add(users: &SharedUsers, user: NewUser) -> String {
     let id = user.id.clone();
     assert!(users.add_user(NOW, user).await.unwrap());
     id
@@ -31,8 +31,6 @@ pub(crate) async fn people_are_added_once_and_changed(users: SharedUsers) {
     let alice =
         add(&users, NewUser { email: Some("a@b.org".into()), ..somebody(1, "Alice", Role::Admin) }).await;
     assert!(!users.add_user(NOW, somebody(2, "aLICE", Role::Miner)).await.unwrap(), "the same name");
-    let same_mail = NewUser { email: Some("A@B.ORG".into()), ..somebody(2, "other", Role::Miner) };
-    assert!(!users.add_user(NOW, same_mail).await.unwrap(), "the same address");
     let bob = add(&users, somebody(3, "bob", Role::Miner)).await;
 
     let found = users.user_named("ALICE".into()).await.unwrap().unwrap();
@@ -67,6 +65,88 @@ pub(crate) async fn people_are_added_once_and_changed(users: SharedUsers) {
     assert_eq!(users.user(bob).await.unwrap().unwrap().password_hash, hash);
     let nobody = "00000000-0000-4000-8000-0000000000ff".to_owned();
     assert!(!users.change_user(LATER, nobody, UserChange::Role(Role::Admin)).await.unwrap());
+}
+
+fn link(number: u8, user: &str, purpose: LinkPurpose, email: &str) -> MailLink {
+    let (created_at, expires_at) = (NOW, TimeMs(NOW.0 + 10_000));
+    MailLink { digest: [number; 32], user: user.into(), purpose, email: email.into(), created_at, expires_at }
+}
+
+pub(crate) async fn links_of_mails_are_taken_once(users: SharedUsers) {
+    use LinkPurpose::{Confirm, Reset};
+    let with = |number, name, mail: &str| NewUser {
+        email: Some(mail.into()),
+        ..somebody(number, name, Role::Miner)
+    };
+    let alice = add(&users, with(1, "alice", "a@b.org")).await;
+    // Nobody has confirmed it: whoever types it may.
+    let mole = add(&users, with(2, "mole", "A@B.ORG")).await;
+    let of = async |mail: &str| {
+        let found = users.users_with_email(mail.into(), 9).await.unwrap();
+        found.into_iter().map(|user| (user.username, user.email_verified_at)).collect::<Vec<_>>()
+    };
+    assert_eq!(of("a@B.org").await.len(), 2);
+    let good = async |number, purpose| users.mail_link_user(LATER, [number; 32], purpose).await.unwrap();
+
+    for (number, user, purpose) in
+        [(1, &alice, Confirm), (2, &alice, Reset), (3, &mole, Confirm), (4, &mole, Reset)]
+    {
+        users
+            .add_mail_link(link(number, user, purpose, if number < 3 { "a@b.org" } else { "A@B.ORG" }))
+            .await
+            .unwrap();
+    }
+    users.add_mail_link(link(5, &alice, Confirm, "a@b.org")).await.unwrap();
+    assert!(good(1, Confirm).await.is_none(), "a newer one is good in its place");
+    assert_eq!(good(5, Confirm).await.unwrap().id, alice);
+    assert!(good(5, Reset).await.is_none() && good(9, Confirm).await.is_none());
+    let late = TimeMs(NOW.0 + 10_000);
+    assert!(users.mail_link_user(late, [5; 32], Confirm).await.unwrap().is_none(), "it has ended");
+    assert!(!users.confirm_email(late, [5; 32]).await.unwrap());
+    // Of many at once one is first.
+    let all = futures_util::future::join_all((0..8).map(|_| users.confirm_email(LATER, [5; 32]))).await;
+    assert_eq!(all.into_iter().filter(|taken| *taken.as_ref().unwrap()).count(), 1);
+    assert_eq!(of("a@b.org").await[0], ("alice".into(), Some(LATER)), "who has confirmed it comes first");
+    assert!(!users.confirm_email(LATER, [3; 32]).await.unwrap(), "it is another user's now");
+    assert!(users.user(mole.clone()).await.unwrap().unwrap().email_verified_at.is_none());
+
+    // Another password: once, and every other link to one ends; a link that confirms is none that resets.
+    users.add_mail_link(link(6, &alice, Reset, "a@b.org")).await.unwrap();
+    let hash = |end: &str| format!("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ${end}");
+    assert!(!users.reset_password(LATER, [3; 32], hash("bm8")).await.unwrap());
+    let all = (0..8).map(|n| users.reset_password(LATER, [6; 32], hash(&format!("eWVz{n}"))));
+    let all = futures_util::future::join_all(all).await;
+    assert_eq!(all.into_iter().filter(|taken| *taken.as_ref().unwrap()).count(), 1);
+    assert!(users.user(alice.clone()).await.unwrap().unwrap().password_hash.contains("eWVz"));
+    assert!(good(2, Reset).await.is_none());
+    assert!(good(4, Reset).await.is_some(), "another user's stays");
+    // By the mole's link the mole gets the mole's account, and not the address.
+    assert!(users.reset_password(LATER, [4; 32], hash("bW9sZQ")).await.unwrap());
+    assert!(users.user(mole.clone()).await.unwrap().unwrap().email_verified_at.is_none());
+
+    // A password that was changed, and an address that was given up, end links, whatever they are for.
+    users.add_mail_link(link(7, &alice, Reset, "a@b.org")).await.unwrap();
+    users.add_mail_link(link(11, &alice, Confirm, "thief@b.org")).await.unwrap();
+    users.add_mail_link(link(12, &mole, Confirm, "mole@b.org")).await.unwrap();
+    assert!(users.change_user(LATER, alice.clone(), UserChange::Password(hash("bmV3"))).await.unwrap());
+    assert!(good(7, Reset).await.is_none() && good(11, Confirm).await.is_none());
+    assert!(!users.confirm_email(LATER, [11; 32]).await.unwrap());
+    users.add_mail_link(link(13, &alice, Confirm, "thief@b.org")).await.unwrap();
+    users.add_mail_link(link(14, &alice, Reset, "a@b.org")).await.unwrap();
+    assert!(users.reset_password(LATER, [14; 32], hash("cmVzZXQ")).await.unwrap());
+    assert!(good(13, Confirm).await.is_none(), "a reset ends it, too");
+    assert!(good(12, Confirm).await.is_some(), "another user's stays");
+    users.add_mail_link(link(8, &alice, Reset, "a@b.org")).await.unwrap();
+    assert!(
+        users.change_user(LATER, alice.clone(), UserChange::Email(Some("new@b.org".into()))).await.unwrap()
+    );
+    assert!(good(8, Reset).await.is_none());
+    assert_eq!(of("NEW@b.org").await, [("alice".into(), None)]);
+    users.add_mail_link(link(10, &alice, Confirm, "new@b.org")).await.unwrap();
+    assert!(users.change_user(LATER, alice.clone(), UserChange::Disabled(true)).await.unwrap());
+    assert!(!users.confirm_email(LATER, [10; 32]).await.unwrap(), "who may not sign in confirms nothing");
+    assert!(users.change_user(LATER, alice.clone(), UserChange::Email(None)).await.unwrap());
+    assert!(of("new@b.org").await.is_empty());
 }
 
 pub(crate) async fn codes_are_taken_once(users: SharedUsers) {

@@ -6,7 +6,7 @@ use pool_actors::{
     messages::{
         event::PoolEvent,
         job::WorkPaused,
-        session::{CommandSessions, ListSessions, SessionCommand},
+        session::{CommandSessions, ListNotices, ListSessions, SessionCommand, ShowTexts},
     },
     ports::node::HeaderForm,
     runtime::observe::Observe,
@@ -14,6 +14,7 @@ use pool_actors::{
 };
 use pool_domain::{
     difficulty::{Difficulty, DifficultyScale},
+    ids::SessionId,
     share::{RejectReason, Verdict},
     target::Target,
 };
@@ -409,6 +410,71 @@ async fn sessions_do_as_they_are_told() {
     tell(SessionCommand::Reconnect { host: "b.example".to_owned(), port: 3334, wait_s: 5 }).await;
     let lines = miner.until_closed().await;
     assert_eq!(lines, [r#"{"id":null,"method":"client.reconnect","params":["b.example",3334,5]}"#]);
+}
+
+/// What a session wants to be told of its account: never where, and for its owner only with the owner's password.
+#[actix::test]
+async fn notifications_are_the_connections_and_the_owners_only_with_the_password() {
+    let mut rig = Rig::with(fixed("1"));
+    rig.job(coinbase(7), false).await;
+    let mut miner = rig.connect();
+    let wants = r#"{"id":4,"method":"mining.configure_notifications","params":[{"worker_offline_minutes":10,"payout":true}]}"#;
+    miner.send(wants).await;
+    assert_eq!(code(&miner.json().await), 24, "of whose account?");
+    miner.log_in("account.rig").await;
+    for (params, expected) in [
+        ("[]", -32602),
+        ("[{},{}]", -32602),
+        ("[[]]", -32602),
+        (r#"[{"worker_offline_minutes":-1}]"#, -32602),
+        (r#"[{"worker_offline_minutes":1441}]"#, -32602),
+        (r#"[{"hashrate_drop_percent":5}]"#, -32602),
+        (r#"[{"hashrate_drop_percent":"30"}]"#, -32602),
+        (r#"[{"payout":1}]"#, -32602),
+        (r#"[{"email":"victim@example.org"}]"#, -32602),
+        (r#"[{"webhook":"http://169.254.169.254/"}]"#, -32602),
+        ("{}", -32602),
+    ] {
+        let line = format!(r#"{{"id":4,"method":"mining.configure_notifications","params":{params}}}"#);
+        miner.send(&line).await;
+        let answer = miner.json().await;
+        assert_eq!(code(&answer), expected, "{params}: {answer}");
+        assert!(!answer.to_string().contains("victim"), "{answer}");
+    }
+    assert!(ask(&rig.hub, ListNotices).await.is_empty());
+    miner.send(wants).await;
+    let effective = r#"{"worker_offline_minutes":10,"hashrate_drop_percent":0,"payout":true,"block":false,"show_message":true,"account":"unchanged"}"#;
+    assert_eq!(miner.line().await, format!(r#"{{"id":4,"result":{effective},"error":null}}"#));
+    let listening = ask(&rig.hub, ListNotices).await;
+    assert_eq!((listening.len(), &*listening[0].account), (1, "account"));
+    assert!(listening[0].shows && listening[0].wishes.payout && listening[0].key.is_none());
+    let texts = [(listening[0].session, "hello".to_owned()), (SessionId(999), "nobody".to_owned())];
+    ask(&rig.hub, ShowTexts(texts.into())).await;
+    assert_eq!(miner.line().await, r#"{"id":null,"method":"client.show_message","params":["hello"]}"#);
+
+    // With a password for it the owner's are asked for, once for each time that the miner does.
+    let mut other = rig.connect();
+    other.send(r#"{"id":1,"method":"mining.subscribe","params":["test/1"]}"#).await;
+    other.line().await;
+    other.send(r#"{"id":2,"method":"mining.authorize","params":["account.b","d=1,alerts-00"]}"#).await;
+    for _ in 0..3 {
+        other.line().await;
+    }
+    other.send(&wants.replace("true", r#"true,"show_message":false"#)).await;
+    let answer = other.json().await;
+    assert_eq!(
+        (&answer["result"]["account"], &answer["result"]["show_message"]),
+        (&"asked".into(), &false.into())
+    );
+    let keys = async || {
+        let listening = ask(&rig.hub, ListNotices).await;
+        listening.into_iter().filter_map(|one| one.key).collect::<Vec<_>>()
+    };
+    assert_eq!(keys().await, ["alerts-00"]);
+    assert!(keys().await.is_empty(), "told once");
+    drop((miner, other));
+    rig.pass(100).await;
+    assert!(ask(&rig.hub, ListNotices).await.is_empty());
 }
 
 #[actix::test]

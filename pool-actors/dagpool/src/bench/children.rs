@@ -17,7 +17,7 @@ const START_MAX: Duration = Duration::from_secs(30);
 /// How long it may take to end in order.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
-/// A process of this very program.
+/// A process of this very program, or of another build of it.
 pub(super) struct Server {
     name: &'static str,
     child: Child,
@@ -31,9 +31,22 @@ impl Server {
     /// # Errors
     /// When the process or its files can't be made.
     pub(super) fn start(name: &'static str, dir: &Path, arguments: &[&str]) -> Result<Self, Failure> {
+        Self::start_build(None, name, dir, arguments)
+    }
+
+    /// The same of another build, if one is named.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(super) fn start_build(
+        build: Option<&Path>,
+        name: &'static str,
+        dir: &Path,
+        arguments: &[&str],
+    ) -> Result<Self, Failure> {
         let (output, log) = (dir.join(format!("{name}.out")), dir.join(format!("{name}.log")));
         let start = || -> io::Result<Child> {
-            Command::new(std::env::current_exe()?)
+            Command::new(build.map_or_else(std::env::current_exe, |build| Ok(build.to_owned()))?)
                 .args(arguments)
                 .stdin(Stdio::null())
                 .stdout(File::create(&output)?)

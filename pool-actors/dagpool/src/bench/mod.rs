@@ -1,8 +1,11 @@
 //! `dagpool bench`: load against any pool, the limit that it is compared with, and both in one run.
 //! How to use it and what was measured: `pool-actors/docs/benchmarks.md`.
 
+mod api;
+mod api_load;
 mod children;
 mod histogram;
+mod live;
 mod miner;
 mod process;
 mod raw_commit;
@@ -16,6 +19,7 @@ mod swap;
 mod swap_packages;
 mod swarm;
 mod table;
+mod web_site;
 mod wire;
 
 use std::process::ExitCode;
@@ -48,6 +52,13 @@ pub(crate) enum Bench {
     /// miners noticed, and fails if that is more than nothing.
     #[command(after_help = "Example: dagpool bench swap --swaps 100 --connections 5000 --settle")]
     Swap(swap::Options),
+    /// A pool with ten thousand miners at work, and a thousand requests a second to its API: how fast they are answered, and
+    /// what the miners notice. Fails when a target is missed.
+    #[command(after_help = "Example: dagpool bench api --requests 1000 --connections 10000")]
+    Api(api::Options),
+    /// The same pool with thousands of clients on the live feed: what they cost it. Fails when the target is missed.
+    #[command(after_help = "Example: dagpool bench live --clients 5000 --connections 1000 --rate 200")]
+    Live(live::Options),
 }
 
 /// Runs a benchmark.
@@ -61,5 +72,7 @@ pub(crate) async fn bench(bench: Bench) -> Result<ExitCode, Failure> {
         Bench::Run(options) => run::command(&options).await,
         Bench::Restart(options) => restart::command(&options).await,
         Bench::Swap(options) => swap::command(&options).await,
+        Bench::Api(options) => api::command(&options).await,
+        Bench::Live(options) => live::command(&options).await,
     }
 }

@@ -100,9 +100,11 @@ pub(super) enum Window {
     BesideStaging,
     Staging,
     Control,
+    /// Somebody asks the API, or follows the live feed.
+    Web,
 }
 
-const WINDOWS: usize = 6;
+const WINDOWS: usize = 7;
 
 const PHASES: [Phase; 5] = [Phase::Connect, Phase::Warmup, Phase::Measure, Phase::Drain, Phase::Stop];
 

@@ -14,6 +14,7 @@ use pool_actors::{
     adapters::signer_socket::{LINE_BYTES_MAX, SignAnswer, SignRequest},
     config::LogFormat,
     error::{Code, Failure},
+    ports::logs::LogBook,
 };
 use pool_domain::currency;
 use tokio::{
@@ -61,7 +62,7 @@ fn unusable(what: impl Into<String>, advice: &str) -> Failure {
 
 /// Signs until it is interrupted.
 pub(crate) async fn signer(args: SignerArgs) -> Outcome {
-    logging::start(LogFormat::Human, "info")?;
+    logging::start(LogFormat::Human, "info", LogBook::default())?;
     let amount = |name: &str, text: &Option<String>| {
         let read = text.as_deref().map(|text| currency::parse(text, DECIMALS)).transpose();
         read.map_err(|error| unusable(format!("--{name}: {error}"), "write it as 10.5"))

@@ -8,6 +8,10 @@ catalogue! {
         "The configuration can't be used.",
         "the configuration can't be used: {detail}", [],
         [("Correct the key that the message names; pool.example.toml documents every one", Some("dagpool check --config pool.toml"), "high")];
+    ConfigNotReloaded = "CONFIG_NOT_RELOADED", 422, "warning",
+        "The newer configuration was not taken: the running one stays, and nothing has changed.",
+        "the configuration was not reloaded: {detail}", [],
+        [("Correct what the message names, and reload again", Some("dagpool check --config pool.toml"), "high")];
     ConfigUnreadable = "CONFIG_UNREADABLE", 500, "error",
         "A file of the configuration (or a secret it names) can't be read.",
         "the configuration can't be read: {detail}", [],
@@ -102,14 +106,56 @@ catalogue! {
         "The code of the second factor is wrong, or was used before. Each is good once.",
         "not signed in: {detail}", [],
         [("Wait for the next code; see that the phone's clock is right; or use a backup code. An admin can take the factor away (dagpool user reset-mfa)", None, "medium")];
+    // How somebody mines.
+    UnusualMining = "UNUSUAL_MINING", 500, "warning",
+        "Somebody mines in an unusual way. It is a suspicion, by statistics: honest accounts cause it now and then, and nothing is done about anybody by itself.",
+        "unusual mining: {detail}", [],
+        [("Look at the miner's page, and at what its operator says; docs/alerts.md says what was tested", None, "medium")];
+    BlocksWithheld = "BLOCKS_WITHHELD" in UnusualMining, 500, "warning",
+        "An account found far fewer candidates of blocks than its accepted work is worth: it may withhold them. Faulty hardware does the same.",
+        "blocks may be withheld: {detail}", [],
+        [("Ask the miner for logs of rejected and stale work; compare its workers, and watch on: a second suspicion of the same account is no chance", None, "high"),
+         ("If it goes on, ban the account's addresses: what it withholds is paid for by the others", None, "medium")];
+    UnusualLuck = "UNUSUAL_LUCK" in UnusualMining, 500, "warning",
+        "An account found far more candidates of blocks than its accepted work is worth.",
+        "unusual luck: {detail}", [],
+        [("See whether its blocks were accepted, and whether its shares are lost or refused on the way: then its work is counted short", None, "medium")];
+    UnusualNonces = "UNUSUAL_NONCES" in UnusualMining, 500, "warning",
+        "The nonces of an account's shares are not spread as chance spreads them: firmware that leaves some out, or shares that were not searched for.",
+        "unusual nonces: {detail}", [],
+        [("Check that its shares pass a second opinion (the active algorithm's shadow), and which firmware it uses", None, "medium")];
+    UnusualBursts = "UNUSUAL_BURSTS" in UnusualMining, 500, "warning",
+        "An account's shares come together with long pauses between: they are held back, or its connection stalls.",
+        "unusual bursts: {detail}", [],
+        [("Look at its connection and its proxy; shares that are held back on purpose are worth less to the pool when a block is due", None, "low")];
+    UnusualHashrate = "UNUSUAL_HASHRATE" in UnusualMining, 500, "warning",
+        "An account's hash rate is many times what it was.",
+        "unusual hash rate: {detail}", [],
+        [("See whether a farm has moved here; else compare its candidates with its work, and the algorithm's health", None, "low")];
+    SharedAddress = "SHARED_ADDRESS" in UnusualMining, 500, "warning",
+        "Very many accounts mine from one address: a proxy, a farm, or somebody who hides behind many names.",
+        "a shared address: {detail}", [],
+        [("Raise alerts.detector.accounts_per_address_max for a farm that you know", None, "low")];
+    ManyAddresses = "MANY_ADDRESSES" in UnusualMining, 500, "warning",
+        "One account mines from very many addresses: a rented farm, or machines whose owners do not know of it.",
+        "many addresses: {detail}", [],
+        [("Look at its workers' names and agents; machines that were broken into mine with one configuration everywhere", None, "medium")];
     MfaRequired = "MFA_REQUIRED", 403, "warning",
         "The role can't go without a second factor (auth.mfa_required), and this user has none yet.",
         "the role {role} needs a second factor: set one up first", [],
         [("Set a second factor up on the dashboard", None, "high")];
     NameTaken = "NAME_TAKEN", 409, "info",
-        "The name or the e-mail address is somebody's.",
+        "The name is somebody's.",
         "not registered: {detail}", [],
         [("Choose another name", None, "low")];
+    EmailUnconfirmed = "EMAIL_UNCONFIRMED", 403, "info",
+        "Name and password are right, and the e-mail address is not confirmed yet, which this pool asks for (auth.verify_email).",
+        "not signed in: {detail}", [],
+        [("Follow the link in the mail that was sent to you; the dashboard's sign-in page sends it once more", None, "medium")];
+    LinkRefused = "LINK_REFUSED", 400, "info",
+        "The link of a mail is not good: it was used, it is too old, a newer one was asked for, or it is not whole. Which of these is not told.",
+        "the link was refused: {detail}", [],
+        [("Ask for a new mail on the dashboard's sign-in page, and follow the newest link", None, "medium")];
     RegistrationClosed = "REGISTRATION_CLOSED", 403, "info",
         "Strangers may not register at this pool (auth.registration).",
         "not registered: {detail}", [],
@@ -134,15 +180,23 @@ catalogue! {
         "The body of the request is larger than the route takes.",
         "{what} is larger than {bytes_max} bytes ({key})", [],
         [("Send less at once", None, "medium")];
+    RequestTimeout = "REQUEST_TIMEOUT", 408, "warning",
+        "The body of the request came too slowly.",
+        "the body did not come in time: {wait_s} s, and a second for every {bytes_a_second} bytes", [],
+        [("Send it again over a faster connection", None, "low")];
+    UnsupportedEncoding = "UNSUPPORTED_ENCODING", 415, "warning",
+        "The body of the request is compressed: the pool takes none that is, since it could be of any size.",
+        "a body in {encoding} is not taken", [],
+        [("Send it as it is, without Content-Encoding", None, "medium")];
     RateLimited = "RATE_LIMITED", 429, "warning",
         "The address has made more requests to the API than the pool allows for a time.",
         "{client} asks too often: try again in {retry_after_s} s", [],
         [("Wait as long as Retry-After says; the live feed brings the same figures without asking", None, "medium"),
          ("Raise http.rate_limit_per_second, or set http.behind_proxy if all come through a proxy of yours", Some("grep -A1 rate_limit pool.toml"), "low")];
     FeedsExhausted = "FEEDS_EXHAUSTED", 503, "warning",
-        "As many live feeds are open as the pool allows.",
+        "As many live feeds are open as the pool allows, in all or of that address.",
         "as many live feeds are open as the pool allows ({feeds_max})", [],
-        [("Try again later, or raise http.feeds_max", Some("grep feeds_max pool.toml"), "medium")];
+        [("Try again later, or raise http.feeds_max or http.feeds_per_address", Some("grep ^feeds_ pool.toml"), "medium")];
     StoreUnavailable = "STORE_UNAVAILABLE", 503, "error",
         "The database does not answer. Shares are still accepted and durable; the ledger catches up by itself.",
         "no database: {detail}", [Retry],
@@ -175,6 +229,11 @@ catalogue! {
         "Nothing is staged: there is no checked package that could be deployed.",
         "nothing to deploy: {detail}", [],
         [("Stage a package", Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm stage {package}"), "high")];
+    StagedAlgorithmChanged = "STAGED_ALGORITHM_CHANGED", 409, "warning",
+        "Another package was staged since the one that was to be deployed was looked at. Nothing was deployed.",
+        "not deployed: {detail}", [],
+        [("Look at what is staged, and deploy it if you mean it", Some("dagpool algorithm status"), "medium"),
+         ("Or stage the other package again", Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm stage {package}"), "medium")];
     DeploymentInProgress = "DEPLOYMENT_IN_PROGRESS", 409, "warning",
         "Another deployment is under way; there is one at a time.",
         "not now: {detail}", [],
@@ -250,6 +309,11 @@ catalogue! {
         "What was deployed last can't be loaded when the pool starts. The linked-in code of the same function serves.",
         "{algorithm} can't be loaded: {reason}", [FallBack],
         [("Stage the package again", Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm stage {package}"), "high")];
+    NativeCodeConfined = "NATIVE_CODE_CONFINED", 500, "critical",
+        "The pool ended twice within an hour while native code was at work inside it. That code goes on in a confined child process, whose end costs nobody a share.",
+        "{algorithm} ran inside the pool, which ended twice within an hour without being told to: it runs in a child process now", [FallBack],
+        [("See what ended the pool", Some("dagpool algorithm status"), "high"),
+         ("Once it is mended, deploy it again", Some("DAGPOOL_TOKEN=file:admin.token dagpool algorithm deploy --isolation in-process --wait"), "medium")];
     DeploymentStepUnwritten = "DEPLOYMENT_STEP_UNWRITTEN", 503, "error",
         "The database did not take a step of a deployment. A step forward waits for it; a step back was taken at once.",
         "a step of deployment {deployment_id} could not be written: {reason}", [Retry],

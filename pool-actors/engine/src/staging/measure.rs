@@ -62,7 +62,7 @@ impl Clock {
 pub struct How {
     /// What counts as time.
     pub clock: Clock,
-    /// After each millisecond it rests for four: for a pool that serves, where even a core of its own makes the others'
+    /// After each millisecond it rests for sixteen: for a pool that serves, where even a core of its own makes the others'
     /// slower.
     pub gently: bool,
 }
@@ -102,7 +102,7 @@ pub fn measure(
 /// A gentle benchmark rests after so much of its time, if a batch does not take longer...
 const PART: Duration = Duration::from_millis(1);
 /// ...for so many times what it took.
-const REST: u32 = 4;
+const REST: u32 = 16;
 /// Batches are timed together up to this: asking for the thread's time takes as long as a hash or two.
 const TOGETHER: Duration = Duration::from_micros(100);
 /// Code that does not use its thread's time (it sleeps) is given so many times the limit on the wall.

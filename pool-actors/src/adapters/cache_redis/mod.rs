@@ -150,6 +150,22 @@ impl CachePort for RedisCache {
         .await
     }
 
+    async fn put_copy(&self, key: String, value: Value, lives: Duration) -> Result<(), CacheError> {
+        // What makes room for what, its operator says (`maxmemory-policy`).
+        self.put(key, value, lives).await
+    }
+
+    async fn put_new(&self, key: String, value: Value, lives: Duration) -> Result<bool, CacheError> {
+        let stored: Option<String> = self
+            .run(move |mut link| async move {
+                let mut set = cmd("SET");
+                set.arg(key).arg(value.to_string()).arg("PX").arg(millis(lives)).arg("NX");
+                set.query_async(&mut link).await
+            })
+            .await?;
+        Ok(stored.is_some())
+    }
+
     async fn get(&self, key: String) -> Result<Option<Value>, CacheError> {
         let text = self.run(move |mut link| async move { cmd("GET").arg(key).query_async(&mut link).await });
         Ok(parsed(text.await?))

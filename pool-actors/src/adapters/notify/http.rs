@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, Url, header, redirect};
+use reqwest::{
+    Certificate, Client, RequestBuilder, Response, StatusCode, Url,
+    header::{self, HeaderMap},
+    redirect,
+};
 
 use super::{needed, payloads, revealed};
 use crate::{
@@ -144,24 +148,31 @@ impl Notifier for Hook {
 
     async fn notify(&self, notice: &Notice) -> Result<(), NotifyError> {
         let requests = self.requests(notice).map_err(|what| NotifyError::Never { what })?;
+        let mut told = Ok(());
         for request in requests {
             let later = |error: reqwest::Error| NotifyError::Later {
                 what: error.without_url().to_string(),
                 after: None,
             };
-            taken(request.send().await.map_err(later)?).await?;
+            let answer = match request.send().await.map_err(later) {
+                Ok(response) => taken(response).await,
+                Err(error) => Err(error),
+            };
+            // PagerDuty gets one for each alert, and knows one that it has had: the others are sent all the same, and what may
+            // succeed is tried again.
+            told = match (told, answer) {
+                (Err(first), Ok(())) => Err(first),
+                (Err(first @ NotifyError::Later { .. }), Err(_)) => Err(first),
+                (_, answer) => answer,
+            };
         }
-        Ok(())
+        told
     }
 }
 
 async fn taken(mut response: Response) -> Result<(), NotifyError> {
     let status = response.status();
-    if status.is_success() {
-        return Ok(());
-    }
-    let after =
-        response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let Err(verdict) = verdict(status, response.headers()) else { return Ok(()) };
     let mut said = Vec::new();
     while said.len() < ANSWER_BYTES
         && let Ok(Some(chunk)) = response.chunk().await
@@ -169,15 +180,28 @@ async fn taken(mut response: Response) -> Result<(), NotifyError> {
         said.extend_from_slice(&chunk);
     }
     said.truncate(ANSWER_BYTES);
-    let what = format!("it answered {status}: {}", String::from_utf8_lossy(&said).trim());
+    Err(verdict(format!("it answered {status}: {}", String::from_utf8_lossy(&said).trim())))
+}
+
+/// Whether it was taken; if not, what makes an error of what is said about it.
+pub(super) fn verdict(
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> Result<(), impl FnOnce(String) -> NotifyError + use<>> {
+    if status.is_success() {
+        return Ok(());
+    }
+    let after = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     let may_pass = status.is_server_error()
         || matches!(
             status,
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS | StatusCode::CONFLICT
         );
-    Err(if may_pass {
-        NotifyError::Later { what, after: after.map(Duration::from_secs) }
-    } else {
-        NotifyError::Never { what }
+    Err(move |what| {
+        if may_pass {
+            NotifyError::Later { what, after: after.map(Duration::from_secs) }
+        } else {
+            NotifyError::Never { what }
+        }
     })
 }

@@ -1,6 +1,11 @@
 //! Mail by SMTP, or into a folder where there is no mail server.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use lettre::{
@@ -12,7 +17,10 @@ use lettre::{
 use super::{needed, revealed};
 use crate::{
     config::AlertChannel,
-    ports::notifier::{Notice, Notifier, NotifyError},
+    ports::{
+        mailer::{Letter, Mailer},
+        notifier::{Notice, Notifier, NotifyError},
+    },
 };
 
 enum Way {
@@ -20,53 +28,103 @@ enum Way {
     Outbox(PathBuf),
 }
 
-pub(super) struct Mail {
+/// A mail server, or a folder; and who sends.
+pub(super) struct Post {
     way: Way,
     from: Mailbox,
+}
+
+fn mailbox(text: &str) -> Result<Mailbox, String> {
+    text.parse::<Mailbox>().map_err(|error| format!("{text:?} is no mail address ({error})"))
+}
+
+impl Post {
+    pub(super) fn new(url: &str, from: &str, timeout_ms: u64, ca_file: &Path) -> Result<Self, String> {
+        needed(from, "from")?;
+        needed(url, "url")?;
+        let way = match url.strip_prefix("outbox:") {
+            Some(folder) => Way::Outbox(folder.into()),
+            None => Way::Smtp(smtp(url, timeout_ms, ca_file)?),
+        };
+        Ok(Self { way, from: mailbox(from)? })
+    }
+
+    fn message(&self, to: &[Mailbox], subject: &str, text: String) -> Result<Message, String> {
+        let mut message = Message::builder()
+            .from(self.from.clone())
+            // One line: a header ends where a line does.
+            .subject(subject.replace(['\r', '\n'], " "))
+            .header(ContentType::TEXT_PLAIN);
+        for to in to {
+            message = message.to(to.clone());
+        }
+        message.body(text).map_err(|error| error.to_string())
+    }
+
+    async fn carry(&self, message: Message) -> Result<(), NotifyError> {
+        match &self.way {
+            Way::Smtp(transport) => transport.send(message).await.map(drop).map_err(|error| {
+                let what = error.to_string();
+                if error.is_permanent() {
+                    NotifyError::Never { what }
+                } else {
+                    NotifyError::Later { what, after: None }
+                }
+            }),
+            Way::Outbox(folder) => {
+                let file = folder.join(format!("{:032x}.eml", rand::random::<u128>()));
+                let later = |error: std::io::Error| NotifyError::Later {
+                    what: format!("{}: {error}", file.display()),
+                    after: None,
+                };
+                std::fs::create_dir_all(folder).map_err(later)?;
+                // It may hold a link that lets somebody in. It gets its name when it is whole.
+                let draft = file.with_extension("new");
+                let mut open = std::fs::OpenOptions::new();
+                let mut to = open.write(true).create_new(true).mode(0o600).open(&draft).map_err(later)?;
+                to.write_all(&message.formatted()).map_err(later)?;
+                std::fs::rename(&draft, &file).map_err(later)
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Mailer for Post {
+    async fn send(&self, letter: &Letter) -> Result<(), NotifyError> {
+        let never = |what| NotifyError::Never { what };
+        let to = mailbox(&letter.to).map_err(never)?;
+        self.carry(self.message(&[to], &letter.subject, letter.text.clone()).map_err(never)?).await
+    }
+}
+
+/// An operators' channel.
+pub(super) struct Mail {
+    post: Post,
     to: Vec<Mailbox>,
 }
 
 impl Mail {
     pub(super) fn new(channel: &AlertChannel) -> Result<Self, String> {
-        let address = |text: &str| {
-            text.parse::<Mailbox>().map_err(|error| format!("{text:?} is no mail address ({error})"))
-        };
         needed(&channel.from, "from")?;
         if channel.to.is_empty() {
             needed("", "to")?;
         }
         let url = revealed(channel.url.as_ref())?;
-        needed(&url, "url")?;
-        let way = match url.strip_prefix("outbox:") {
-            Some(folder) => Way::Outbox(folder.into()),
-            None => Way::Smtp(smtp(&url, channel)?),
-        };
-        let to = channel.to.iter().map(|to| address(to)).collect::<Result<_, _>>()?;
-        Ok(Self { way, from: address(&channel.from)?, to })
-    }
-
-    fn message(&self, notice: &Notice) -> Result<Message, String> {
-        let mut message = Message::builder()
-            .from(self.from.clone())
-            // One line: a header ends where a line does.
-            .subject(notice.subject().replace(['\r', '\n'], " "))
-            .header(ContentType::TEXT_PLAIN);
-        for to in &self.to {
-            message = message.to(to.clone());
-        }
-        message.body(notice.text()).map_err(|error| error.to_string())
+        let post = Post::new(&url, &channel.from, channel.timeout_ms, &channel.ca_file)?;
+        Ok(Self { post, to: channel.to.iter().map(|to| mailbox(to)).collect::<Result<_, _>>()? })
     }
 }
 
-fn smtp(url: &str, channel: &AlertChannel) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
+fn smtp(url: &str, timeout_ms: u64, ca_file: &Path) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
     // It may hold a password: what is wrong with it is said without it.
     let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
         .map_err(|error| format!("`url` must be smtp://host:port or smtps://user:password@host ({error})"))?;
-    let mut builder = builder.timeout(Some(Duration::from_millis(channel.timeout_ms.max(1))));
-    if !channel.ca_file.as_os_str().is_empty() {
-        let place = channel.ca_file.display();
+    let mut builder = builder.timeout(Some(Duration::from_millis(timeout_ms.max(1))));
+    if !ca_file.as_os_str().is_empty() {
+        let place = ca_file.display();
         let said = |error: String| format!("`ca_file` {place}: {error}");
-        let pem = std::fs::read(&channel.ca_file).map_err(|error| said(error.to_string()))?;
+        let pem = std::fs::read(ca_file).map_err(|error| said(error.to_string()))?;
         let signer = Certificate::from_pem(&pem).map_err(|error| said(error.to_string()))?;
         let host = host_of(url).ok_or("`url` names no host")?;
         let tls = TlsParameters::builder(host).add_root_certificate(signer).build();
@@ -91,26 +149,8 @@ impl Notifier for Mail {
     }
 
     async fn notify(&self, notice: &Notice) -> Result<(), NotifyError> {
-        let message = self.message(notice).map_err(|what| NotifyError::Never { what })?;
-        match &self.way {
-            Way::Smtp(transport) => transport.send(message).await.map(drop).map_err(|error| {
-                let what = error.to_string();
-                if error.is_permanent() {
-                    NotifyError::Never { what }
-                } else {
-                    NotifyError::Later { what, after: None }
-                }
-            }),
-            Way::Outbox(folder) => {
-                let file = folder.join(format!("{:032x}.eml", rand::random::<u128>()));
-                let later = |error: std::io::Error| NotifyError::Later {
-                    what: format!("{}: {error}", file.display()),
-                    after: None,
-                };
-                std::fs::create_dir_all(folder).map_err(later)?;
-                std::fs::write(&file, message.formatted()).map_err(later)
-            }
-        }
+        let message = self.post.message(&self.to, &notice.subject(), notice.text());
+        self.post.carry(message.map_err(|what| NotifyError::Never { what })?).await
     }
 }
 

@@ -1,18 +1,19 @@
-//! Ways to tell people: webhooks of all kinds over HTTP, and mail.
+//! Ways to tell people: webhooks of all kinds over HTTP, and mail; to places that the configuration names, and to those that
+//! people chose.
 
-mod archive_file;
 mod http;
 mod mail;
+mod messenger;
 mod payloads;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
-pub use archive_file::FileArchive;
+pub use messenger::OpenMessenger;
 
 use crate::{
-    config::{AlertChannel, ChannelKind},
+    config::{self, AlertChannel, ChannelKind},
     error::{Code, Failure},
-    ports::notifier::SharedNotifier,
+    ports::{mailer::SharedMailer, notifier::SharedNotifier},
 };
 
 /// The notifier of a configured channel.
@@ -31,6 +32,22 @@ pub fn notifier(channel: &AlertChannel) -> Result<SharedNotifier, Failure> {
             "pool.example.toml says what each kind of channel needs",
         )
     })
+}
+
+/// How mail goes to the pool's users; a relative folder is below `data_dir`.
+///
+/// # Errors
+/// When a key can't be used.
+pub fn mailer(mail: &config::Mail, data_dir: &Path) -> Result<SharedMailer, Failure> {
+    let mut url = mail.url.reveal()?;
+    if let Some(folder) = url.strip_prefix("outbox:") {
+        url = format!("outbox:{}", data_dir.join(folder).display());
+    }
+    let post = mail::Post::new(&url, &mail.from, mail.timeout_ms, &mail.ca_file);
+    let wrong = |what| {
+        Failure::new(Code::ConfigInvalid, format!("mail: {what}"), "pool.example.toml documents the keys")
+    };
+    Ok(Arc::new(post.map_err(wrong)?))
 }
 
 /// A secret's text; empty if it is not set.

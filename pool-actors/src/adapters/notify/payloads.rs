@@ -35,15 +35,23 @@ pub(super) fn slack(notice: &Notice) -> Value {
 }
 
 pub(super) fn discord(notice: &Notice) -> Value {
-    // Whatever the text says, nobody is called by it.
-    json!({ "content": shortened(&whole(notice), 2_000), "allowed_mentions": { "parse": [] } })
+    discord_text(&whole(notice))
+}
+
+/// Whatever the text says, nobody is called by it.
+pub(super) fn discord_text(text: &str) -> Value {
+    json!({ "content": shortened(text, 2_000), "allowed_mentions": { "parse": [] } })
 }
 
 pub(super) fn telegram(notice: &Notice, chat: &str) -> Value {
-    json!({ "chat_id": chat, "text": shortened(&whole(notice), 4_096), "disable_web_page_preview": true })
+    telegram_text(&whole(notice), chat)
 }
 
-/// One event for each alert; a test is an event of its own, over at once.
+pub(super) fn telegram_text(text: &str, chat: &str) -> Value {
+    json!({ "chat_id": chat, "text": shortened(text, 4_096), "disable_web_page_preview": true })
+}
+
+/// One event for each alert; a test and news are events of their own, over at once.
 pub(super) fn pagerduty(notice: &Notice, key: &str) -> Vec<Value> {
     let event = |alert: &AlertView, action: &str| {
         json!({
@@ -59,20 +67,24 @@ pub(super) fn pagerduty(notice: &Notice, key: &str) -> Vec<Value> {
             },
         })
     };
-    if notice.test {
-        let test = |action: &str| {
+    // Nobody has to do anything about it: it is there, and over.
+    let told = |name: &str, summary: &str| {
+        ["trigger", "resolve"].map(|action| {
             json!({
-                "routing_key": key, "event_action": action, "dedup_key": format!("{}/test", notice.pool),
-                "payload": { "summary": notice.subject(), "source": notice.pool, "severity": "info" },
+                "routing_key": key, "event_action": action, "dedup_key": format!("{}/{name}", notice.pool),
+                "payload": { "summary": shortened(summary, 1_024), "source": notice.pool, "severity": "info" },
             })
-        };
-        return vec![test("trigger"), test("resolve")];
+        })
+    };
+    if notice.test {
+        return told("test", &notice.subject()).to_vec();
     }
+    let news = notice.news.iter().flat_map(|news| told("news", news));
     let firing = notice
         .firing
         .iter()
         .map(|alert| event(alert, if alert.acknowledged.is_some() { "acknowledge" } else { "trigger" }));
-    firing.chain(notice.resolved.iter().map(|alert| event(alert, "resolve"))).collect()
+    firing.chain(notice.resolved.iter().map(|alert| event(alert, "resolve"))).chain(news).collect()
 }
 
 pub(super) fn sms(notice: &Notice, from: &str, to: &str) -> [(&'static str, String); 3] {
@@ -80,11 +92,17 @@ pub(super) fn sms(notice: &Notice, from: &str, to: &str) -> [(&'static str, Stri
 }
 
 pub(super) fn generic(notice: &Notice) -> Value {
+    let is_alert = !notice.firing.is_empty() || !notice.resolved.is_empty();
     json!({
-        "type": if notice.test { "alert.test" } else { "alert.changed" },
+        "type": match notice {
+            Notice { test: true, .. } => "alert.test",
+            _ if !is_alert => "pool.news",
+            _ => "alert.changed",
+        },
         "data": {
             "pool": notice.pool, "subject": notice.subject(), "text": notice.text(),
-            "severity": notice.severity(), "firing": notice.firing, "resolved": notice.resolved,
+            "severity": is_alert.then(|| notice.severity()), "firing": notice.firing, "resolved": notice.resolved,
+            "news": notice.news,
         },
     })
 }
@@ -136,7 +154,7 @@ mod tests {
                 AlertView { acknowledged: Some(taken), ..alert(2, "x") },
             ],
             resolved: vec![resolved],
-            test: false,
+            ..Notice::default()
         }
     }
 
@@ -164,6 +182,19 @@ mod tests {
             ]
         );
         assert_eq!(events[0]["payload"]["severity"], "critical");
+        let news = Notice { news: vec!["it is complete".into()], pool: "P".into(), ..Notice::default() };
+        let told = pagerduty(&news, "k");
+        assert_eq!(
+            (told.len(), &told[0]["payload"]["severity"]),
+            (2, &json!("info")),
+            "nobody is kept awake"
+        );
+        assert_eq!(told[1]["event_action"], "resolve");
+        assert_eq!(generic(&news)["data"]["severity"], Value::Null);
+        assert_eq!(
+            (generic(&news)["type"].as_str(), slack(&news)["text"].as_str()),
+            (Some("pool.news"), Some("[P] it is complete\nit is complete"))
+        );
         let test = Notice { test: true, firing: vec![], resolved: vec![], ..notice() };
         assert_eq!(pagerduty(&test, "k")[1]["event_action"], "resolve");
     }

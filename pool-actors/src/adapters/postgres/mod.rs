@@ -280,8 +280,8 @@ impl StorePort for PostgresStore {
         self.read(read::Accounts { after, limit }).await
     }
 
-    async fn account(&self, account: Account) -> Result<Option<AccountRow>, StoreError> {
-        self.read(read::OneAccount(account)).await
+    async fn accounts_named(&self, accounts: Vec<Account>) -> Result<Vec<AccountRow>, StoreError> {
+        self.read(read::AccountsNamed(accounts)).await
     }
 
     async fn share_hours(
@@ -303,6 +303,10 @@ impl StorePort for PostgresStore {
 
     async fn totals(&self) -> Result<Totals, StoreError> {
         self.read_for_ledger(read::AllTotals).await
+    }
+
+    async fn size_bytes(&self) -> Result<u64, StoreError> {
+        self.read(read::SizeBytes).await
     }
 
     async fn check(&self) -> Result<Vec<Finding>, StoreError> {

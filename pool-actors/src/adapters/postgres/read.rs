@@ -214,6 +214,19 @@ impl Question for Nodes {
     }
 }
 
+/// What the database occupies.
+pub(super) struct SizeBytes;
+
+impl Question for SizeBytes {
+    type Answer = u64;
+
+    async fn ask(&self, session: &Session) -> Result<Self::Answer, StoreError> {
+        let rows = session.query(sql::DATABASE_SIZE, &[]).await?;
+        let bytes: Option<i64> = rows.first().map(|row| column(row, 0)).transpose()?;
+        Ok(bytes.map_or(0, i64::cast_unsigned))
+    }
+}
+
 /// Accounts in order of address.
 pub(super) struct Accounts {
     pub(super) after: Option<Account>,
@@ -230,15 +243,16 @@ impl Question for Accounts {
     }
 }
 
-/// One account.
-pub(super) struct OneAccount(pub(super) Account);
+/// Those of these accounts that there are.
+pub(super) struct AccountsNamed(pub(super) Vec<Account>);
 
-impl Question for OneAccount {
-    type Answer = Option<AccountRow>;
+impl Question for AccountsNamed {
+    type Answer = Vec<AccountRow>;
 
     async fn ask(&self, session: &Session) -> Result<Self::Answer, StoreError> {
-        let found = session.query(sql::ACCOUNT_IDS, &[&[self.0.as_str()].as_slice()]).await?;
-        Ok(account_rows(session, named(&found)?).await?.into_iter().next())
+        let wanted: Vec<&str> = self.0.iter().map(Account::as_str).collect();
+        let found = session.query(sql::ACCOUNT_IDS, &[&wanted]).await?;
+        account_rows(session, named(&found)?).await
     }
 }
 

@@ -4,21 +4,25 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pool_domain::units::TimeMs;
+use pool_domain::{ids::PayoutId, units::TimeMs};
 use serde_json::Value;
 use tokio_postgres::{Row, types::ToSql};
 
 use super::{
     PostgresStore, ask,
     codec::Stamp,
-    read::{Question, column, corrupt, count, signed, text, time},
+    read::{Question, amount, column, corrupt, count, signed, text, time},
     session::Session,
     statements::{self as sql, Sql},
     write::clean,
 };
 use crate::ports::{
+    personal::{PersonalRow, PersonalSettings, SentPayout},
     store::StoreError,
-    users::{AuditLine, AuditQuery, NewUser, Outcome, Role, TokenRow, UserChange, UserRow, UserStore},
+    users::{
+        AuditLine, AuditQuery, ClaimedAccount, ClaimedBy, LinkPurpose, MailLink, NewUser, Outcome, Role,
+        TokenRow, UserChange, UserRow, UserStore,
+    },
 };
 
 type Parameter = Box<dyn ToSql + Send + Sync>;
@@ -112,6 +116,7 @@ impl UserStore for PostgresStore {
                 (sql::USER_DISABLED_SET, parameters![id, disabled.then_some(Stamp(at)), at_stamp])
             }
             UserChange::Password(hash) => (sql::USER_PASSWORD_SET, parameters![id, hash, at_stamp]),
+            UserChange::Email(email) => (sql::USER_EMAIL_SET, parameters![id, email, at_stamp]),
             UserChange::MfaPrepared(sealed) => (sql::USER_MFA_PREPARE, parameters![id, sealed, at_stamp]),
             UserChange::MfaOn(codes) => {
                 let codes: Vec<Vec<u8>> = codes.iter().map(|code| code.to_vec()).collect();
@@ -133,6 +138,117 @@ impl UserStore for PostgresStore {
     async fn backup_codes_left(&self, id: String) -> Result<u64, StoreError> {
         let left = self.of_users(sql::BACKUP_CODES_LEFT, parameters![id], |row| count(row, 0)).await?;
         Ok(left.first().copied().unwrap_or_default())
+    }
+
+    async fn users_with_email(&self, email: String, limit: usize) -> Result<Vec<UserRow>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.of_users(sql::USERS_WITH_EMAIL, parameters![told(&email), limit], user).await
+    }
+
+    async fn add_mail_link(&self, link: MailLink) -> Result<(), StoreError> {
+        let MailLink { digest, user, purpose, email, created_at, expires_at } = link;
+        let (created_at, expires_at) = (Stamp(created_at), Stamp(expires_at));
+        let parameters =
+            parameters![digest.to_vec(), user, purpose.as_str(), told(&email), created_at, expires_at];
+        self.of_users(sql::MAIL_LINK_ADD, parameters, any).await.map(drop)
+    }
+
+    async fn mail_link_user(
+        &self,
+        at: TimeMs,
+        digest: [u8; 32],
+        purpose: LinkPurpose,
+    ) -> Result<Option<UserRow>, StoreError> {
+        let parameters = parameters![digest.to_vec(), purpose.as_str(), Stamp(at)];
+        Ok(self.of_users(sql::MAIL_LINK_USER, parameters, user).await?.into_iter().next())
+    }
+
+    async fn confirm_email(&self, at: TimeMs, digest: [u8; 32]) -> Result<bool, StoreError> {
+        self.changes(sql::MAIL_LINK_CONFIRM, parameters![digest.to_vec(), Stamp(at)]).await
+    }
+
+    async fn reset_password(
+        &self,
+        at: TimeMs,
+        digest: [u8; 32],
+        password_hash: String,
+    ) -> Result<bool, StoreError> {
+        self.changes(sql::MAIL_LINK_RESET, parameters![digest.to_vec(), password_hash, Stamp(at)]).await
+    }
+
+    async fn claim_account(
+        &self,
+        at: TimeMs,
+        account: String,
+        user: String,
+        by: ClaimedBy,
+    ) -> Result<bool, StoreError> {
+        let (account, by) = (told(&account), by.as_str());
+        // Two statements, since an account changes hands only by way of nobody: in between it is nobody's.
+        self.changes(sql::ACCOUNT_FREE, parameters![account.clone(), user.clone(), by]).await?;
+        self.changes(sql::ACCOUNT_CLAIM, parameters![account, user, by, Stamp(at)]).await
+    }
+
+    async fn release_account(&self, account: String, user: String) -> Result<bool, StoreError> {
+        self.changes(sql::ACCOUNT_RELEASE, parameters![told(&account), user]).await
+    }
+
+    async fn accounts_of(&self, user: String) -> Result<Vec<ClaimedAccount>, StoreError> {
+        self.of_users(sql::ACCOUNTS_OF_USER, parameters![user], claimed).await
+    }
+
+    async fn personal_of(&self, account: String, user: String) -> Result<Option<PersonalRow>, StoreError> {
+        let found =
+            self.of_users(sql::PERSONAL_ALERTS_OF, parameters![told(&account), user], personal).await?;
+        Ok(found.into_iter().next())
+    }
+
+    async fn set_personal(
+        &self,
+        at: TimeMs,
+        account: String,
+        user: String,
+        settings: PersonalSettings,
+    ) -> Result<bool, StoreError> {
+        let settings = serde_json::to_string(&settings).map_err(|error| corrupt(error.to_string()))?;
+        let parameters = parameters![told(&account), user, settings, Stamp(at)];
+        self.changes(sql::PERSONAL_ALERTS_PUT, parameters).await
+    }
+
+    async fn personal_all(&self) -> Result<Vec<PersonalRow>, StoreError> {
+        self.of_users(sql::PERSONAL_ALERTS_ALL, parameters![], personal).await
+    }
+
+    async fn set_personal_workers(
+        &self,
+        account: String,
+        user: String,
+        workers: Vec<String>,
+    ) -> Result<(), StoreError> {
+        let workers = serde_json::to_string(&workers).map_err(|error| corrupt(error.to_string()))?;
+        self.changes(sql::PERSONAL_WORKERS_PUT, parameters![told(&account), user, workers]).await.map(drop)
+    }
+
+    async fn sent_payouts(&self, after: u64) -> Result<Vec<SentPayout>, StoreError> {
+        self.of_users(sql::PERSONAL_PAYOUTS, parameters![signed(after)?], |row| {
+            Ok(SentPayout {
+                step: count(row, 0)?,
+                payout: PayoutId(count(row, 1)?),
+                account: column(row, 2)?,
+                txid: column(row, 3)?,
+                amount: amount(row, 4)?,
+            })
+        })
+        .await
+    }
+
+    async fn payouts_told(&self) -> Result<u64, StoreError> {
+        let told = self.of_users(sql::PERSONAL_TOLD_GET, parameters![], |row| count(row, 0)).await?;
+        Ok(told.into_iter().next().unwrap_or(0))
+    }
+
+    async fn set_payouts_told(&self, told: u64) -> Result<(), StoreError> {
+        self.changes(sql::PERSONAL_TOLD_PUT, parameters![signed(told)?]).await.map(drop)
     }
 
     async fn add_token(&self, token: TokenRow) -> Result<(), StoreError> {
@@ -200,6 +316,29 @@ fn user(row: &Row) -> Result<UserRow, StoreError> {
         disabled_at: time_or_none(row, 7)?,
         created_at: time(row, 8)?,
         updated_at: time(row, 9)?,
+        email_verified_at: time_or_none(row, 10)?,
+    })
+}
+
+fn claimed(row: &Row) -> Result<ClaimedAccount, StoreError> {
+    let by: Option<String> = column(row, 2)?;
+    Ok(ClaimedAccount {
+        account: column(row, 0)?,
+        user: column(row, 1)?,
+        by: by.and_then(|by| by.parse().ok()),
+        at: time_or_none(row, 3)?,
+    })
+}
+
+fn personal(row: &Row) -> Result<PersonalRow, StoreError> {
+    let (settings, workers): (Option<String>, Option<String>) = (column(row, 4)?, column(row, 5)?);
+    Ok(PersonalRow {
+        account: column(row, 0)?,
+        user: column(row, 1)?,
+        username: column(row, 2)?,
+        email: column(row, 3)?,
+        settings: PersonalSettings::read(settings.as_deref()),
+        workers: PersonalRow::read_workers(workers.as_deref()),
     })
 }
 

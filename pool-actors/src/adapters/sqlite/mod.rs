@@ -192,8 +192,8 @@ impl StorePort for SqliteStore {
         self.read(move |db| read::accounts(db, after.as_ref(), limit)).await
     }
 
-    async fn account(&self, account: Account) -> Result<Option<AccountRow>, StoreError> {
-        self.read(move |db| read::account(db, &account)).await
+    async fn accounts_named(&self, accounts: Vec<Account>) -> Result<Vec<AccountRow>, StoreError> {
+        self.read(move |db| read::accounts_named(db, &accounts)).await
     }
 
     async fn share_hours(
@@ -215,6 +215,10 @@ impl StorePort for SqliteStore {
 
     async fn totals(&self) -> Result<Totals, StoreError> {
         self.read_for_ledger(read::totals).await
+    }
+
+    async fn size_bytes(&self) -> Result<u64, StoreError> {
+        self.read(read::size_bytes).await
     }
 
     async fn check(&self) -> Result<Vec<Finding>, StoreError> {

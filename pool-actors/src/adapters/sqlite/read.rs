@@ -101,6 +101,11 @@ pub(super) fn nodes(db: &Connection) -> Result<Vec<String>, StoreError> {
     rows(db, sql::POSITION_NODES, named_params! {}, |row| column(row, 0))
 }
 
+pub(super) fn size_bytes(db: &Connection) -> Result<u64, StoreError> {
+    let sizes = rows(db, sql::DATABASE_SIZE, named_params! {}, |row| count(row, 0))?;
+    Ok(sizes.first().copied().unwrap_or_default())
+}
+
 pub(super) fn load(db: &Connection, node: &str) -> Result<LedgerState, StoreError> {
     let mut open_blocks = rows(db, sql::BLOCKS_OPEN, named_params! { ":node": node }, block_row)?;
     for block in &mut open_blocks {
@@ -234,11 +239,17 @@ pub(super) fn accounts(
     page.into_iter().map(|(id, account)| account_row(db, id, account)).collect()
 }
 
-pub(super) fn account(db: &Connection, account: &Account) -> Result<Option<AccountRow>, StoreError> {
-    let id = rows(db, sql::ACCOUNT_ID, named_params! { ":address": account.as_str() }, |row| {
-        column::<i64>(row, 0)
-    })?;
-    id.first().map(|id| account_row(db, *id, account.clone())).transpose()
+pub(super) fn accounts_named(db: &Connection, accounts: &[Account]) -> Result<Vec<AccountRow>, StoreError> {
+    let mut found = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        let id = rows(db, sql::ACCOUNT_ID, named_params! { ":address": account.as_str() }, |row| {
+            column::<i64>(row, 0)
+        })?;
+        if let Some(id) = id.first() {
+            found.push(account_row(db, *id, account.clone())?);
+        }
+    }
+    Ok(found)
 }
 
 pub(super) fn share_hours(

@@ -14,7 +14,7 @@ use super::{
 use crate::ports::store::StoreError;
 
 /// Prepared statements kept per connection; there are fewer than this.
-pub(super) const STATEMENTS_KEPT: usize = 128;
+pub(super) const STATEMENTS_KEPT: usize = 160;
 /// How long a statement waits for a lock before it fails.
 const BUSY_TIMEOUT_MS: u64 = 5_000;
 

@@ -162,6 +162,7 @@ impl AlgorithmSupervisor {
             steps: vec![BasisPoints::ALL],
             at: None,
             rollback_on_error: true,
+            notify: Vec::new(),
             isolation: Level::Wasm,
         };
         let mut rollout = Rollout::new(RolloutKind::Upgrade, rollout_plan(&plan).ok()?);

@@ -278,6 +278,8 @@ async fn the_author_limits_what_it_may_replace() {
         plan: plan(),
         confirm: None,
         override_migration_from: true,
+        digest: None,
+        loaded: None,
         by: "test".into(),
     };
     world.doors.deploy.ask(deploy).await.unwrap().unwrap();

@@ -8,6 +8,7 @@ use std::{
 use async_trait::async_trait;
 use pool_domain::{
     ids::SessionId,
+    isolation::Level,
     rollout::{RollbackReason, Stage},
     slot_health::Thresholds,
     units::BasisPoints,
@@ -30,7 +31,7 @@ use crate::{
     ports::{
         clock::Clock,
         deployments::{DeployPlan, DeploymentRow, DeploymentStore, Strategy, TrailLine},
-        packages::{Package, SharedShelf},
+        packages::{Package, PackageSource, SharedShelf},
         store::StoreError,
     },
     runtime::{
@@ -198,6 +199,7 @@ pub(super) fn plan() -> DeployPlan {
         steps: vec![BasisPoints::percent(30), BasisPoints::ALL],
         at: None,
         rollback_on_error: true,
+        notify: Vec::new(),
     }
 }
 
@@ -208,7 +210,17 @@ impl World {
     }
 
     pub(super) async fn deploy(&self, plan: DeployPlan) -> Result<DeploymentView, DeployError> {
-        let deploy = Deploy { plan, confirm: None, override_migration_from: false, by: "test".into() };
+        self.order(plan, None, None).await
+    }
+
+    async fn order(
+        &self,
+        plan: DeployPlan,
+        digest: Option<String>,
+        loaded: Option<Package>,
+    ) -> Result<DeploymentView, DeployError> {
+        let (confirm, override_migration_from, by) = (None, false, "test".into());
+        let deploy = Deploy { plan, confirm, override_migration_from, digest, loaded, by };
         self.doors.deploy.ask(deploy).await.unwrap()
     }
 
@@ -313,6 +325,28 @@ async fn faults_at_each_step_cost_no_share() {
         world.mine().await;
         assert_eq!(world.view.get().active.as_ref().unwrap().version, "1.0.0");
     }
+}
+
+#[actix_rt::test]
+async fn only_the_package_that_was_meant_is_deployed() {
+    let of = |version: &str, digest: &str| {
+        let mut package = Package::linked_in(trial::faulty(Fault::None));
+        package.reference.version = version.to_owned();
+        package.reference.source = PackageSource::Package { digest: digest.to_owned() };
+        package
+    };
+    let world = world();
+    world.doors.stage.ask(StagePackage(of("1.1.0", "aa"))).await.unwrap();
+    // Somebody else stages another one, while the first is looked at or loaded at another level.
+    world.doors.stage.ask(StagePackage(of("1.2.0", "bb"))).await.unwrap();
+    let changed = || DeployError::StagedChanged { staged: of("1.2.0", "bb").reference.id() };
+    assert_eq!(world.order(plan(), Some("aa".into()), None).await.unwrap_err(), changed());
+    assert_eq!(world.order(plan(), None, Some(of("1.1.0", "aa"))).await.unwrap_err(), changed());
+    assert_eq!(world.view.get().staged.as_ref().unwrap().package.version, "1.2.0", "it stays staged");
+    let mut loaded = of("1.2.0", "bb");
+    loaded.report.isolation = Level::Process;
+    let view = world.order(plan(), Some("bb".into()), Some(loaded)).await.unwrap();
+    assert_eq!((view.package.version.as_str(), view.plan.isolation), ("1.2.0", Level::Process));
 }
 
 #[actix_rt::test]

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use super::committer::{CommitHandle, Critical, Forming, Group, GroupDone, Work};
 use crate::{
-    messages::journal::{AppendCandidate, AppendShares, AppendVerdict, JournalError},
+    messages::journal::{AppendCandidate, AppendShares, AppendVerdict, JournalError, PendingShare},
     runtime::{
         observe::{Observation, Observe},
         outbox::Outbox,
@@ -95,7 +95,13 @@ impl Handler<GroupDone> for JournalShard {
             }
         };
         for batch in done.shares.into_batches() {
-            resolve_each(batch, |share| &share.ticket, |share| (share.ticket, verdict));
+            let resolve = |mut share: PendingShare| {
+                if verdict.is_accepted() {
+                    share.life.committed();
+                }
+                (share.ticket, verdict)
+            };
+            resolve_each(batch, |share| &share.ticket, resolve);
         }
     }
 }

@@ -60,6 +60,7 @@ fn pending(ticket: Ticket) -> PendingShare {
         job: JobId(1),
         hash_tag: n,
         candidate: n.is_multiple_of(50).then_some(CandidateId(n)),
+        life: Default::default(),
     }
 }
 

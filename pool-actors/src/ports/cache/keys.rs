@@ -4,9 +4,10 @@
 //! |---|---|---|
 //! | `P:1:{bans}` | table: address -> ban | as long as the longest ban |
 //! | `P:1:count:WHAT` | number: how often in this window | the window |
-//! | `P:1:kept:WHAT` | snapshot: figures, job, an answer of the API | as its keeper says |
+//! | `P:1:kept:WHAT` | snapshot: figures, job, an answer of the API, a lock-out | as its keeper says |
 //! | `P:1:session:ID` | a log-in | as the log-in |
 //! | `P:1:{sessions}` | table: log-in -> whose, since when | as the longest log-in |
+//! | `P:1:{sessions:USER}` | the same of one user | as the longest log-in |
 //! | `P:1:revoked:ID` | a token that is not good any more | as long as the token would be |
 //! | `P:1:events` | channel: what happened in a pool | nothing is kept |
 //!
@@ -55,6 +56,12 @@ impl Keys {
     #[must_use]
     pub fn sessions(&self) -> String {
         format!("{}{{sessions}}", self.0)
+    }
+
+    /// The list of a user's log-ins.
+    #[must_use]
+    pub fn sessions_of(&self, user: &str) -> String {
+        format!("{}{{sessions:{user}}}", self.0)
     }
 
     /// A token that was revoked.

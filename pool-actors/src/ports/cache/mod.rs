@@ -63,6 +63,12 @@ pub trait CachePort: Send + Sync {
     /// Stores a value for a time, in place of what was there.
     async fn put(&self, key: String, value: Value, lives: Duration) -> Result<(), CacheError>;
 
+    /// As [`CachePort::put`], of a copy of what there is elsewhere: the first to go where there is too little room.
+    async fn put_copy(&self, key: String, value: Value, lives: Duration) -> Result<(), CacheError>;
+
+    /// Stores a value for a time where nothing is yet, atomically over all processes; whether it did.
+    async fn put_new(&self, key: String, value: Value, lives: Duration) -> Result<bool, CacheError>;
+
     /// What is stored there; `None` also for what can't be read as JSON.
     async fn get(&self, key: String) -> Result<Option<Value>, CacheError>;
 

@@ -118,6 +118,32 @@ impl Cache {
         self.port.put(self.keys.kept(what), written(value)?, lives).await
     }
 
+    /// Keeps a copy of what there is elsewhere: it makes room for everything else.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub async fn keep_copy<T: Serialize>(
+        &self,
+        what: &str,
+        value: &T,
+        lives: Duration,
+    ) -> Result<(), CacheError> {
+        self.port.put_copy(self.keys.kept(what), written(value)?, lives).await
+    }
+
+    /// Keeps a snapshot where none is kept; of many at once, over all pools, one does.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub async fn keep_first<T: Serialize>(
+        &self,
+        what: &str,
+        value: &T,
+        lives: Duration,
+    ) -> Result<bool, CacheError> {
+        self.port.put_new(self.keys.kept(what), written(value)?, lives).await
+    }
+
     /// A snapshot that was kept.
     ///
     /// # Errors
@@ -165,12 +191,26 @@ impl Cache {
         Ok(fields.into_iter().filter_map(|(id, value)| Some((id, read(value)?))).collect())
     }
 
-    /// Changes the list of log-ins. It lives so long from now on.
+    /// A user's log-ins, by id. The list may name some that have ended.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub async fn sessions_of<T: DeserializeOwned>(
+        &self,
+        user: &str,
+    ) -> Result<BTreeMap<String, T>, CacheError> {
+        let mut fields = self.port.fields(self.keys.sessions_of(user)).await?;
+        fields.remove(REVISION);
+        Ok(fields.into_iter().filter_map(|(id, value)| Some((id, read(value)?))).collect())
+    }
+
+    /// Changes the list of log-ins, or that of one user. It lives so long from now on.
     ///
     /// # Errors
     /// [`CacheError`].
     pub async fn change_sessions<T: Serialize>(
         &self,
+        of: Option<&str>,
         set: Option<(&str, &T)>,
         remove: Vec<String>,
         revision: u64,
@@ -178,7 +218,8 @@ impl Cache {
     ) -> Result<(), CacheError> {
         let set = set.map(|(id, value)| Ok((id.to_owned(), written(value)?))).transpose()?;
         let change = Change { set: set.into_iter().collect(), remove, revision };
-        self.port.change(self.keys.sessions(), change, lives).await
+        let key = of.map_or_else(|| self.keys.sessions(), |user| self.keys.sessions_of(user));
+        self.port.change(key, change, lives).await
     }
 
     /// Forgets what was counted of `what`.

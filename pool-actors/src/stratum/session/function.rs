@@ -89,7 +89,7 @@ impl Session {
         drop(facts);
         if other {
             let hub = Rc::clone(&self.hub);
-            let listener = &hub.shared.listeners[self.card.listener];
+            let listener = &hub.shared.listeners[self.card.listener()];
             let start = listener.start(Some(job));
             match self.pace {
                 Pace::Vardiff(_) => {

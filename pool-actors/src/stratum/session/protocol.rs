@@ -163,7 +163,7 @@ impl Session {
     #[must_use]
     pub fn new(hub: Rc<ArbiterContext>, card: Rc<SessionCard>, permit: Permit, office: TicketOffice) -> Self {
         hub.enter(&card);
-        let dialect = hub.shared.listeners[card.listener].dialect;
+        let dialect = hub.shared.listeners[card.listener()].dialect;
         let variant = &dialect.variants[0];
         card.facts.borrow_mut().variant = variant.name;
         let now = card.connected_at;
@@ -262,7 +262,7 @@ impl Session {
     }
 
     pub(super) fn listener(&self) -> &ListenerProfile {
-        &self.hub.shared.listeners[self.card.listener]
+        &self.hub.shared.listeners[self.card.listener()]
     }
 
     pub(super) fn authorised(&self) -> bool {
@@ -319,6 +319,7 @@ impl Session {
             "mining.multi_version" if self.dialect.switches_function => {
                 self.multi_version(request, now, out);
             }
+            "mining.configure_notifications" => self.configure_notifications(request, out),
             "mining.get_transactions" => push_result(out, &request.id, b"[]"),
             "mining.ping" | "ping" => push_result(out, &request.id, b"\"pong\""),
             _ => push_error(out, &request.id, CODE_UNKNOWN_METHOD, "Unknown method"),

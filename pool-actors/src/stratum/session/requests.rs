@@ -18,8 +18,9 @@ use super::{
 };
 use crate::{
     messages::{event::PoolEvent, share::WorkerIdentity},
+    ports::personal::Wishes,
     stratum::{
-        context::Versions,
+        context::{Asides, Notices, Versions},
         dialect::SubscribeReply,
         prefixes::NoPrefix,
         wire::{
@@ -37,6 +38,16 @@ const WORKERS_MAX: usize = 256;
 const FAILED_LOGINS_MAX: u8 = 5;
 /// Extensions of one `mining.configure` that are looked at.
 const EXTENSIONS_MAX: usize = 16;
+/// What a password begins with that shows whose account it is (see `auth`, which makes them).
+const CLAIM_PREFIX: &str = "claim-";
+/// And what one begins with that lets a machine change what the account's owner is told.
+const ALERTS_PREFIX: &str = "alerts-";
+/// What `mining.configure_notifications` takes.
+const NOTIFICATIONS_EXPECTED: &str = "Invalid params: expected [{\"worker_offline_minutes\":0 or 1-1440,\
+    \"hashrate_drop_percent\":0 or 10-95,\"payout\":bool,\"block\":bool,\"show_message\":bool}]; \
+    where an owner is told (mail, webhook, chat) is set on the page ACCOUNT";
+/// Longer ones are none.
+const CLAIM_LENGTH_MAX: usize = 64;
 /// Functions of one `mining.multi_version` that are looked at.
 const FUNCTIONS_MAX: usize = 16;
 /// Version bits that may be rolled when no job says otherwise (BIP 320).
@@ -137,6 +148,7 @@ impl Session {
             Ok((account, worker)) => {
                 push_result(out, &request.id, b"true");
                 self.enrol(&user, WorkerIdentity { account, worker });
+                self.note_claim(&password);
                 self.read_options(&password);
                 self.start_work(now, out);
                 Flow::Next
@@ -169,6 +181,68 @@ impl Session {
         }
     }
 
+    /// A password that shows a claim of the account: of the connection's first worker, whose account it is known by.
+    fn note_claim(&mut self, password: &str) {
+        if self.workers.len() != 1 {
+            return;
+        }
+        let named = |prefix: &str| {
+            let found = password.split([',', ';', ' ']).find(|part| part.starts_with(prefix));
+            found.filter(|found| found.len() <= CLAIM_LENGTH_MAX).map(Box::from)
+        };
+        let (claim, key) = (named(CLAIM_PREFIX), named(ALERTS_PREFIX));
+        if claim.is_some() || key.is_some() {
+            let notices = None;
+            self.card.facts.borrow_mut().asides = Some(Box::new(Asides { claim, key, notices }));
+        }
+    }
+
+    /// `[{"worker_offline_minutes":10,...}]`: what of its account is told on this miner; and, if it showed the password for it,
+    /// what the account's owner is told from now on. Where owners are told is never set here: whoever mines for an address
+    /// shows by it that he pays its owner, and no more.
+    pub(super) fn configure_notifications(&mut self, request: &Request<'_>, out: &mut Vec<u8>) {
+        let Some(params) = self.params(request, out) else { return };
+        if !self.authorised() {
+            let code = RejectReason::Unauthorized.code();
+            push_error(out, &request.id, code, "Unauthorized: authorize first, it is about your account");
+            return;
+        }
+        if !self.hub.shared.notices {
+            push_error(out, &request.id, RejectReason::Other.code(), "This pool offers no notifications");
+            return;
+        }
+        // A list would be taken for an object without names.
+        let wanted = params.raw(0).filter(|raw| params.len() == 1 && raw.get().starts_with('{'));
+        let wanted = wanted.and_then(|raw| serde_json::from_str::<Wanted>(raw.get()).ok());
+        let Some(wanted) = wanted else {
+            push_error(out, &request.id, CODE_BAD_PARAMS, NOTIFICATIONS_EXPECTED);
+            return;
+        };
+        let Wanted { worker_offline_minutes, hashrate_drop_percent, payout, block, show_message } = wanted;
+        let wishes = Wishes { worker_offline_minutes, hashrate_drop_percent, payout, block };
+        if let Err((field, expected)) = wishes.check() {
+            let text = format!("Invalid params: {field} must be {expected}");
+            push_error(out, &request.id, CODE_BAD_PARAMS, &text);
+            return;
+        }
+        let shows = show_message && self.dialect.shows_messages;
+        let mut facts = self.card.facts.borrow_mut();
+        let asides = facts.asides.get_or_insert_default();
+        let asks = asides.key.is_some();
+        asides.notices = Some(Notices { wishes, shows, asks });
+        drop(facts);
+        let account = if asks { "asked" } else { "unchanged" };
+        let mut reply = Vec::new();
+        push_display(
+            &mut reply,
+            format_args!(
+                "{{\"worker_offline_minutes\":{worker_offline_minutes},\"hashrate_drop_percent\":{hashrate_drop_percent},\
+                 \"payout\":{payout},\"block\":{block},\"show_message\":{shows},\"account\":\"{account}\"}}"
+            ),
+        );
+        push_result(out, &request.id, &reply);
+    }
+
     /// Options in the password: `d=512`, `difficulty=0.5`, `diff=1`, apart by commas, semicolons or spaces.
     fn read_options(&mut self, password: &str) {
         let Pace::Wanted { start, .. } = &mut self.pace else { return };
@@ -177,7 +251,7 @@ impl Session {
             if matches!(key.trim().to_ascii_lowercase().as_str(), "d" | "diff" | "difficulty")
                 && let Ok(difficulty) = Difficulty::parse(value.trim())
             {
-                *start = Some(self.hub.shared.admissible(self.card.listener, difficulty));
+                *start = Some(self.hub.shared.admissible(self.card.listener(), difficulty));
             }
         }
     }
@@ -208,7 +282,7 @@ impl Session {
 
     fn suggest(&mut self, difficulty: Difficulty, id: &ReplyId, now: TimeMs, out: &mut Vec<u8>) {
         push_result(out, id, b"true");
-        let difficulty = self.hub.shared.admissible(self.card.listener, difficulty);
+        let difficulty = self.hub.shared.admissible(self.card.listener(), difficulty);
         let fixed = self.listener().fixed;
         let changed = match &mut self.pace {
             Pace::Vardiff(vardiff) => vardiff.suggest(difficulty, now).is_some(),
@@ -307,7 +381,7 @@ impl Session {
         let value = options.minimum.and_then(|raw| Difficulty::parse(raw.get()).ok());
         reply.extend_from_slice(if value.is_some() { b"true" } else { b"false" });
         let Some(minimum) = value else { return };
-        let minimum = self.hub.shared.admissible(self.card.listener, minimum);
+        let minimum = self.hub.shared.admissible(self.card.listener(), minimum);
         match &mut self.pace {
             // The change goes out with the next job.
             Pace::Vardiff(vardiff) => {
@@ -326,6 +400,26 @@ impl Session {
         }
         params
     }
+}
+
+/// What a miner wants to be told.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    #[serde(default)]
+    worker_offline_minutes: u32,
+    #[serde(default)]
+    hashrate_drop_percent: u32,
+    #[serde(default)]
+    payout: bool,
+    #[serde(default)]
+    block: bool,
+    #[serde(default = "yes")]
+    show_message: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 #[derive(Default, Deserialize)]

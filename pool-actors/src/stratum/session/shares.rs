@@ -27,6 +27,7 @@ use crate::{
         jobs::{JobBook, JobEntry, Label},
         wire::{CODE_BAD_PARAMS, Fields, Params, ReplyId, Request, push_error, push_result},
     },
+    trace::ShareLife,
 };
 
 /// Why a share is answered at once.
@@ -191,6 +192,7 @@ impl Session {
             let id = self.pending.take(token).map_or_else(ReplyId::null, |pending| pending.id);
             return Err((Refused::Stall, id));
         };
+        self.card.note_nonce(solution.nonce);
         let share = Share {
             ticket,
             header,
@@ -202,6 +204,7 @@ impl Session {
             late: entry.is_late(now, self.hub.shared.job_grace_ms),
             received_at: self.hub.date_at(now),
             validations: 0,
+            life: ShareLife::begin(),
         };
         self.hub.intake.put(entry.job.split.route(self.card.id), share);
         Ok(())

@@ -256,7 +256,7 @@ impl Session {
         if line.is_empty() {
             tracing::error!(
                 dialect = self.dialect.name,
-                listener = self.card.listener,
+                listener = self.card.listener(),
                 "this listener's dialect can't carry the chain's work: change `dialect` of [[stratum.listener]]"
             );
             return;

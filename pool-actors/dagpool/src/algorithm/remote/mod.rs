@@ -96,6 +96,12 @@ pub(crate) struct Deploy {
     /// Deploy it although its author lets it replace other algorithms only (migration.from_algorithms); the trail says so.
     #[arg(long)]
     override_migration_from: bool,
+    /// Digest of the package that is meant (`dagpool algorithm status --json`): if another one was staged meanwhile, nothing is deployed.
+    #[arg(long, value_name = "DIGEST")]
+    digest: Option<String>,
+    /// Channels of alerts that are told of each step, by their names in pool.toml.
+    #[arg(long, value_name = "CHANNELS", value_delimiter = ',')]
+    notify: Option<Vec<String>>,
     /// Only show what would be done.
     #[arg(long, conflicts_with = "wait")]
     plan: bool,
@@ -178,6 +184,8 @@ impl Deploy {
         put("rollback_on_error", self.no_rollback_on_error.then_some(json!(false)));
         put("isolation", self.isolation.map(|level| json!(level.to_string())));
         put("override_migration_from", self.override_migration_from.then_some(json!(true)));
+        put("digest", self.digest.as_deref().map(Value::from));
+        put("notification_channels", self.notify.as_ref().map(|names| json!(names)));
         put("confirm", self.confirm.as_deref().map(Value::from));
         config
     }

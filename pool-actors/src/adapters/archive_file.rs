@@ -1,4 +1,4 @@
-//! Alerts in a file of the data folder.
+//! A text in a file of the data folder.
 
 use std::{
     fs::{self, File},
@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use crate::ports::notifier::AlertArchive;
+use crate::ports::archive::Archive;
 
 /// A file that is replaced whole.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ impl FileArchive {
     }
 }
 
-impl AlertArchive for FileArchive {
+impl Archive for FileArchive {
     fn load(&self) -> io::Result<Option<String>> {
         match fs::read_to_string(&self.0) {
             Ok(text) => Ok(Some(text)),

@@ -1,0 +1,1 @@
+SELECT payout FROM personal_told WHERE id = 1

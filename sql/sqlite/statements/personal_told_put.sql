@@ -1,0 +1,1 @@
+UPDATE personal_told SET payout = :payout WHERE id = 1 AND payout < :payout
