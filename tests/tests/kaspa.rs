@@ -69,7 +69,7 @@ async fn observe(node: &KaspaNode, hash: BlockHash) -> BlockObservation {
 }
 
 /// Waits for an event that `wanted` takes.
-async fn event<T>(node: &KaspaNode, wanted: impl Fn(NodeEvent) -> Option<T>) -> T {
+async fn event<T>(node: &KaspaNode, mut wanted: impl FnMut(NodeEvent) -> Option<T>) -> T {
     let search = async {
         loop {
             if let Some(found) = wanted(node.next_event().await) {
@@ -95,14 +95,20 @@ async fn a_template_is_solved_taken_and_told() {
     let block = node.assemble(&template, &solve(&template, 7)).unwrap();
     assert_eq!(node.submit(&block).await, Ok(SubmitVerdict::Accepted));
     assert_eq!(node.submit(&block).await, Ok(SubmitVerdict::Accepted), "again: taken already");
-    let seen = event(&node, |event| match event {
-        NodeEvent::BlockAdded(block) => Some(block),
-        _ => None,
+    // The node tells both, in no order.
+    let (mut seen, mut renewed) = (None, false);
+    event(&node, |event| {
+        match event {
+            NodeEvent::BlockAdded(block) => seen = Some(block),
+            NodeEvent::NewTemplate { .. } => renewed = true,
+            _ => {}
+        }
+        (seen.is_some() && renewed).then_some(())
     })
     .await;
+    let seen = seen.unwrap();
     assert_eq!(seen.hash, block.hash, "kaspad's block hash is ours");
     assert_eq!(seen.parents, template.parents);
-    event(&node, |event| matches!(event, NodeEvent::NewTemplate { .. }).then_some(())).await;
 
     let observed = observe(&node, block.hash).await;
     assert_eq!((observed.known, observed.color, observed.reward), (true, Color::Unknown, None));

@@ -222,7 +222,7 @@ impl Listening {
                         color: Color::Unknown,
                         at: TimeMs(block.time.saturating_mul(1_000)),
                     };
-                    self.queue.push_back(self.memory.added(block, Vec::new(), Vec::new()));
+                    self.queue.extend(self.memory.added(block, Vec::new(), Vec::new()));
                 }
                 "blockConnected" | "blockDisconnected" => {
                     let connected = method == "blockConnected";

@@ -100,7 +100,7 @@ impl Listening {
             Notification::BlockAdded { block } => {
                 if let Some((block, merges)) = block.into_dag_block() {
                     let (blues, reds) = (merges.merge_set_blues_hashes, merges.merge_set_reds_hashes);
-                    self.queue.push_back(self.memory.added(block, blues, reds));
+                    self.queue.extend(self.memory.added(block, blues, reds));
                 }
             }
             Notification::NewBlockTemplate {} => {
