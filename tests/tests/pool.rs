@@ -18,6 +18,8 @@ mod cli;
 mod clock;
 #[path = "pool/database_faults.rs"]
 mod database_faults;
+#[path = "pool/demo.rs"]
+mod demo;
 #[path = "pool/disk.rs"]
 mod disk;
 #[path = "pool/faults.rs"]

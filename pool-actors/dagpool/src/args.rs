@@ -76,8 +76,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// Folder for journal and database; a fresh temporary one without it. The simulated chain begins anew at every start: what a
-    /// kept folder knows of an earlier one stays unconfirmed, and its payouts wait.
+    /// Folder for journal, database and the simulated chain, which go on there at the next start; a fresh temporary one
+    /// without it.
     #[arg(long)]
     pub(crate) data_dir: Option<PathBuf>,
     /// Stratum address.
@@ -182,6 +182,9 @@ pub(crate) struct SimNode {
     /// Seed of everything random.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+    /// File that keeps the chain for the next start; without one it ends with the node.
+    #[arg(long)]
+    pub(crate) chain: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

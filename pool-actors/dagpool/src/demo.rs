@@ -1,7 +1,10 @@
 //! `dagpool demo`: a simulated DAG node, the pool, the dashboard and virtual miners in one process. The pool reaches the
 //! node only through its RPC, and the miners reach the pool only through its Stratum port.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use pool_actors::{
     app::auth::first_admin,
@@ -38,7 +41,8 @@ pub(crate) async fn demo(args: Demo) -> Outcome {
     };
     let book = LogBook::new(Config::default().log.kept_lines);
     logging::start(format, "info,simulations=warn", book.clone())?;
-    let node = SimNode::start(node_config(&args)?).map_err(|error| {
+    let (folder, temporary) = data_folder(args.data_dir.clone())?;
+    let node = SimNode::start(node_config(&args, &folder)?).map_err(|error| {
         Failure::new(
             Code::NodeUnusable,
             format!("the simulated node: {error}"),
@@ -46,7 +50,7 @@ pub(crate) async fn demo(args: Demo) -> Outcome {
         )
     })?;
     let address = wallet_address(&node.rpc_url).await?;
-    let (config, temporary) = pool_config(&args, &node.rpc_url, address)?;
+    let config = pool_config(&args, &node.rpc_url, address, folder)?;
     let config = config::overridden(&config, std::env::vars())?;
     let (token, fresh) = token::admin_token(&config.auth)?;
     let admin = first_admin(&config).await?;
@@ -77,7 +81,7 @@ fn accepted(args: &Demo) -> Result<Vec<AlgorithmConfig>, Failure> {
 }
 
 /// What the demonstration's node is like.
-fn node_config(args: &Demo) -> Result<NodeConfig, Failure> {
+fn node_config(args: &Demo, folder: &Path) -> Result<NodeConfig, Failure> {
     if !(0.1..=60.0).contains(&args.block_time) {
         return Err(unusable(format!("--block-time {} is outside 0.1 to 60", args.block_time), "use 2"));
     }
@@ -91,6 +95,8 @@ fn node_config(args: &Demo) -> Result<NodeConfig, Failure> {
     let rivals = Rival::some(2, algorithm.algorithm.name, hashrate);
     Ok(NodeConfig {
         seed: args.seed,
+        // The books are of this chain: whoever keeps them goes on with it.
+        chain_file: Some(folder.join("simulated-chain")),
         algorithms,
         block_time: Duration::from_secs_f64(args.block_time),
         latency: Duration::from_secs_f64((args.block_time / 4.0).min(1.0)),
@@ -114,20 +120,35 @@ async fn wallet_address(rpc_url: &str) -> Result<String, Failure> {
     answer["result"].as_str().map(str::to_owned).ok_or_else(|| failed(answer["error"].to_string()))
 }
 
-/// The pool's configuration, and the temporary folder if no other was named.
+/// Where everything is kept: the folder that was named, or one that goes with the demonstration.
+fn data_folder(named: Option<PathBuf>) -> Result<(PathBuf, Option<TemporaryFolder>), Failure> {
+    if let Some(folder) = named {
+        make_folder(&folder)?;
+        return Ok((folder, None));
+    }
+    let temporary = TemporaryFolder::new()?;
+    Ok((temporary.0.clone(), Some(temporary)))
+}
+
+fn make_folder(folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        Failure::new(
+            Code::DataDirUnwritable,
+            format!("the folder {} can't be made ({error})", folder.display()),
+            "name another one with --data-dir",
+        )
+    })
+}
+
 fn pool_config(
     args: &Demo,
     rpc_url: &str,
     payout_address: String,
-) -> Result<(Config, Option<TemporaryFolder>), Failure> {
-    let temporary = if args.data_dir.is_none() { Some(TemporaryFolder::new()?) } else { None };
+    folder: PathBuf,
+) -> Result<Config, Failure> {
     let mut config = Config::default();
     config.pool.name = "BlockDAG Pool demo".to_owned();
-    config.pool.data_dir = match (&args.data_dir, &temporary) {
-        (Some(folder), _) => folder.clone(),
-        (None, Some(temporary)) => temporary.0.clone(),
-        (None, None) => PathBuf::from("data"),
-    };
+    config.pool.data_dir = folder;
     config.chain.profile = Profile::Simulated;
     config.chain.nodes = vec![rpc_url.to_owned()];
     config.chain.payout_address = payout_address;
@@ -153,7 +174,7 @@ fn pool_config(
     } else if let Ok(algorithm) = AlgorithmName::new(&args.algorithm) {
         listener.difficulty = Some(DifficultyScale::by_algorithm(&algorithm).difficulty_for_work(START_WORK));
     }
-    Ok((config, temporary))
+    Ok(config)
 }
 
 fn start_miners(
@@ -187,13 +208,7 @@ struct TemporaryFolder(PathBuf);
 impl TemporaryFolder {
     fn new() -> Result<Self, Failure> {
         let folder = std::env::temp_dir().join(format!("dagpool-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).map_err(|error| {
-            Failure::new(
-                Code::DataDirUnwritable,
-                format!("the temporary folder {} can't be made ({error})", folder.display()),
-                "name one with --data-dir",
-            )
-        })?;
+        make_folder(&folder)?;
         Ok(Self(folder))
     }
 }

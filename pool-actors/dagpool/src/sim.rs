@@ -26,6 +26,7 @@ pub(crate) async fn node(args: NodeArgs) -> Outcome {
     let first = algorithms[0].algorithm.name;
     let config = NodeConfig {
         seed: args.seed,
+        chain_file: args.chain,
         listen: args.rpc,
         algorithms,
         block_time: Duration::try_from_secs_f64(args.block_time).unwrap_or_default(),

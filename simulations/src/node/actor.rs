@@ -16,7 +16,6 @@ use tracing::{debug, warn};
 
 use super::block::{Block, Id};
 use super::chain::assemble;
-use super::config::NodeConfig;
 use super::core::Core;
 use super::difficulty::target_of;
 use super::rpc::{self, RpcError};
@@ -101,11 +100,11 @@ pub struct NodeActor {
 }
 
 impl NodeActor {
-    /// A node with an empty chain.
-    pub fn new(config: NodeConfig) -> Self {
-        let random = SmallRng::seed_from_u64(config.seed);
+    /// A node of this chain.
+    pub fn new(core: Core) -> Self {
+        let random = SmallRng::seed_from_u64(core.chain.config().seed);
         Self {
-            core: Core::new(config, unix_ms()),
+            core,
             grinder: Grinder::start(1),
             miners: Vec::new(),
             seen: None,

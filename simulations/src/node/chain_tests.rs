@@ -369,3 +369,63 @@ fn blocks_decode_to_themselves_and_reject_any_other_length() {
     }
     assert!(Block::decode(&[bytes.as_slice(), &[0]].concat()).is_err());
 }
+
+/// Everything that a chain says of itself.
+fn picture(core: &Core) -> (Id, Vec<Id>, u64, u32, usize) {
+    let (chain, view) = (&core.chain, core.chain.virtual_view());
+    let genesis_time = chain.dag().known(chain.genesis()).block.header.time;
+    (chain.main_tip().id, view.parents.clone(), view.data.blue_score, genesis_time, chain.dag().len())
+}
+
+#[test]
+fn a_kept_chain_goes_on_after_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = || NodeConfig { chain_file: Some(folder.path().join("chain")), ..config() };
+    let mut core = Core::open(kept(), START_MS).unwrap();
+    grow(&mut core, 3, 60);
+    let balance = |core: &Core| core.coins().balance(&core.wallet.scripts(Some("miner-1")));
+    let (before, owned) = (picture(&core), balance(&core));
+    assert!(owned.spendable > 0);
+    drop(core);
+
+    // Killed in the middle of a block: what nobody was told of is cut off.
+    let path = folder.path().join("chain");
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, [whole.as_slice(), &[40, 0, 0, 0, 1, 2, 3]].concat()).unwrap();
+    let mut core = Core::open(kept(), START_MS + 3_600_000).unwrap();
+    core.wallet.script_of("miner-1");
+    assert_eq!((picture(&core), balance(&core)), (before, owned));
+    assert_eq!(std::fs::read(&path).unwrap(), whole);
+    let next = core.mine_block(BLAKE2S, None, "miner-1", START_MS + 3_600_000).unwrap();
+    drop(core);
+    assert_eq!(Core::open(kept(), START_MS).unwrap().chain.main_tip().id, next);
+}
+
+#[test]
+fn a_kept_chain_is_refused_where_it_can_not_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chain");
+    let kept = || NodeConfig { chain_file: Some(path.clone()), ..config() };
+    let why = |config| Core::open(config, START_MS).err().unwrap();
+    let mut core = Core::open(kept(), START_MS).unwrap();
+    grow(&mut core, 4, 5);
+    assert!(why(kept()).contains("another node uses it"));
+    drop(core);
+    let other = why(NodeConfig { block_time: std::time::Duration::from_secs(9), ..kept() });
+    assert!(
+        other.contains("use the options it was begun with") && other.contains("block_time_ms: 9000"),
+        "{other}"
+    );
+
+    let whole = std::fs::read(&path).unwrap();
+    let mut damaged = whole.clone();
+    let at = whole.len() - 300;
+    damaged[at] ^= 1;
+    std::fs::write(&path, damaged).unwrap();
+    let damaged = why(kept());
+    assert!(damaged.contains(path.to_str().unwrap()), "{damaged}");
+    std::fs::write(&path, "[pool]\n").unwrap();
+    assert!(why(kept()).contains("no chain of a simulated node"));
+    std::fs::write(&path, &whole[..10]).unwrap();
+    assert_eq!(picture(&Core::open(kept(), START_MS).unwrap()).4, 1, "not even begun: it begins anew");
+}

@@ -1,6 +1,7 @@
 //! What a simulated node is told at the start.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -95,6 +96,8 @@ impl Rival {
 pub struct NodeConfig {
     /// Seeds keys, nonces and the genesis.
     pub seed: u64,
+    /// Where the chain is kept for the next start; without a file it ends with the node.
+    pub chain_file: Option<PathBuf>,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// HTTP basic authentication, (user, password).
@@ -128,6 +131,7 @@ impl Default for NodeConfig {
         let blake2s = AlgorithmConfig::named("blake2s").expect("the table holds blake2s");
         Self {
             seed: 1,
+            chain_file: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             auth: None,
             chain_id: "dagsim-1".to_owned(),

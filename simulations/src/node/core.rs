@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::block::{Block, Id};
 use super::chain::{Chain, Change, assemble, solve};
+use super::chain_file::ChainFile;
 use super::config::NodeConfig;
 use super::errors::Refusal;
 use super::faults::Faults;
@@ -26,19 +27,42 @@ pub struct Core {
     pub faults: Faults,
     /// Seconds that the node's clock is ahead.
     pub time_offset: i64,
+    file: Option<ChainFile>,
     notices: Vec<Notice>,
 }
 
 impl Core {
     /// A node with an empty chain that begins at `now_ms`.
     pub fn new(config: NodeConfig, now_ms: u64) -> Self {
+        Self::begin(config, seconds(now_ms, 0))
+    }
+
+    /// A node with the chain that its configuration names, which begins at `now_ms` if there is none yet.
+    ///
+    /// # Errors
+    /// A sentence: that chain can't be used.
+    pub fn open(config: NodeConfig, now_ms: u64) -> Result<Self, String> {
+        let Some(path) = config.chain_file.clone() else { return Ok(Self::new(config, now_ms)) };
+        let (file, kept) = ChainFile::open(&path, &config, seconds(now_ms, 0))?;
+        let mut core = Self::begin(config, kept.genesis_time);
+        for block in kept.blocks {
+            // It was not of the future when it was taken in.
+            let now = block.header.time;
+            let taken = core.chain.insert(block, now);
+            taken.map_err(|refusal| format!("the chain {}: it is damaged: {refusal}", path.display()))?;
+        }
+        core.file = Some(file);
+        Ok(core)
+    }
+
+    fn begin(config: NodeConfig, genesis_time: u32) -> Self {
         let mut wallet = Wallet::new(config.seed);
         for rival in &config.rivals {
             wallet.script_of(&rival.name);
         }
-        let chain = Chain::new(config, seconds(now_ms, 0));
+        let chain = Chain::new(config, genesis_time);
         let (mempool, faults, notices) = (Mempool::default(), Faults::default(), Vec::new());
-        Self { chain, mempool, wallet, faults, time_offset: 0, notices }
+        Self { chain, mempool, wallet, faults, time_offset: 0, file: None, notices }
     }
 
     /// The node's clock in Unix seconds.
@@ -73,6 +97,9 @@ impl Core {
     /// The rule that it breaks.
     pub fn insert(&mut self, block: Block, now_ms: u64) -> Result<Id, Refusal> {
         let change = self.chain.insert(block, self.now(now_ms))?;
+        if let Some(file) = &mut self.file {
+            file.add(&self.chain.dag().known(change.id).block);
+        }
         let returned = change.removed.iter().flat_map(|&id| self.payments_merged_by(id)).collect();
         self.mempool.refresh(&self.chain, returned);
         self.announce(&change);

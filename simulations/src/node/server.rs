@@ -11,8 +11,9 @@ use thiserror::Error;
 
 use super::actor::NodeActor;
 use super::config::NodeConfig;
+use super::core::Core;
 use super::http::{Site, routes};
-use crate::runtime::spawn_thread;
+use crate::{clock::unix_ms, runtime::spawn_thread};
 
 /// Why a node did not start.
 #[derive(Debug, Error)]
@@ -43,12 +44,13 @@ impl SimNode {
     /// See [`StartError`].
     pub fn start(config: NodeConfig) -> Result<NodeHandle, StartError> {
         config.check().map_err(StartError::Config)?;
-        let listen = config.listen;
+        let (listen, auth) = (config.listen, config.auth.clone());
         let failed = |error| StartError::Listen { address: listen, error };
         let listener = TcpListener::bind(listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        let core = Core::open(config, unix_ms()).map_err(StartError::Config)?;
         let (sender, started) = mpsc::channel();
-        let thread = spawn_thread("sim-node".to_owned(), move || run(config, listener, &sender))
+        let thread = spawn_thread("sim-node".to_owned(), move || run(core, auth.as_ref(), listener, &sender))
             .map_err(|error| StartError::Server(error.to_string()))?;
         let server = match started.recv() {
             Ok(Ok(server)) => server,
@@ -66,11 +68,15 @@ impl SimNode {
     }
 }
 
-fn run(config: NodeConfig, listener: TcpListener, started: &mpsc::Sender<std::io::Result<ServerHandle>>) {
-    let auth = config.auth.clone();
+fn run(
+    core: Core,
+    auth: Option<&(String, String)>,
+    listener: TcpListener,
+    started: &mpsc::Sender<std::io::Result<ServerHandle>>,
+) {
     actix_rt::System::new().block_on(async move {
-        let node = NodeActor::new(config).start();
-        let site = web::Data::new(Site::new(node, auth.as_ref()));
+        let node = NodeActor::new(core).start();
+        let site = web::Data::new(Site::new(node, auth));
         let server = HttpServer::new(move || App::new().app_data(site.clone()).configure(routes))
             .workers(1)
             .disable_signals()

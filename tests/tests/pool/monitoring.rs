@@ -3,56 +3,19 @@
 use std::{
     collections::BTreeSet,
     fs,
-    io::BufReader,
     net::SocketAddr,
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use pool_actors::metrics;
 use pool_tests::{
-    pool::{self, ADMIN_TOKEN, PATIENCE, PoolProcess, Setup},
+    pool::{ADMIN_TOKEN, PATIENCE, PoolProcess, Setup},
     prometheus::{Prometheus, monitoring, promtool},
     spare_address,
 };
 use serde_json::Value;
 
-use crate::mining;
-
-/// A demonstration with blocks twice a second, that ends with its handle.
-struct Demo {
-    child: Child,
-    http: SocketAddr,
-}
-
-impl Demo {
-    fn start() -> Self {
-        let mut child = Command::new(pool::dagpool())
-            .args(["demo", "--http", "127.0.0.1:0", "--stratum", "127.0.0.1:0"])
-            .args(["--miners", "6", "--block-time", "0.5", "--seed", "7"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("dagpool runs");
-        let stdout = child.stdout.take().expect("its output is piped");
-        let announced = pool::announced(BufReader::new(stdout));
-        let mut demo = Self { child, http: SocketAddr::from(([127, 0, 0, 1], 0)) };
-        demo.http = announced.expect("the demonstration starts").0;
-        demo
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        // Asked, since it removes its folder then.
-        let _ = rustix::process::kill_process(
-            rustix::process::Pid::from_child(&self.child),
-            rustix::process::Signal::TERM,
-        );
-        let _ = self.child.wait();
-    }
-}
+use crate::{demo::Demo, mining};
 
 #[test]
 fn promtool_takes_configuration_and_rules_and_the_rules_do_what_they_say() {
@@ -104,7 +67,7 @@ const MAY_BE_EMPTY: &[(&str, &str)] = &[];
 
 #[actix_rt::test]
 async fn every_panel_and_every_rule_has_data_of_a_pool_that_runs() {
-    let demo = Demo::start();
+    let demo = Demo::start(&[]);
     let prometheus = Prometheus::start(demo.http).await;
     let deadline = Instant::now() + PATIENCE;
     // Blocks are paid, payouts settle, and every window of a rate has begun.
