@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pool_tests::pool::{self, PATIENCE, as_described};
+use pool_tests::pool::{self, ADMIN_TOKEN, PATIENCE, as_described};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -16,6 +16,7 @@ use serde_json::Value;
 pub(crate) struct Demo {
     child: Child,
     pub(crate) http: SocketAddr,
+    client: reqwest::Client,
 }
 
 impl Demo {
@@ -24,6 +25,7 @@ impl Demo {
             .args(["demo", "--http", "127.0.0.1:0", "--stratum", "127.0.0.1:0"])
             .args(["--miners", "6", "--block-time", "0.5", "--seed", "7"])
             .args(arguments)
+            .env("DAGPOOL__AUTH__ADMIN_TOKEN", ADMIN_TOKEN)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -31,7 +33,8 @@ impl Demo {
             .expect("dagpool runs");
         let stdout = child.stdout.take().expect("its output is piped");
         let announced = pool::announced(BufReader::new(stdout));
-        let mut demo = Self { child, http: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let http = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut demo = Self { child, http, client: reqwest::Client::new() };
         demo.http = announced.expect("the demonstration starts").0;
         demo
     }
@@ -44,7 +47,8 @@ impl Demo {
 
     /// What one field of each item of a list says, by another.
     async fn list(&self, path: &str, key: &str, value: &str) -> BTreeMap<String, String> {
-        let answer = reqwest::get(format!("http://{}{path}", self.http)).await.expect("it answers");
+        let url = format!("http://{}{path}", self.http);
+        let answer = self.client.get(url).bearer_auth(ADMIN_TOKEN).send().await.expect("it answers");
         let (_, body) = as_described("GET", path, answer).await;
         let text = |item: &Value, name: &str| item[name].to_string().trim_matches('"').to_owned();
         let items = body["items"].as_array().unwrap_or_else(|| panic!("{path}: {body:#}"));
@@ -89,21 +93,24 @@ impl Books {
     }
 }
 
+fn is_final(status: &str) -> bool {
+    matches!(status, "paid" | "void" | "rejected")
+}
+
 #[actix_rt::test]
 async fn a_demonstration_goes_on_with_chain_and_books_of_its_folder() {
     let folder = tempfile::tempdir().unwrap();
     let kept = ["--data-dir", folder.path().to_str().unwrap()];
     let mut demo = Demo::start(&kept);
     let before = demo.books(|books| books.settled() > 0).await;
-    assert!(before.blocks.values().any(|status| status != "paid" && status != "void"), "{before:#?}");
+    assert!(before.blocks.values().any(|status| !is_final(status)), "{before:#?}");
     demo.end(Signal::KILL);
 
     let demo = Demo::start(&kept);
     // What was under way when it was killed comes to its end: blocks are decided, payouts settle, new ones come.
     let after = demo
         .books(|now| {
-            let decided =
-                |hash: &String| matches!(now.blocks.get(hash).map(String::as_str), Some("paid" | "void"));
+            let decided = |hash: &String| now.blocks.get(hash).is_some_and(|status| is_final(status));
             before.blocks.keys().all(decided)
                 && before.payouts.keys().all(|id| now.payouts.get(id).is_some_and(|state| state == "settled"))
                 && now.payouts.len() > before.payouts.len()
