@@ -2,10 +2,10 @@ import "./algorithms.css";
 import "./deploy.css";
 import "./rollout.css";
 import { type ReactNode, useEffect, useRef, useSyncExternalStore } from "react";
-import { PageFrame } from "../account/Frame";
 import { usePool } from "../state/pool";
 import type { Session } from "../state/session";
 import { useNow } from "../ui/clock";
+import { PageFrame } from "../ui/PageFrame";
 import { Empty, type Freshness, Loading, Panel } from "../ui/Panel";
 import { useNotify } from "../ui/Toasts";
 import { AccessBar } from "./AccessBar";
@@ -17,10 +17,11 @@ import { FailureCard } from "./FailureCard";
 import { Generations } from "./Generations";
 import { History } from "./History";
 import { MigrationPanel } from "./MigrationPanel";
+import { RemoteView } from "./RemoteView";
 import { Report } from "./Report";
 import { underWay } from "./rollout";
 import type { Overview, Status } from "./schema";
-import type { AlgorithmsState, AlgorithmsStore, Remote } from "./store";
+import type { AlgorithmsState, AlgorithmsStore } from "./store";
 import { Uploader } from "./Uploader";
 
 interface PageProps {
@@ -201,22 +202,6 @@ function Served({ state, store, status, poolNow, freshness }: ServedProps) {
           </>
         )}
       </div>
-    </>
-  );
-}
-
-interface RemoteProps<T> {
-  remote: Remote<T>;
-  what: string;
-  children: (value: T) => ReactNode;
-}
-
-/** A part by itself: what is known stays shown when the next answer fails. */
-function RemoteView<T>({ remote, what, children }: RemoteProps<T>) {
-  return (
-    <>
-      {remote.failure && <FailureCard failure={remote.failure} />}
-      {remote.value !== null ? children(remote.value) : remote.failure === null && <Loading what={what} />}
     </>
   );
 }

@@ -2,16 +2,16 @@ import "../algorithms/algorithms.css";
 import "../algorithms/deploy.css";
 import "./payouts.css";
 import { type ReactNode, useEffect, useMemo, useState, useSyncExternalStore } from "react";
-import { PageFrame } from "../account/Frame";
 import { AccessBar, type Purpose } from "../algorithms/AccessBar";
 import type { Keeper } from "../algorithms/access";
 import { FailureCard } from "../algorithms/FailureCard";
 import type { Failure } from "../algorithms/failure";
-import type { Remote } from "../algorithms/store";
+import { RemoteView } from "../algorithms/RemoteView";
 import type { Currency } from "../feed/schema";
 import { usePool } from "../state/pool";
 import type { Session } from "../state/session";
 import { useNow } from "../ui/clock";
+import { PageFrame } from "../ui/PageFrame";
 import { Empty, type Freshness, Loading, Panel } from "../ui/Panel";
 import { useNotify } from "../ui/Toasts";
 import { AuditTrail } from "./AuditTrail";
@@ -115,7 +115,7 @@ function Body({ store, state, currency, poolNow }: BodyProps) {
             <Limits status={shown} currency={currency} onAsk={setAsk} />
           </Panel>
           <Panel title="PAYOUTS" className="panel-whole" freshness={state.payouts.failure ? "stale" : "fresh"}>
-            <Shown remote={state.payouts} what="payouts">
+            <RemoteView remote={state.payouts} what="payouts">
               {(payouts) => (
                 <PayoutList
                   payouts={payouts}
@@ -128,15 +128,15 @@ function Body({ store, state, currency, poolNow }: BodyProps) {
                   onAsk={setAsk}
                 />
               )}
-            </Shown>
+            </RemoteView>
           </Panel>
           <Panel title="ACCOUNTS" className="panel-half" freshness={freshness}>
             <Terms status={shown} currency={currency} onAsk={setAsk} />
           </Panel>
           <Panel title="WHO_DID_WHAT" className="panel-half">
-            <Shown remote={state.audit} what="the trail">
+            <RemoteView remote={state.audit} what="the trail">
               {(audit) => <AuditTrail audit={audit} currency={currency} />}
-            </Shown>
+            </RemoteView>
           </Panel>
         </div>
       )}
@@ -146,22 +146,6 @@ function Body({ store, state, currency, poolNow }: BodyProps) {
           This pool process pays nothing out: set <code>payout.enabled = true</code> where the chain has a wallet.
         </Empty>
       )}
-    </>
-  );
-}
-
-interface ShownProps<T> {
-  remote: Remote<T>;
-  what: string;
-  children: (value: T) => ReactNode;
-}
-
-/** A part by itself: what is known stays shown when the next answer fails. */
-function Shown<T>({ remote, what, children }: ShownProps<T>) {
-  return (
-    <>
-      {remote.failure && <FailureCard failure={remote.failure} />}
-      {remote.value !== null ? children(remote.value) : remote.failure === null && <Loading what={what} />}
     </>
   );
 }
