@@ -114,6 +114,25 @@ export async function fits(page, where) {
   assert.ok(wide <= inner, `${where}: page is ${wide} px wide in a window of ${inner}`);
 }
 
+/** Of a table that is longer than the window the header stays in sight, and no column sticks out of its frame. */
+export async function headsStay(page, where) {
+  const lost = await page.evaluate(() => {
+    const lost = [];
+    for (const box of document.querySelectorAll(".table-long")) {
+      const [table, head] = [box.querySelector("table"), box.querySelector("thead th")];
+      if (table.scrollWidth > box.clientWidth + 1) lost.push(`${table.scrollWidth} px wide in ${box.clientWidth}`);
+      const { top, height } = table.getBoundingClientRect();
+      if (height < 2 * window.innerHeight) continue;
+      window.scrollTo(0, window.scrollY + top + height / 2);
+      const at = head.getBoundingClientRect().top;
+      if (Math.abs(at) > 1) lost.push(`the header is at ${at} px`);
+    }
+    window.scrollTo(0, 0);
+    return lost;
+  });
+  assert.deepEqual(lost, [], `${where}: headers stay in sight`);
+}
+
 export async function shots(page, folder, names = Object.keys(sizes)) {
   await mkdir(folder, { recursive: true });
   for (const name of names) {
@@ -181,7 +200,7 @@ export async function comfortable(page, where) {
         const { overflowX, textOverflow } = getComputedStyle(box);
         if (textOverflow === "ellipsis" || overflowX === "auto" || overflowX === "scroll") break;
         const { left, right } = box.getBoundingClientRect();
-        if (overflowX === "hidden" && (own.left < left - 1 || own.right > right + 1)) {
+        if ((overflowX === "hidden" || overflowX === "clip") && (own.left < left - 1 || own.right > right + 1)) {
           cut.push(`${named(element)} in ${named(box)}`);
           break;
         }
@@ -202,6 +221,7 @@ export async function look(page, folder, name, { touched = true } = {}) {
     await page.setViewportSize(sizes[size]);
     await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
     await fits(page, `${name}, ${size}`);
+    await headsStay(page, `${name}, ${size}`);
     await accessible(page, `${name}, ${size}`);
     if (size === "phone" && touched) await comfortable(page, `${name}, ${size}`);
     await page.evaluate(() => window.scrollTo(0, 0));

@@ -8,7 +8,7 @@ import { Empty, Loading } from "../ui/Panel";
 
 export { PageFrame } from "../ui/PageFrame";
 
-import { mayOpen, type Needs } from "../ui/roles";
+import { mayOpen, type Needs, rolesFor } from "../ui/roles";
 import { Link, usePath } from "../ui/router";
 import type { Account } from "./account";
 
@@ -53,12 +53,15 @@ export function Guard({ account, needs, children }: { account: Account; needs: N
   if (me !== null)
     return (
       <Empty title="NOT_FOR_YOUR_ROLE">
-        You are signed in as {me.username} ({me.role}). This page is for {needs}s; an admin of the pool gives roles.
+        You are signed in as {me.username} ({me.role}). This page needs the role {rolesFor(needs)}; an admin of the pool
+        gives roles.
       </Empty>
     );
   return (
     <>
-      <Empty title="NOT_SIGNED_IN">This page is for {needs}s of the pool.</Empty>
+      <Empty title="NOT_SIGNED_IN">
+        This page is for those who run the pool. Sign in with the role {rolesFor(needs)} to see it.
+      </Empty>
       <div className="centered">
         <Link className="button" to={`/sign-in?next=${encodeURIComponent(here)}`}>
           SIGN IN

@@ -4,7 +4,7 @@ import { Guard, PageFrame, type PageProps } from "../account/Frame";
 import { FailureCard } from "../algorithms/FailureCard";
 import type { Failure } from "../algorithms/failure";
 import { usePolled } from "../feed/poll";
-import { whole } from "../format/number";
+import { plural, whole } from "../format/number";
 import { parseTime } from "../format/time";
 import { usePool } from "../state/pool";
 import { Field, Frame } from "../ui/Ask";
@@ -295,7 +295,7 @@ function Channels({ channels, api, acts, onTried }: ChannelsProps) {
           <span className="part-account">
             {one.name} <span className="tag">{one.kind}</span>
           </span>
-          <span className="part-amount">{whole(one.delivered)} told</span>
+          <span className="part-amount">{plural(one.delivered, "message")} sent</span>
           <span className={one.trouble ? "part-why warn" : "part-why"}>
             {one.trouble ?? (one.delivered_at ? <Instant at={parseTime(one.delivered_at)} /> : "nothing to tell yet")}
             {one.waiting > 0 && ` · ${whole(one.waiting)} wait`}

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useId, useState } from "react";
 import { parseTime, span } from "../format/time";
 import { Dialog } from "../ui/Dialog";
 import { Ago, Instant } from "../ui/Time";
@@ -179,6 +179,7 @@ interface LeversProps {
 /** One click and one confirmation each. */
 function Levers({ id, paused, barred, to, onAct }: LeversProps) {
   const notify = useNotify();
+  const note = useId();
   const [asked, setAsked] = useState<Lever | null>(null);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
@@ -199,6 +200,13 @@ function Levers({ id, paused, barred, to, onAct }: LeversProps) {
     close();
     notify("success", lever.done, "deployment");
   };
+  const why =
+    barred ??
+    (id === null
+      ? "The pool does not say which deployment this is."
+      : paused
+        ? "Resume it before it can advance; it can be rolled back as it stands."
+        : null);
   const shown = [paused ? levers.resume : levers.pause, levers.advance, levers.rollback];
   return (
     <div className="levers">
@@ -208,13 +216,17 @@ function Levers({ id, paused, barred, to, onAct }: LeversProps) {
           type="button"
           className={lever.danger ? "button button-danger" : "button button-blue"}
           disabled={closed || (paused && lever.action === "advance")}
+          aria-describedby={why === null ? undefined : note}
           onClick={() => setAsked(lever)}
         >
           {lever.label}
         </button>
       ))}
-      {barred && <p className="note">{barred}</p>}
-      {!barred && id === null && <p className="note">The pool does not say which deployment this is.</p>}
+      {why && (
+        <p className="note" id={note}>
+          {why}
+        </p>
+      )}
       {asked && (
         <Dialog title={asked.title} onClose={close} busy={busy}>
           <p className="dialog-text">

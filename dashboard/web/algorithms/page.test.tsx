@@ -265,7 +265,9 @@ describe("ALGORITHM_MANAGEMENT", () => {
     fireEvent.click(dialog.getByRole("button", { name: "PAUSE" }));
     await pass(50);
     expect(screen.getByText("The deployment is paused")).toBeTruthy();
-    expect(screen.getByRole("button", { name: "ADVANCE" })).toHaveProperty("disabled", true);
+    const advance = screen.getByRole("button", { name: "ADVANCE" });
+    expect(advance).toHaveProperty("disabled", true);
+    expect(document.getElementById(advance.getAttribute("aria-describedby") ?? "")?.textContent).toMatch(/Resume it/);
     click("RESUME");
     fireEvent(screen.getByRole("dialog"), new Event("cancel", { cancelable: true }));
     expect(screen.queryByRole("dialog")).toBeNull();

@@ -285,7 +285,7 @@ function Paid({ hash, moved, currency, away }: PaidProps) {
           <code className="hash">{found.root}</code> <Copy text={found.root} what="the root" />
         </Fact>
       </Facts>
-      <div className="table-scroll">
+      <div className="table-scroll table-long">
         <table className="table">
           <thead>
             <tr>

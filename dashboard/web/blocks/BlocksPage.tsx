@@ -5,14 +5,14 @@ import { type ListPage, loadPage, query } from "../feed/pages";
 import { type Block, block as blockShape, blockStatuses, type Currency } from "../feed/schema";
 import { money, unitOf } from "../format/money";
 import { shorten, whole } from "../format/number";
-import { localTime, parseTime } from "../format/time";
+import { parseTime } from "../format/time";
 import { usePool } from "../state/pool";
 import type { Session } from "../state/session";
 import { useNow } from "../ui/clock";
 import { PageFrame } from "../ui/PageFrame";
 import { Empty, Loading, Panel } from "../ui/Panel";
 import { Link } from "../ui/router";
-import { Ago } from "../ui/Time";
+import { Ago, Instant } from "../ui/Time";
 
 const pageSize = 50;
 const typingMs = 300;
@@ -165,7 +165,7 @@ export default function BlocksPage({ session, nav }: { session: Session; nav: Re
         </form>
         {stale !== null && (
           <p className="note warn">
-            The database is away: this is the list of {localTime(parseTime(stale) ?? 0)}, with what the feed told since.
+            The database is away: this is the list of <Instant at={parseTime(stale)} />, with what the feed told since.
           </p>
         )}
         {failed === "account" ? (
@@ -221,7 +221,7 @@ const lost = ({ status }: Block) => status === "rejected" || status === "void";
 
 function Table({ rows, currency, now }: { rows: readonly Block[]; currency: Currency | null; now: number }) {
   return (
-    <div className="table-scroll">
+    <div className="table-scroll table-long">
       <table className="table blocks-table">
         <thead>
           <tr>

@@ -1,7 +1,7 @@
 import "./dag-page.css";
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { plural, shorten, whole } from "../format/number";
-import { localTime, parseTime } from "../format/time";
+import { parseTime } from "../format/time";
 import { staleMs } from "../state/alerts";
 import { usePool } from "../state/pool";
 import type { Session } from "../state/session";
@@ -9,7 +9,7 @@ import { useNow } from "../ui/clock";
 import { PageFrame } from "../ui/PageFrame";
 import { Empty, Loading, Panel } from "../ui/Panel";
 import { Switch } from "../ui/Switch";
-import { Ago } from "../ui/Time";
+import { Ago, Instant } from "../ui/Time";
 import { BlockDetails } from "./BlockDetails";
 import { Book } from "./book";
 import { DagCanvas } from "./DagCanvas";
@@ -92,7 +92,12 @@ export default function DagPage({ session, nav, older }: PageProps) {
             {known && (
               <span className="dag-known" data-testid="dag-known">
                 {plural(book.size, "block")}
-                {oldest !== null && <span className="wide-only"> since {localTime(oldest)}</span>}
+                {oldest !== null && (
+                  <span className="wide-only">
+                    {" "}
+                    since <Instant at={oldest} />
+                  </span>
+                )}
               </span>
             )}
             <Switch

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { money, parseMoney, unitOf } from "./money";
-import { bytes, compact, hashrate, hashrateText, percent, plural, shorten, whole } from "./number";
-import { ago, localTime, localTimeOfDay, parseTime, span, utcTime } from "./time";
+import { bytes, compact, exact, hashrate, hashrateText, percent, plural, shorten, whole } from "./number";
+import { ago, localTime, localTimeOfDay, parseTime, span, utcTime, zoneNote } from "./time";
 
 describe("numbers", () => {
   it("scales hash rates to a readable unit", () => {
@@ -39,6 +39,12 @@ describe("numbers", () => {
     expect(compact(undefined)).toBe("—");
     expect(compact(Number.NaN)).toBe("—");
     expect(whole(1_234_567)).toBe("1,234,567");
+    expect([987.5e15, 0.0000152, "123456789012345678901", "8.5"].map(exact)).toEqual([
+      "987,500,000,000,000,000",
+      "0.0000152",
+      "123,456,789,012,345,678,901",
+      "8.5",
+    ]);
     expect(whole(null)).toBe("—");
     expect(plural(1, "block")).toBe("1 block");
     expect(plural(2, "block")).toBe("2 blocks");
@@ -94,6 +100,12 @@ describe("money", () => {
 });
 
 describe("time", () => {
+  it("names the zone that times are in", () => {
+    expect(zoneNote("Europe/Berlin")).toBe("Times are in your zone (Europe/Berlin), UTC on hover.");
+    expect(zoneNote("UTC")).toBe("Times are in UTC.");
+    expect(zoneNote()).toContain(Intl.DateTimeFormat().resolvedOptions().timeZone);
+  });
+
   it("says spans in their largest unit", () => {
     expect([-5, 850, 12_000, 200_000, 18_720_000, 273_600_000].map((ms) => span(ms))).toEqual([
       "0\u00a0ms",

@@ -48,6 +48,13 @@ export function whole(value: number | null | undefined): string {
   return value === null || value === undefined ? "—" : grouped.format(value);
 }
 
+const everyDigit = new Intl.NumberFormat("en", { maximumFractionDigits: 20 });
+
+/** All digits of what `compact` shortens; whole numbers may come as text, which keeps more digits than a number. */
+export function exact(value: number | string): string {
+  return everyDigit.format(typeof value === "string" && /^\d+$/.test(value) ? BigInt(value) : Number(value));
+}
+
 /** A share of a whole in percent; null when there is nothing to be a share of. */
 export function percent(part: number, total: number): string | null {
   if (total <= 0) return null;

@@ -31,6 +31,11 @@ export function localTimeOfDay(at: number): string {
   return localClock.format(at);
 }
 
+/** What zone the times of a page are in: a phone has nothing to hover with. */
+export function zoneNote(zone = Intl.DateTimeFormat().resolvedOptions().timeZone): string {
+  return zone === "UTC" ? "Times are in UTC." : `Times are in your zone (${zone}), UTC on hover.`;
+}
+
 /** 2026-11-22 23:59:59 UTC */
 export function utcTime(at: number): string {
   return `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;

@@ -1,6 +1,7 @@
 import type { Worker } from "../feed/schema";
 import { compact, hashrateText, percent, whole } from "../format/number";
 import { ago, localTime, parseTime, span } from "../format/time";
+import { Compact } from "../ui/Compact";
 import { Empty } from "../ui/Panel";
 import { Ago } from "../ui/Time";
 
@@ -68,7 +69,7 @@ function Rig({ worker, now }: { worker: Worker; now: number }) {
         <div className="rig-difficulty">
           <dt>difficulty</dt>
           <dd>
-            {compact(worker.difficulty)}
+            <Compact value={worker.difficulty} />
             <Steps changes={worker.difficulties} now={now} />
           </dd>
         </div>
@@ -105,7 +106,7 @@ function Steps({ changes, now }: { changes: Worker["difficulties"]; now: number 
         <path d={`${line.join("")}H${wide}`} />
       </svg>
       <small className="rig-why">
-        was {compact(known.at(-2)?.difficulty)} until {ago(last.at, now)}
+        was <Compact value={known.at(-2)?.difficulty} /> until {ago(last.at, now)}
       </small>
     </>
   );

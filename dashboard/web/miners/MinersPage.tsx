@@ -2,10 +2,11 @@ import "./miners.css";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, type ReactNode, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import type { Miner } from "../feed/schema";
-import { compact, hashrateText, percent, plural, shorten, whole } from "../format/number";
+import { hashrateText, percent, plural, shorten, whole } from "../format/number";
 import { parseTime, span } from "../format/time";
 import { usePool } from "../state/pool";
 import type { Session } from "../state/session";
+import { Compact } from "../ui/Compact";
 import { useNow } from "../ui/clock";
 import { PageFrame } from "../ui/PageFrame";
 import { Empty, Loading, Panel } from "../ui/Panel";
@@ -91,7 +92,6 @@ export default function MinersPage({ session, nav, list: given }: PageProps) {
   const poolNow = now + pool.skewMs;
   const choose = (key: SortKey) =>
     want({ sort: key, descending: wanted.sort === key ? !wanted.descending : key !== "account" });
-  const nobody = total === 0 && wanted.search.trim() === "";
   return (
     <PageFrame
       session={session}
@@ -124,26 +124,32 @@ export default function MinersPage({ session, nav, list: given }: PageProps) {
             onChange={(event) => setNeedle(event.target.value)}
           />
         </label>
-        {failed && (
+        {failed && rows.length > 0 && (
           <p className="note warn" role="status">
-            {rows.length > 0 ? "The pool does not answer: these are older figures. " : "The pool does not answer. "}
-            <button
-              type="button"
-              className="button button-small"
-              onClick={() => void (rows.length > 0 ? list.again(first, last) : list.more())}
-            >
+            The pool does not answer: these are older figures.{" "}
+            <button type="button" className="button button-small" onClick={() => void list.again(first, last)}>
               ASK AGAIN
             </button>
           </p>
         )}
-        {total === null ? (
-          !failed && <Loading what="miners" lines={10} />
-        ) : nobody ? (
-          <Empty title="NO_MINERS">
-            Nobody mines now. Point a miner at this pool&rsquo;s Stratum address with your payout address as user name.
-          </Empty>
-        ) : rows.length === 0 && !busy ? (
-          <NoMatch search={wanted.search} />
+        {rows.length === 0 ? (
+          failed ? (
+            <Empty title="NO_ANSWER">
+              The pool does not answer.{" "}
+              <button type="button" className="button button-small" onClick={() => void list.more()}>
+                ASK AGAIN
+              </button>
+            </Empty>
+          ) : total === null || busy ? (
+            <Loading what="miners" lines={10} />
+          ) : wanted.search.trim() === "" ? (
+            <Empty title="NO_MINERS">
+              Nobody mines now. Point a miner at this pool&rsquo;s Stratum address with your payout address as user
+              name.
+            </Empty>
+          ) : (
+            <NoMatch search={wanted.search} />
+          )
         ) : (
           // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard (WCAG 2.1.1)
           <section className="rows-scroll" ref={scroll} tabIndex={0} aria-label="Miners" data-testid="miners-scroll">
@@ -242,7 +248,9 @@ const Row = memo(function Row({ miner, index, top, now }: RowProps) {
           </span>
         )}
       </Cell>
-      <Cell className="cell-number cell-minor">{compact(miner.difficulty)}</Cell>
+      <Cell className="cell-number cell-minor">
+        <Compact value={miner.difficulty} />
+      </Cell>
       <Cell className="cell-number">
         <Ago at={parseTime(miner.last_share_at)} now={now} />
       </Cell>

@@ -1,6 +1,7 @@
 // @vitest-environment jsdom
 import { act, fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { zoneNote } from "../format/time";
 import { Session } from "../state/session";
 import { Store } from "../state/store";
 import { makeMiner } from "../test-data";
@@ -14,10 +15,11 @@ const row = (at: number) => makeMiner(`kaspa:q${String(at).padStart(4, "0")}`, {
 /** A pool of so many, which sorts nothing and finds by the number. */
 function poolOf(count: number) {
   const asked: URLSearchParams[] = [];
-  const state = { up: true, from: 0 };
-  const fetcher = (path: string) => {
+  const state = { up: true, from: 0, gate: Promise.resolve() };
+  const fetcher = async (path: string) => {
     const said = new URL(path, "http://pool").searchParams;
     asked.push(said);
+    await state.gate;
     if (!state.up) return json({}, 503);
     const all = Array.from({ length: count }, (_, at) => row(at)).filter(({ account }) =>
       account.includes(said.get("search") ?? ""),
@@ -121,7 +123,8 @@ describe("MINERS", () => {
 
   it("draws what is in sight of thousands", async () => {
     const { rows } = open(900);
-    expect(screen.getByText("Loading miners")).toBeTruthy();
+    expect(screen.getByText("Loading miners").classList).not.toContain("visually-hidden");
+    expect(screen.getByRole("contentinfo").textContent).toContain(zoneNote());
     await screen.findByText("900 accounts");
     await waitFor(() => expect(rows().length).toBeGreaterThan(10));
     expect(rows().length).toBeLessThan(60);
@@ -159,6 +162,30 @@ describe("MINERS", () => {
     expect(screen.getByRole("link", { name: /open kaspa:zz99/ }).getAttribute("href")).toBe("/miners/kaspa%3Azz99");
     fireEvent.change(box, { target: { value: "zz" } });
     await waitFor(() => expect(screen.queryByRole("link", { name: /open/ })).toBeNull());
+  });
+
+  it("has no empty frame while it asks again after it found nobody", async () => {
+    const { state, list } = open(40);
+    await screen.findByText("40 accounts");
+    await act(() => list.want({ ...fastest, search: "zz" }));
+    await screen.findByText("NO_MATCH");
+    let answer = () => {};
+    state.gate = new Promise((done) => (answer = done));
+    let asking = Promise.resolve();
+    act(() => {
+      asking = list.want(fastest);
+    });
+    // Whether nobody mines is not known yet.
+    expect(screen.getByText("Loading miners")).toBeTruthy();
+    expect(screen.queryByText("NO_MINERS")).toBeNull();
+    answer();
+    await act(() => asking);
+    expect(screen.queryByText("Loading miners")).toBeNull();
+    await act(() => list.want({ ...fastest, search: "zz" }));
+    state.up = false;
+    await act(() => list.want({ ...fastest, search: "zzz" }));
+    expect(screen.getByText("NO_ANSWER")).toBeTruthy();
+    expect(screen.queryByText("NO_MATCH")).toBeNull();
   });
 
   it("says when nobody mines", async () => {

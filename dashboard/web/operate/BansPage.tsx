@@ -8,6 +8,7 @@ import { usePolled, useSettled } from "../feed/poll";
 import { plural, whole } from "../format/number";
 import { parseTime, span } from "../format/time";
 import { Field, Frame } from "../ui/Ask";
+import { Compact } from "../ui/Compact";
 import { useNow } from "../ui/clock";
 import { Empty, Loading, Panel } from "../ui/Panel";
 import { mayOpen } from "../ui/roles";
@@ -236,7 +237,7 @@ function Connections({ connections, poolNow, acts, onAsk }: ConnectionsProps) {
           <span className="part-account">{nameOf(one)}</span>
           <span className="part-amount">{one.peer ?? "—"}</span>
           <span className="part-why">
-            {one.agent ?? "unknown program"} · difficulty {one.difficulty ?? "—"} · connected{" "}
+            {one.agent ?? "unknown program"} · difficulty <Compact value={one.difficulty} /> · connected{" "}
             <Ago at={parseTime(one.connected_at)} now={poolNow} /> · last share{" "}
             <Ago at={parseTime(one.last_share_at)} now={poolNow} />
           </span>

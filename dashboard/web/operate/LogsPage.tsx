@@ -73,7 +73,7 @@ function Body({ api }: { api: OperateApi }) {
       aside={
         <span className="asides">
           <span className="count" data-testid="log-count">
-            {whole(state.lines.length)}
+            {plural(state.lines.length, "line")}
           </span>
           <button
             type="button"
@@ -83,7 +83,13 @@ function Body({ api }: { api: OperateApi }) {
           >
             {paused ? "RESUME" : "PAUSE"}
           </button>
-          <button type="button" className="button" disabled={state.lines.length === 0} onClick={() => void copy()}>
+          <button
+            type="button"
+            className="button"
+            disabled={state.lines.length === 0}
+            title={state.lines.length === 0 ? "There is no line to copy yet." : undefined}
+            onClick={() => void copy()}
+          >
             COPY
           </button>
         </span>

@@ -186,11 +186,13 @@ describe("pages of operators", () => {
     const pool = new Pool();
     const { unmount } = render(<LogsPage {...setUp(pool, null)} />);
     expect((await screen.findByRole("link", { name: "SIGN IN" })).getAttribute("href")).toContain("next=");
+    await text(/for those who run the pool.*the role operator or admin/);
     unmount();
     const props = setUp(pool, null);
     await signIn(props.account, pool, "viewer");
     render(<ConfigPage {...props} />);
     await text("NOT_FOR_YOUR_ROLE");
+    await text(/signed in as ann \(viewer\).*needs the role operator or admin/);
     expect(pool.sent.some(([route]) => route.includes("/api/admin/"))).toBe(false);
   });
 });
@@ -343,7 +345,7 @@ describe("BANS", () => {
   it("closes a connection, bans its address, and finds others", async () => {
     const pool = new Pool()
       .say("GET /api/admin/bans", 200, { items: [] })
-      .say("GET /api/admin/connections", 200, { items: [connection(5)], total: 1 })
+      .say("GET /api/admin/connections", 200, { items: [connection(5, { difficulty: "4938271560" })], total: 1 })
       .say("GET /api/admin/connections?limit=200&search=bob", 200, { items: [], total: 0 })
       .say("DELETE /api/admin/connections/5", 404, makeError("NOT_FOUND"));
     render(
@@ -358,6 +360,7 @@ describe("BANS", () => {
     pool.say("DELETE /api/admin/connections/5", 204, null);
     press("CLOSE IT", dialog());
     await text("The connection was closed");
+    expect((await text("4.94G")).title).toBe("4,938,271,560");
     press(/BAN… the address of alice.rig5/);
     expect(within(dialog()).getByLabelText("Address")).toHaveProperty("value", "192.0.2.5");
     press("CANCEL", dialog());
@@ -579,7 +582,7 @@ describe("LOGS", () => {
     await pass(300);
     await pass(300);
     expect(texts()).toEqual(["line 1", "line 2 who=bob", "line 3"]);
-    expect(screen.getByTestId("log-count").textContent).toBe("3");
+    expect(screen.getByTestId("log-count").textContent).toBe("3 lines");
     expect(screen.getByText(/4 lines came faster/)).toBeTruthy();
     press("PAUSE");
     const asked = pool.sent.length;
@@ -641,7 +644,7 @@ describe("LOGS", () => {
     );
     await pass(0);
     await pass(300);
-    expect(screen.getByTestId("log-count").textContent).toBe("10,000");
+    expect(screen.getByTestId("log-count").textContent).toBe("10,000 lines");
     expect(options().length).toBeLessThan(80);
     press("COPY");
     await pass(0);

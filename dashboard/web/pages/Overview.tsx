@@ -2,6 +2,7 @@ import { type ReactNode, useEffect, useMemo } from "react";
 import { ChartsRow } from "../charts/ChartsRow";
 import { BlocksPanel } from "../dag/BlocksPanel";
 import { hashrateText, whole } from "../format/number";
+import { zoneNote } from "../format/time";
 import { Activity } from "../panels/Activity";
 import { Alerts } from "../panels/Alerts";
 import { FiringNow } from "../panels/FiringNow";
@@ -146,7 +147,7 @@ export function Overview({ session, firing, nav }: OverviewProps) {
       </main>
       {stage >= 4 && (
         <footer className="footer">
-          <span>Times are in your zone, UTC on hover.</span>
+          <span>{zoneNote()}</span>
           <nav aria-label="More">
             <a href="/api/docs">API</a>
             <a href="/metrics">metrics</a>

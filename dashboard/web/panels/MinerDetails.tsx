@@ -2,8 +2,9 @@ import { useEffect, useState } from "react";
 import { loadMiner } from "../feed/rest";
 import type { Currency, MinerDetails as Details } from "../feed/schema";
 import { money, unitOf } from "../format/money";
-import { compact, hashrateText, whole } from "../format/number";
+import { hashrateText, whole } from "../format/number";
 import { parseTime } from "../format/time";
+import { Compact } from "../ui/Compact";
 import { Empty, Fact, Facts, Loading } from "../ui/Panel";
 import { Link } from "../ui/router";
 import { Ago } from "../ui/Time";
@@ -70,7 +71,9 @@ export function MinerDetails({ account, currency, now }: DetailsProps) {
           <li key={`${worker.name}-${index}`}>
             <strong>{worker.name || "unnamed"}</strong>
             <span>{hashrateText(worker.hashrate)}</span>
-            <span>difficulty {compact(worker.difficulty)}</span>
+            <span>
+              difficulty <Compact value={worker.difficulty} />
+            </span>
             <span>
               {whole(worker.shares.accepted)} accepted, {whole(worker.shares.rejected)} rejected
             </span>

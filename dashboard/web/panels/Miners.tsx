@@ -1,7 +1,8 @@
 import { useMemo, useState } from "react";
 import type { Currency, Miner } from "../feed/schema";
-import { compact, hashrateText, percent, shorten, whole } from "../format/number";
+import { hashrateText, percent, shorten, whole } from "../format/number";
 import { parseTime, span } from "../format/time";
+import { Compact } from "../ui/Compact";
 import { Empty } from "../ui/Panel";
 import { Ago } from "../ui/Time";
 import { MinerDetails } from "./MinerDetails";
@@ -105,7 +106,7 @@ export function Miners({ miners, currency, total, now }: MinersProps) {
       {rows.length === 0 ? (
         <Empty title="NO_MATCH">No connected miner has that in its account.</Empty>
       ) : (
-        <div className="table-scroll">
+        <div className="table-scroll table-long">
           <table className="table">
             <thead>
               <tr>
@@ -174,7 +175,9 @@ function Row({ miner, currency, now }: { miner: Miner; currency: Currency | null
         >
           {percent(miner.shares.rejected, judged) ?? "—"}
         </td>
-        <td className="col-number col-minor">{compact(miner.difficulty)}</td>
+        <td className="col-number col-minor">
+          <Compact value={miner.difficulty} />
+        </td>
         <td className="col-number">
           <Ago at={parseTime(miner.last_share_at)} now={now} />
         </td>

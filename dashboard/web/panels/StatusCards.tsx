@@ -1,5 +1,5 @@
 import type { Stats } from "../feed/schema";
-import { compact, hashrate, hashrateText, percent, plural, whole } from "../format/number";
+import { compact, exact, hashrate, hashrateText, percent, plural, whole } from "../format/number";
 import { Card } from "../ui/Card";
 import type { Freshness } from "../ui/Panel";
 
@@ -121,6 +121,7 @@ export function StatusCards({ stats, freshness, books = freshness }: CardsProps)
         icon="network"
         label="NET_DIFFICULTY"
         value={compact(network?.difficulty)}
+        full={typeof network?.difficulty === "number" ? exact(network.difficulty) : undefined}
         freshness={freshness}
         testId="difficulty"
       >

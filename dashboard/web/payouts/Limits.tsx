@@ -1,6 +1,6 @@
 import type { Currency } from "../feed/schema";
 import { money, unitOf } from "../format/money";
-import { whole } from "../format/number";
+import { plural, whole } from "../format/number";
 import { Fact, Facts } from "../ui/Panel";
 import type { Ask } from "./dialogs";
 import type { Status } from "./schema";
@@ -52,8 +52,8 @@ export function Limits({ status, currency, onAsk }: LimitsProps) {
       <Meter name="last 24 hours" spent={spent?.day ?? null} limit={rules?.limit_per_day ?? null} currency={currency} />
       {rules && (
         <Facts>
-          <Fact name="recipients">at most {whole(rules.recipients_max)}</Fact>
-          <Fact name="settled at depth">{whole(rules.confirmations)}</Fact>
+          <Fact name="recipients">at most {whole(rules.recipients_max)} a payout</Fact>
+          <Fact name="settled at depth">{plural(rules.confirmations, "confirmation")}</Fact>
         </Facts>
       )}
     </>

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useEffect, useId, useState } from "react";
 import { FailureCard } from "../algorithms/FailureCard";
 import type { Outcome } from "../feed/client";
 import type { Currency } from "../feed/schema";
@@ -22,6 +22,7 @@ interface PlanProps {
 
 /** When it pays next, who waits and why, and what would be paid now. */
 export function Plan({ status, store, currency, poolNow, onAsk }: PlanProps) {
+  const note = useId();
   const [busy, setBusy] = useState(false);
   const [outcome, setOutcome] = useState<Outcome<DryRun> | null>(null);
   const planned = parseTime(status.planned_at);
@@ -35,6 +36,11 @@ export function Plan({ status, store, currency, poolNow, onAsk }: PlanProps) {
     setOutcome(await store.api.dryRun());
     setBusy(false);
   };
+  const barred = !status.enabled
+    ? "Payouts are off in this process."
+    : !status.dispatching
+      ? "Another process of this pool pays: PAY NOW works there."
+      : null;
   return (
     <>
       <Facts>
@@ -53,6 +59,7 @@ export function Plan({ status, store, currency, poolNow, onAsk }: PlanProps) {
           type="button"
           className="button button-blue"
           disabled={busy || !status.enabled}
+          aria-describedby={note}
           onClick={() => void look()}
         >
           {busy ? "ASKING…" : "DRY RUN"}
@@ -60,12 +67,15 @@ export function Plan({ status, store, currency, poolNow, onAsk }: PlanProps) {
         <button
           type="button"
           className="button"
-          disabled={!status.enabled || !status.dispatching}
+          disabled={barred !== null}
+          aria-describedby={note}
           onClick={() => onAsk({ what: "run" })}
         >
           PAY NOW…
         </button>
-        <p className="note">A dry run changes nothing: it says who would be paid now, and who would not.</p>
+        <p className="note" id={note}>
+          {barred ?? "A dry run changes nothing: it says who would be paid now, and who would not."}
+        </p>
       </div>
       {outcome?.ok && <Outlook plan={outcome.value} currency={currency} onClose={() => setOutcome(null)} />}
       {outcome && !outcome.ok && <FailureCard failure={outcome.failure} onDismiss={() => setOutcome(null)} />}

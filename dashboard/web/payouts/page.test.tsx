@@ -413,6 +413,13 @@ describe("the payout page", () => {
     await open(pool);
     expect(screen.getByTestId("dispatcher").textContent).toBe("OFF");
     expect(screen.getByText("PAYOUTS_ARE_OFF")).toBeTruthy();
+    for (const name of ["DRY RUN", "PAY NOW…"]) {
+      const button = screen.getByRole("button", { name });
+      expect(button).toHaveProperty("disabled", true);
+      expect(document.getElementById(button.getAttribute("aria-describedby") ?? "")?.textContent).toBe(
+        "Payouts are off in this process.",
+      );
+    }
     expect(screen.getByText("Nothing was ever paid out by this pool.")).toBeTruthy();
   });
 

@@ -7,6 +7,8 @@ interface CardProps {
   label: string;
   value: string;
   unit?: string;
+  /** On hover, where the value is shortened. */
+  full?: string | undefined;
   children: ReactNode;
   freshness: Freshness;
   testId: string;
@@ -20,14 +22,19 @@ const longValue = 12;
 const unknown = "—";
 
 /** A figure that is looked at first. */
-export function Card({ icon, label, value, unit, children, freshness, testId, tone = "good" }: CardProps) {
+export function Card({ icon, label, value, unit, full, children, freshness, testId, tone = "good" }: CardProps) {
   return (
     <li className={`card card-${tone}`} data-freshness={freshness}>
       <div className="card-label">
         <Icon name={icon} />
         {label}
       </div>
-      <div className="card-value" data-long={value.length > longValue ? "" : undefined} data-testid={testId}>
+      <div
+        className="card-value"
+        data-long={value.length > longValue ? "" : undefined}
+        data-testid={testId}
+        title={freshness === "waiting" ? undefined : full}
+      >
         {freshness === "waiting" ? <span className="card-skeleton">{unknown}</span> : value}
         {unit && value !== unknown && freshness !== "waiting" && <span className="card-unit"> {unit}</span>}
       </div>

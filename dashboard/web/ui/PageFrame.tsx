@@ -1,4 +1,5 @@
 import { type ReactNode, useEffect } from "react";
+import { zoneNote } from "../format/time";
 import { Alerts } from "../panels/Alerts";
 import { Header } from "../panels/Header";
 import { alertsOf, degradedAlerts } from "../state/alerts";
@@ -42,7 +43,9 @@ export function PageFrame(props: FrameProps) {
         {children}
       </main>
       <footer className="footer">
-        <span>Times are in your zone, UTC on hover. {note}</span>
+        <span>
+          {zoneNote()} {note}
+        </span>
         <nav aria-label="More">
           <a href="/docs/errors">error codes</a>
           <a href="/metrics">metrics</a>

@@ -49,7 +49,7 @@ interface LoadingProps {
 export function Loading({ what, lines = 3, tall = false }: LoadingProps) {
   return (
     <div className={tall ? "loading loading-tall" : "loading"} role="status">
-      <span className="visually-hidden">Loading {what}</span>
+      <span className="loading-word">Loading {what}</span>
       {Array.from({ length: lines }, (_, line) => `bar-${line}`).map((key) => (
         <span className="loading-bar" key={key} />
       ))}

@@ -9,6 +9,12 @@ export interface Viewer {
 
 const ranks: Record<string, number> = { viewer: 1, operator: 2, admin: 3 };
 
+/** The roles that open a page, in words. */
+export function rolesFor(needs: Needs): string {
+  const fit = Object.keys(ranks).filter((role) => (ranks[role] ?? 0) >= (ranks[needs] ?? 0));
+  return [fit.slice(0, -1).join(", "), ...fit.slice(-1)].filter(Boolean).join(" or ");
+}
+
 /** Whether a page is offered; the pool decides by itself what it answers. */
 export function mayOpen(needs: Needs, { me, token }: Viewer): boolean {
   const rank = me === null ? (token ? 2 : 0) : (ranks[me.role] ?? 0);
