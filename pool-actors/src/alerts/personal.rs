@@ -8,6 +8,16 @@
 //! * **on overload** messages beyond an account's number in an hour, or beyond what may be under way, are dropped and counted
 //!
 //! What is told of figures is decided by [`Watch`](super::watch::Watch).
+//!
+//! | file | holds |
+//! |---|---|
+//! | `deliver` | messages on their way to people |
+//! | `payouts` | payouts that were sent: each is told once |
+//! | `sessions` | what is shown on sessions, and the wishes that they send |
+
+mod deliver;
+mod payouts;
+mod sessions;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -16,8 +26,7 @@ use std::{
 };
 
 use actix::{
-    Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, ResponseFuture, StreamHandler,
-    WrapFuture as _,
+    Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, StreamHandler, WrapFuture as _,
 };
 use futures_util::stream;
 use pool_domain::{
@@ -28,22 +37,16 @@ use pool_domain::{
 use serde::Serialize;
 use tokio::sync::{Semaphore, broadcast::error::RecvError};
 
-use super::{
-    courier::{FAILURES_MAX, pause},
-    watch::{News, Told, Watch},
-};
+use super::watch::{News, Told, Watch};
 use crate::{
     messages::{
-        alert::BringNow,
         event::PoolEvent,
         live::{Events, PoolSnapshot},
         session::{ListNotices, Listening, ShowTexts},
     },
-    metrics::NOTIFICATIONS_TOTAL,
     ports::{
         clock::SharedClock,
-        notifier::NotifyError,
-        personal::{PersonalMessage, PersonalRow, SentPayout, SharedMessenger, Target, Wishes, digest},
+        personal::{PersonalRow, SentPayout, SharedMessenger, Wishes},
         store::StoreError,
         users::SharedUsers,
     },
@@ -54,15 +57,12 @@ use crate::{
     },
 };
 
-/// Messages under way or waiting for another try; of one user.
-const WAITING_MAX: usize = 2_000;
-const WAITING_OF_USER_MAX: usize = 16;
-/// Of these, on the wire.
+use payouts::sent;
+
+/// Messages on the wire.
 const UNDER_WAY_MAX: usize = 64;
 /// Sessions that are told.
 const LISTENING_MAX: usize = 1_000;
-/// Lines of payouts that the database gives at once.
-const PAYOUTS_MAX: usize = 10_000;
 /// Blocks that are remembered, so that each is told once.
 const BLOCKS_MAX: usize = 1_000;
 const HOUR_MS: u64 = 3_600_000;
@@ -105,16 +105,6 @@ enum Audience {
     Session(SessionId),
 }
 
-/// A message on its way.
-struct Parcel {
-    user: String,
-    target: Target,
-    message: PersonalMessage,
-    failures: u32,
-    /// Of a payout: it counts as told once all that are told of it were, or can't be.
-    of_payout: bool,
-}
-
 /// What a look found.
 struct Found {
     rows: Result<Vec<PersonalRow>, StoreError>,
@@ -152,10 +142,6 @@ struct Counts {
     told: u64,
     limited: u64,
     waiting: usize,
-}
-
-fn count(outcome: &'static str) {
-    metrics::counter!(NOTIFICATIONS_TOTAL, "kind" => "personal", "outcome" => outcome).increment(1);
 }
 
 impl MinerAlerts {
@@ -279,155 +265,6 @@ impl MinerAlerts {
         watch.news(now, wishes, self.told.entry((account.to_owned(), audience)).or_default())
     }
 
-    /// Whether one more message may be sent this hour.
-    fn may(&mut self, account: &str, audience: Audience, kind: &str) -> bool {
-        let now = self.parts.clock.steady();
-        let sent = self.sent.entry((account.to_owned(), audience, kind == "block")).or_default();
-        while sent.front().is_some_and(|first| now.since(*first) >= HOUR_MS) {
-            sent.pop_front();
-        }
-        let may = sent.len() < self.parts.per_hour_max;
-        if may {
-            sent.push_back(now);
-            self.counts.told += 1;
-        } else {
-            self.counts.limited += 1;
-            count("limited");
-        }
-        may
-    }
-
-    /// Tells an account's owner; returns how many messages are on their way.
-    fn tell(
-        &mut self,
-        row: &PersonalRow,
-        news: &[News],
-        id: Option<String>,
-        context: &mut Context<Self>,
-    ) -> usize {
-        let (Some(first), targets) = (news.first(), row.targets()) else { return 0 };
-        if targets.is_empty() || !self.may(&row.account, Audience::Owner, first.kind) {
-            return 0;
-        }
-        let of_payout = id.is_some();
-        let message = PersonalMessage {
-            id: id.unwrap_or_else(|| format!("{:032x}", rand::random::<u128>())),
-            pool: self.parts.pool.clone(),
-            account: row.account.clone(),
-            kind: first.kind,
-            text: news.iter().map(|news| news.text.as_str()).collect::<Vec<_>>().join("\n"),
-        };
-        let mut under_way = 0;
-        for target in targets {
-            let of_user = self.waiting_of.entry(row.user.clone()).or_default();
-            if *of_user >= WAITING_OF_USER_MAX || self.waiting >= WAITING_MAX {
-                self.counts.limited += 1;
-                count("limited");
-                continue;
-            }
-            *of_user += 1;
-            self.waiting += 1;
-            under_way += 1;
-            let (user, message) = (row.user.clone(), message.clone());
-            self.bring(Parcel { user, target, message, failures: 0, of_payout }, context);
-        }
-        under_way
-    }
-
-    fn bring(&mut self, parcel: Parcel, context: &mut Context<Self>) {
-        let (messenger, under_way) = (Arc::clone(&self.parts.messenger), Arc::clone(&self.under_way));
-        let bringing = async move {
-            // It is never closed; and if it were, nothing would be under way any more.
-            let _permit = under_way.acquire_owned().await;
-            (messenger.bring(&parcel.target, &parcel.message).await, parcel)
-        };
-        context.spawn(bringing.into_actor(self).map(|(result, mut parcel_back), actor, context| {
-            let failures = parcel_back.failures + 1;
-            match result {
-                Err(NotifyError::Later { what, after }) if failures < FAILURES_MAX => {
-                    parcel_back.failures = failures;
-                    tracing::debug!(
-                        kind = parcel_back.target.kind(),
-                        account = parcel_back.message.account,
-                        "somebody could not be told, and is tried again: {what}"
-                    );
-                    count("retried");
-                    let pause = pause(failures).max(after.unwrap_or_default().min(Duration::from_secs(600)));
-                    context.run_later(pause, |actor, context| actor.bring(parcel_back, context));
-                }
-                Ok(()) => actor.brought(&parcel_back, "delivered", context),
-                Err(error) => {
-                    tracing::info!(
-                        kind = parcel_back.target.kind(),
-                        account = parcel_back.message.account,
-                        "somebody could not be told: {error}"
-                    );
-                    actor.brought(&parcel_back, "unreached", context);
-                }
-            }
-        }));
-    }
-
-    fn brought(&mut self, parcel: &Parcel, outcome: &'static str, context: &mut Context<Self>) {
-        count(outcome);
-        self.waiting = self.waiting.saturating_sub(1);
-        if let Some(of_user) = self.waiting_of.get_mut(&parcel.user) {
-            *of_user = of_user.saturating_sub(1);
-            if *of_user == 0 {
-                self.waiting_of.remove(&parcel.user);
-            }
-        }
-        if let Some((_, left)) = self.payouts_under_way.as_mut().filter(|_| parcel.of_payout) {
-            *left = left.saturating_sub(1);
-            self.payouts_end(context);
-        }
-    }
-
-    /// Once everybody was told of the payouts under way, they count as told.
-    fn payouts_end(&mut self, context: &mut Context<Self>) {
-        let Some((step, 0)) = self.payouts_under_way else { return };
-        let users = Arc::clone(&self.parts.users);
-        let kept = async move { users.set_payouts_told(step).await }.into_actor(self);
-        context.spawn(kept.map(move |kept, actor, _| {
-            if let Err(error) = kept {
-                // After a restart they are told of it once more.
-                tracing::warn!(%error, "that people were told of payouts could not be kept");
-            }
-            actor.payouts_told = Some(step);
-            actor.payouts_under_way = None;
-        }));
-    }
-
-    fn tell_of_payouts(
-        &mut self,
-        rows: &[PersonalRow],
-        listening: &[Listening],
-        payouts: Vec<SentPayout>,
-        context: &mut Context<Self>,
-    ) {
-        let Some(step) = payouts.last().map(|payout| payout.step) else { return };
-        self.payouts_under_way = Some((step, 0));
-        let (decimals, sign) = self.parts.currency;
-        let mut under_way = 0;
-        for payout in payouts {
-            let amount = pool_domain::currency::format_amount(payout.amount, decimals);
-            let text = format!("a payout of {amount} {sign} was sent, transaction {}", payout.txid);
-            let news = News { kind: "payout", text };
-            let owners =
-                rows.iter().filter(|row| row.account == payout.account && row.settings.wishes.payout);
-            for row in owners {
-                let id = format!("payout-{}-{}", payout.payout.0, &digest(&payout.account)[..16]);
-                under_way += self.tell(row, std::slice::from_ref(&news), Some(id), context);
-            }
-            let told = |session: &&Listening| session.account == payout.account && session.wishes.payout;
-            for session in listening.iter().filter(told) {
-                self.show(session, std::slice::from_ref(&news));
-            }
-        }
-        self.payouts_under_way = Some((step, under_way));
-        self.payouts_end(context);
-    }
-
     /// Workers are kept whose coming back is waited for, so that a restart of the pool is no way to miss that they don't.
     fn keep_workers(&self, rows: &[PersonalRow], context: &mut Context<Self>) {
         let mut changed = Vec::new();
@@ -448,70 +285,6 @@ impl MinerAlerts {
         };
         context.spawn(keep.into_actor(self));
     }
-
-    /// Shows texts on a miner.
-    fn show(&mut self, session: &Listening, news: &[News]) {
-        let Some(first) = news.first().filter(|_| session.shows) else { return };
-        if !self.may(&session.account, Audience::Session(session.session), first.kind) {
-            return;
-        }
-        for news in news {
-            self.texts.push((session.session, format!("{}: {}", session.account, news.text)));
-        }
-    }
-
-    /// In one message to each hub: they must not crowd out its jobs.
-    fn say(&mut self) {
-        if self.texts.is_empty() {
-            return;
-        }
-        let texts: Arc<[_]> = std::mem::take(&mut self.texts).into();
-        for hub in &self.parts.show {
-            hub.offer(ShowTexts(Arc::clone(&texts)));
-        }
-    }
-
-    /// Sessions that showed an account's password for this change what its owner hears of.
-    fn obey_keys(&mut self, context: &mut Context<Self>) {
-        for session in &self.listening {
-            let Some(key) = session.key.as_deref().map(digest) else { continue };
-            let id = session.session;
-            let row = self.rows.iter().find(|row| row.account == session.account);
-            let row = row.filter(|row| row.settings.key.as_ref() == Some(&key));
-            let Some(row) = row.filter(|_| session.wishes.check().is_ok()) else {
-                let text = "notifications: the password is not the account's; they are this connection's";
-                self.texts.push((id, text.to_owned()));
-                continue;
-            };
-            let (account, user, mut settings) = (row.account.clone(), row.user.clone(), row.settings.clone());
-            settings.wishes = session.wishes;
-            let (users, at) = (Arc::clone(&self.parts.users), self.parts.clock.now());
-            let kept = async move { users.set_personal(at, account, user, settings).await };
-            context.spawn(kept.into_actor(self).map(move |kept, actor, _| {
-                let text = match kept {
-                    Ok(true) => "notifications: kept for the account",
-                    _ => "notifications: they could not be kept for the account just now; ask again",
-                };
-                actor.texts.push((id, text.to_owned()));
-                actor.say();
-            }));
-        }
-    }
-}
-
-/// Payouts that were sent after a step; all of the last one's, or none of it.
-async fn sent(users: &SharedUsers, after: Option<u64>) -> Result<(u64, Vec<SentPayout>), StoreError> {
-    let after = match after {
-        Some(after) => after,
-        None => users.payouts_told().await?,
-    };
-    let mut payouts = users.sent_payouts(after).await?;
-    // A list that may be cut ends between two steps, so that no payout is told of by half.
-    let last = payouts.last().map(|payout| payout.step);
-    if payouts.len() >= PAYOUTS_MAX && payouts.first().map(|payout| payout.step) != last {
-        payouts.retain(|payout| Some(payout.step) != last);
-    }
-    Ok((after, payouts))
 }
 
 /// A block of an account was accepted.
@@ -572,26 +345,6 @@ impl StreamHandler<BlockFound> for MinerAlerts {
 
     /// The pool ends, and the supervisor ends the actor.
     fn finished(&mut self, _: &mut Self::Context) {}
-}
-
-impl Handler<BringNow> for MinerAlerts {
-    type Result = ResponseFuture<Result<(), String>>;
-
-    fn handle(
-        &mut self,
-        BringNow { target, account, kind, text }: BringNow,
-        _: &mut Self::Context,
-    ) -> Self::Result {
-        let (messenger, under_way) = (Arc::clone(&self.parts.messenger), Arc::clone(&self.under_way));
-        let id = format!("{:032x}", rand::random::<u128>());
-        let message = PersonalMessage { id, pool: self.parts.pool.clone(), account, kind, text };
-        Box::pin(async move {
-            let _permit = under_way.acquire_owned().await;
-            let brought = messenger.bring(&target, &message).await;
-            count(if brought.is_ok() { "delivered" } else { "unreached" });
-            brought.map_err(|error| error.to_string())
-        })
-    }
 }
 
 impl Handler<Observe> for MinerAlerts {
