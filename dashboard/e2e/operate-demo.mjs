@@ -96,10 +96,10 @@ export async function operatePool(context, url, token, folder, { deployed = fals
     return lines.length > 0 && lines.every(({ textContent }) => textContent?.includes("203.0.113.7"));
   };
   await page.waitForFunction(filtered, undefined, wait);
-  const before = Number(await page.getByTestId("log-count").textContent());
+  const before = Number((await page.getByTestId("log-count").textContent()).replace(/\D/g, ""));
   await fetch(new URL("/api/admin/bans/203.0.113.7", url), { method: "DELETE", headers });
   await page.waitForFunction(
-    (known) => Number(document.querySelector('[data-testid="log-count"]')?.textContent) > known,
+    (known) => Number(document.querySelector('[data-testid="log-count"]')?.textContent.replace(/\D/g, "")) > known,
     before,
     wait,
   );

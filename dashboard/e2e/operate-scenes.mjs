@@ -311,7 +311,7 @@ await scene("operate: the log goes back on a full page, and forward again withou
   await page.goto(new URL("/logs", url).href);
   const count = page.getByTestId("log-count");
   for (const kept of ["1,000", "2,000", "3,000", "4,000", "5,000", "6,000", "7,000", "8,000", "9,000", "10,000"]) {
-    await count.getByText(kept, { exact: true }).waitFor(wait);
+    await count.getByText(`${kept} lines`, { exact: true }).waitFor(wait);
     await page.getByRole("button", { name: "OLDER" }).click();
   }
   await page.getByText("the newest lines made room").waitFor(wait);
