@@ -60,7 +60,7 @@ class Pool {
     const { authorization } = (init.headers ?? {}) as Record<string, string>;
     const open = route === "/api/algorithms/status";
     if (!open && authorization !== "Bearer good") return this.#answer(401, makeError("UNAUTHORIZED"));
-    if (route === "/api/auth/me") {
+    if (route === "/api/auth/me" && !this.answers.has(route)) {
       return this.role === null
         ? this.#answer(404, makeError("NOT_FOUND"))
         : this.#answer(200, { username: "o", role: this.role });
@@ -154,6 +154,18 @@ describe("ALGORITHM_MANAGEMENT", () => {
     click("SIGN OUT");
     expect(screen.getByPlaceholderText("operator token")).toBeTruthy();
     expect(window.sessionStorage.length).toBe(0);
+  });
+
+  it("lets nobody press what is a role's while the pool does not say who it is", async () => {
+    const pool = new Pool();
+    pool.role = "viewer";
+    pool.say("/api/algorithms/status", 200, makeStatus({ staged_algorithm: makeStaged() }));
+    pool.say("/api/auth/me", 503, makeError("STORE_UNAVAILABLE"));
+    const { pass } = await open(pool);
+    expect(screen.getByText("Deploying needs the operator token.")).toBeTruthy();
+    pool.answers.delete("/api/auth/me");
+    await pass(10_000);
+    expect(screen.getByText("Deploying needs the operator role.")).toBeTruthy();
   });
 
   it("shows a viewer everything and lets nothing be pressed", async () => {

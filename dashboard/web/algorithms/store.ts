@@ -213,6 +213,8 @@ export class AlgorithmsStore {
       if (proof.failure.kind === "locked") this.#set({ access: { may: "look", why: "wrong-token" } });
       return proof;
     }
+    // Only a pool without users has no such route; anything else leaves open who this is.
+    if (!me.ok && me.failure.kind !== "unserved") return me;
     const access = accessOf(me.ok ? me.value : null);
     this.#set({ access });
     return { ok: true, value: access };
