@@ -271,7 +271,10 @@ pub fn describe() {
         "Sum of all ledger entries or, if that is 0, the number of audits that found something; anything but 0 is a defect"
     );
     describe_counter!(PAYOUTS_TOTAL, "Payouts by state");
-    describe_gauge!(PAYOUTS_IN_TROUBLE, "1 while payouts can't go on, whatever is in their way");
+    describe_gauge!(
+        PAYOUTS_IN_TROUBLE,
+        "1 while payouts are due and did not go out because of a failure: until what failed goes through"
+    );
     describe_gauge!(DB_UP, "1 while the database answers");
     describe_gauge!(CACHE_UP, "1 while the cache answers");
     describe_gauge!(WS_CLIENTS, "Browsers on the live feed");

@@ -23,7 +23,7 @@ use super::payout_rounds::{Parts as RoundParts, Round, Rounds, Trouble};
 use crate::{
     messages::{
         event::{PoolEvent, Publish},
-        payout::{Outlook, PayoutStatus, RunPayouts},
+        payout::{Outlook, PayoutStatus, RunPayouts, Stuck},
     },
     metrics::{PAYOUTS_IN_TROUBLE, PAYOUTS_TOTAL},
     ports::store::StoreError,
@@ -125,13 +125,15 @@ impl PayoutDispatcher {
         let now = self.parts.rounds.clock.now();
         let mut status = PayoutStatus::clone(&self.parts.status.get());
         status.dispatching = self.rounds.is_some();
-        // Where another process pays, or the balances moved meanwhile, nothing is in the way.
-        let is_stuck = match &done {
-            Ok((round, _)) => !round.troubles.is_empty(),
-            Err(Trouble::Store(StoreError::InUse { .. } | StoreError::Stale { .. })) => false,
-            Err(_) => true,
-        };
-        metrics::gauge!(PAYOUTS_IN_TROUBLE).set(f64::from(u8::from(is_stuck)));
+        match &done {
+            Ok((round, _)) => status.stuck.after(&round.failed, &round.undecided, due),
+            // Another process pays, and says how it fares.
+            Err(Trouble::Store(StoreError::InUse { .. })) => status.stuck = Stuck::default(),
+            // The balances moved meanwhile: that round proved nothing, neither way.
+            Err(Trouble::Store(StoreError::Stale { .. })) => {}
+            Err(_) => status.stuck.after_failure(due),
+        }
+        metrics::gauge!(PAYOUTS_IN_TROUBLE).set(f64::from(u8::from(status.stuck.is_any())));
         match done {
             Ok((round, outlook)) => {
                 self.pause = PAUSE_FIRST;
@@ -255,3 +257,7 @@ impl Handler<Observe> for PayoutDispatcher {
         MessageResult(Observation::of(&*self.parts.status.get()))
     }
 }
+
+#[cfg(test)]
+#[path = "payout_dispatcher_tests.rs"]
+mod tests;

@@ -9,7 +9,7 @@ use std::{
 
 use pool_domain::{
     ids::{Account, PayoutId},
-    payout::{Hold, PayoutAction, PayoutEvent, next_action},
+    payout::{ChainView, Hold, PayoutAction, PayoutEvent, next_action},
     payout_plan::{PlanRules, Spent, plan},
     units::{Amount, TimeMs},
 };
@@ -121,6 +121,10 @@ pub struct Round {
     pub open: usize,
     /// What is in single payouts' way.
     pub troubles: Vec<String>,
+    /// Payouts that something is in the way of.
+    pub failed: BTreeSet<PayoutId>,
+    /// Payouts that are neither out nor impossible: another transaction spends what they spend, not deep enough yet.
+    pub undecided: BTreeSet<PayoutId>,
 }
 
 impl Round {
@@ -129,6 +133,15 @@ impl Round {
         self.changed.extend(later.changed);
         self.open = later.open;
         self.troubles = later.troubles;
+        self.failed = later.failed;
+        self.undecided = later.undecided;
+    }
+
+    fn trouble(&mut self, payout: PayoutId, what: impl std::fmt::Display) {
+        // Once, however often a round tries.
+        if self.failed.insert(payout) {
+            self.troubles.push(format!("payout {payout}: {what}"));
+        }
     }
 }
 
@@ -184,7 +197,7 @@ impl Rounds {
                 Ok(()) => {}
                 // Of this payout only.
                 Err(Trouble::Wallet(error @ (WalletError::Funds { .. } | WalletError::Refused { .. }))) => {
-                    round.troubles.push(format!("payout {}: {error}", payout.id));
+                    round.trouble(payout.id, error);
                 }
                 Err(trouble) => return Err(trouble),
             }
@@ -210,6 +223,9 @@ impl Rounds {
                 None => None,
             };
             let before = payout.state;
+            if matches!(view, Some(ChainView::Replaced { depth }) if depth < self.parts.depth) {
+                round.undecided.insert(payout.id);
+            }
             match next_action(payout.state, hold, view, self.parts.depth) {
                 PayoutAction::Wait => return Ok(()),
                 PayoutAction::Sign => match self.sign(payout, in_flight).await {
@@ -313,7 +329,7 @@ impl Rounds {
     async fn send(&self, payout: &PayoutRow, round: &mut Round) -> Result<(), Trouble> {
         let Some(transaction) = &payout.transaction else { return Ok(()) };
         if let Sent::Refused(words) = self.parts.wallet.broadcast(&transaction.bytes).await? {
-            round.troubles.push(format!("payout {}: the node does not take it now: {words}", payout.id));
+            round.trouble(payout.id, format_args!("the node does not take it now: {words}"));
         }
         Ok(())
     }

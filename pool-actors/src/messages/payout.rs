@@ -1,6 +1,6 @@
 //! What the payout dispatcher is asked, and what it tells.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use actix::Message;
 use futures_util::future::BoxFuture;
@@ -52,8 +52,10 @@ impl From<&PayoutRow> for PayoutView {
 pub struct PayoutStatus {
     /// It is the one dispatcher of this database.
     pub dispatching: bool,
-    /// What is in its way, in words.
+    /// What was in the way of its last round, in words.
     pub trouble: Option<String>,
+    /// What is due and did not go out because of a failure, until it does.
+    pub stuck: Stuck,
     /// Payouts under way.
     pub open: usize,
     /// When it last looked at all of them without trouble.
@@ -62,6 +64,42 @@ pub struct PayoutStatus {
     pub planned_at: TimeMs,
     /// Who is at the threshold and yet waits: account, amount, why.
     pub waiting: Vec<(Account, Amount, String)>,
+}
+
+/// What is due and did not go out because of a failure: from the first failed attempt until what failed goes through, or is
+/// not due any more. Rounds that have nothing to do with what failed change nothing of it. It is in the status since that
+/// outlives a dispatcher that panics.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Stuck {
+    /// A round did not get through its open payouts.
+    round: bool,
+    /// A plan was due, and its round did not get through.
+    plan: bool,
+    /// Payouts that something is in the way of.
+    payouts: BTreeSet<PayoutId>,
+}
+
+impl Stuck {
+    /// A round got through. It looked at every open payout: who is not among those that failed is out, held, or over, unless
+    /// the chain has not decided about it.
+    pub fn after(&mut self, failed: &BTreeSet<PayoutId>, undecided: &BTreeSet<PayoutId>, planned: bool) {
+        self.round = false;
+        self.plan &= !planned;
+        self.payouts.retain(|id| undecided.contains(id));
+        self.payouts.extend(failed);
+    }
+
+    /// A round did not get through.
+    pub const fn after_failure(&mut self, plan_was_due: bool) {
+        self.round = true;
+        self.plan |= plan_was_due;
+    }
+
+    /// Whether anything is.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.round || self.plan || !self.payouts.is_empty()
+    }
 }
 
 /// What would be paid now.

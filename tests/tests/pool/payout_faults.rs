@@ -7,6 +7,7 @@ use pool_tests::{
     pool::{PATIENCE, PoolProcess, Setup},
     postgres::Postgres,
     proxy::{Cut, Proxy},
+    receivers,
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -152,4 +153,58 @@ async fn of_two_pools_on_one_database_one_pays_and_the_other_takes_over() {
     pays_on(&first, 1).await;
     let paid = assert_paid_once(&first, &node, &mut swarm, "two pools, one killed, one cut off").await;
     assert!(paid >= 4, "{paid}");
+}
+
+/// What the receiver was told of payouts, in order.
+fn told(http: &receivers::Receiver<receivers::Received>) -> Vec<String> {
+    http.arrived()
+        .into_iter()
+        .map(|one| one.body)
+        .filter(|body| body.contains("payouts do not go on"))
+        .collect()
+}
+
+#[actix_rt::test]
+async fn somebody_is_told_once_that_payments_are_refused_and_once_that_they_are_taken_again() {
+    let node = mining::node("blake2s", 250, 1);
+    let http = receivers::http().await;
+    let mut setup = setup(&node.rpc_url).await;
+    setup.more.push_str(&format!(
+        "[alerts]\nevery_s = 1\n[[alerts.rule]]\nname = \"payouts_in_trouble\"\nfor_s = 4\n\
+         [[alerts.channel]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"http://{}/\"\n",
+        http.address
+    ));
+    let pool = PoolProcess::start(setup);
+    let mut swarm = mining::miners(pool.stratum, "blake2s", MINERS, None);
+    pays_on(&pool, 1).await;
+    assert_eq!(told(&http), Vec::<String>::new());
+
+    rpc(&node.admin_url, "setFaults", json!([{"refuse_send": "the fee is too low"}])).await;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while told(&http).is_empty() {
+        assert!(tokio::time::Instant::now() < deadline, "nobody is told\n{}", pool.log());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let fires = |body: &Value| {
+        let firing = body["firing"].as_array().unwrap();
+        firing.iter().any(|alert| alert["rule"] == "payouts_in_trouble")
+    };
+    let (_, alerts) = pool.get_as_admin("/api/alerts").await;
+    assert!(fires(&alerts), "{alerts:#}");
+    let trouble = status(&pool).await["trouble"].clone();
+    assert!(trouble.as_str().is_some_and(|trouble| trouble.contains("the fee is too low")), "{trouble}");
+
+    rpc(&node.admin_url, "setFaults", json!([{"refuse_send": null}])).await;
+    pays_on(&pool, 1).await;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while told(&http).len() < 2 {
+        assert!(tokio::time::Instant::now() < deadline, "nobody is told of its end\n{}", pool.log());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let told: Vec<Value> = told(&http).iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+    assert_eq!(told[0]["data"]["firing"][0]["rule"], "payouts_in_trouble");
+    assert_eq!(told[1]["data"]["resolved"][0]["rule"], "payouts_in_trouble");
+    let (_, alerts) = pool.get_as_admin("/api/alerts").await;
+    assert!(!fires(&alerts), "{alerts:#}");
+    assert_paid_once(&pool, &node, &mut swarm, "payments refused for a while").await;
 }
