@@ -36,7 +36,9 @@ export function barsOf({ items }: Hours, range: number, now: number): Bar[] {
 }
 
 type Answer =
-  | { state: "loading" | "failed" | "unserved" }
+  | { state: "loading" }
+  | { state: "failed" }
+  | { state: "unserved" }
   | { state: "shown"; hours: Hours; range: number; at: number };
 
 /** The account's hash rate by the hour, from what the ledger credited. */
@@ -89,7 +91,7 @@ export function HashrateHours({ account, away }: { account: string; away: boolea
       ) : bars.every(({ accepted, hashrate }) => accepted === 0 && hashrate === 0) ? (
         <Empty title="NO_SHARES">No share was credited in this time.</Empty>
       ) : (
-        <Bars bars={bars} />
+        <Bars bars={bars} now={answer.at} />
       )}
     </Panel>
   );
@@ -97,10 +99,18 @@ export function HashrateHours({ account, away }: { account: string; away: boolea
 
 const high = 150;
 
-function Bars({ bars }: { bars: readonly Bar[] }) {
+/** Over the time that has passed: the hour that is under way counts for its part. */
+export function meanOf(bars: readonly Bar[], now: number): number {
+  const passed = bars.map(({ at }) => Math.min(Math.max(now - at, 0), hourMs));
+  const whole = passed.reduce((sum, ms) => sum + ms, 0);
+  const hashes = bars.reduce((sum, { hashrate }, index) => sum + hashrate * (passed[index] ?? 0), 0);
+  return whole === 0 ? 0 : hashes / whole;
+}
+
+function Bars({ bars, now }: { bars: readonly Bar[]; now: number }) {
   const [over, setOver] = useState<Bar | null>(null);
   const most = Math.max(...bars.map(({ hashrate }) => hashrate), 1);
-  const mean = bars.reduce((sum, { hashrate }) => sum + hashrate, 0) / bars.length;
+  const mean = meanOf(bars, now);
   const shares = bars.reduce((sum, { accepted }) => sum + accepted, 0);
   const y = (hashrate: number) => high - (hashrate / most) * (high - 6);
   const path = bars

@@ -9,6 +9,7 @@ import { Session } from "../state/session";
 import { Store } from "../state/store";
 import { atMs, frame, makeStats } from "../test-data";
 import { loadPages } from "../test-pages";
+import { meanOf } from "./HashrateHours";
 import MinerPage from "./MinerPage";
 import { earning, proof, statement } from "./schema";
 
@@ -101,7 +102,10 @@ const good: Record<string, Route> = {
   [`/api/blocks/${block}/proof`]: () => ({ body: shownProof }),
 };
 
-afterEach(() => vi.unstubAllGlobals());
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
 
 describe("MINER", () => {
   const rig = {
@@ -141,9 +145,20 @@ describe("MINER", () => {
     expect(screen.getByText("97")).toBeTruthy();
   });
 
+  it("weighs the hour that is under way by what has passed of it", () => {
+    const begun = Date.parse("2026-11-22T12:00:00Z");
+    const hour = (back: number, hashrate: number) => ({ at: begun - back * 3_600_000, hashrate, accepted: 1 });
+    // 15 minutes of the third hour: as much of the mean as they are of the time.
+    expect(meanOf([hour(2, 1000), hour(1, 1000), hour(0, 1900)], begun + 900_000)).toBe(1100);
+    expect(meanOf([hour(1, 1000), hour(0, 1000)], begun + 1)).toBe(1000);
+    expect(meanOf([hour(0, 1000)], begun)).toBe(0);
+    // What a clock that is behind the pool's gives is no negative weight.
+    expect(meanOf([hour(1, 1000), hour(0, 9)], begun - 60_000)).toBe(1000);
+  });
+
   it("draws hash rates by the hour, and says what is under the pointer", async () => {
-    const now = Date.now();
-    const newest = Math.floor(now / 3_600_000) * 3_600_000;
+    const newest = Date.parse("2026-11-22T12:00:00Z");
+    vi.spyOn(Date, "now").mockReturnValue(newest + 3_600_000 - 1);
     const at = (back: number) => new Date(newest - back * 3_600_000).toISOString();
     const items = [
       { at: at(0), algorithm: "blake2s", hashrate: 1000, accepted: 3 },
