@@ -3,7 +3,7 @@ import "../miner/miner.css";
 import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
 import { BlockDetails as SeenInDag } from "../dag/BlockDetails";
 import { Glyph } from "../dag/Glyph";
-import { getJson, NotThere, query } from "../feed/pages";
+import { getJson, NotAsked, NotThere, query } from "../feed/pages";
 import type { Currency } from "../feed/schema";
 import { money, unitOf } from "../format/money";
 import { hashrate, shorten, whole } from "../format/number";
@@ -26,7 +26,17 @@ interface PageProps {
   nav: ReactNode;
 }
 
-type Answer<T> = { state: "loading" } | { state: "failed" } | { state: "none" } | { state: "shown"; found: T };
+type Answer<T> =
+  | { state: "loading" }
+  | { state: "failed" }
+  | { state: "none" }
+  | { state: "refused"; why: string }
+  | { state: "shown"; found: T };
+
+function failed(error: unknown): Answer<never> {
+  if (error instanceof NotAsked) return { state: "refused", why: error.message };
+  return { state: error instanceof NotThere ? "none" : "failed" };
+}
 
 /** Asks once, and again each time when `moved` is another. */
 function useAnswer<T>(load: () => Promise<T>, moved: unknown): [Answer<T>, () => void] {
@@ -39,8 +49,7 @@ function useAnswer<T>(load: () => Promise<T>, moved: unknown): [Answer<T>, () =>
       .then((found) => open && setAnswer({ state: "shown", found }))
       .catch((error: unknown) => {
         if (!open) return;
-        const state = error instanceof NotThere ? "none" : "failed";
-        setAnswer((known) => (known.state === "shown" ? known : { state }));
+        setAnswer((known) => (known.state === "shown" ? known : failed(error)));
       });
     return () => {
       open = false;
@@ -56,7 +65,10 @@ export default function BlockPage({ hash, session, nav }: PageProps) {
   const away = pool.stats?.stale ?? false;
   // A block that changes on the feed is asked for again: its steps are not there.
   const moved = `${live?.status} ${live?.color} ${live?.reward} ${away}`;
-  const load = useCallback(async () => blockDetails.parse(await getJson(`/api/blocks/${hash}`)), [hash]);
+  const load = useCallback(
+    async () => blockDetails.parse(await getJson(`/api/blocks/${encodeURIComponent(hash)}`)),
+    [hash],
+  );
   const [answer, again] = useAnswer(load, moved);
   const block = answer.state === "shown" ? { ...answer.found, ...(live ?? {}) } : null;
   return (
@@ -104,6 +116,11 @@ export default function BlockPage({ hash, session, nav }: PageProps) {
             <Empty title="NOT_OURS">
               This pool did not find a block with this hash. Those that it found are in <Link to="/blocks">BLOCKS</Link>
               .
+            </Empty>
+          ) : answer.state === "refused" ? (
+            <Empty title="NOT_A_HASH">
+              No block has this name. The pool says: {answer.why}. Blocks that it found are in{" "}
+              <Link to="/blocks">BLOCKS</Link>.
             </Empty>
           ) : (
             <Empty title={away ? "DATABASE_AWAY" : "NO_ANSWER"}>
@@ -242,7 +259,7 @@ function Paid({ hash, moved, currency, away }: PaidProps) {
         A block has a statement from the moment on that the ledger has taken it in; a refused one has none.
       </Empty>
     );
-  if (answer.state === "failed")
+  if (answer.state !== "shown")
     return (
       <Empty title={away ? "DATABASE_AWAY" : "NO_ANSWER"}>
         {away ? "Statements can't be told while the database is away. " : "The pool did not tell the statement. "}

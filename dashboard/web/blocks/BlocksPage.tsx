@@ -1,7 +1,7 @@
 import "./blocks.css";
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Glyph } from "../dag/Glyph";
-import { type ListPage, loadPage, query } from "../feed/pages";
+import { type ListPage, loadPage, NotAsked, query } from "../feed/pages";
 import { type Block, block as blockShape, blockStatuses, type Currency } from "../feed/schema";
 import { money, unitOf } from "../format/money";
 import { shorten, whole } from "../format/number";
@@ -60,7 +60,7 @@ export default function BlocksPage({ session, nav }: { session: Session; nav: Re
         setListed({ items: [...(known?.items ?? []), ...page.items], next: page.next, staleAt: page.staleAt });
       } catch (error) {
         if (own !== turn.current) return;
-        setFailed(String(error).includes("400") && filter.account !== "" ? "account" : "answer");
+        setFailed(error instanceof NotAsked && filter.account !== "" ? "account" : "answer");
       }
     },
     [filter],

@@ -242,6 +242,17 @@ describe("BLOCK", () => {
     expect(screen.getByText(/No miner of this pool found it/)).toBeTruthy();
   });
 
+  it("says what the pool says of a name that no block can have", async () => {
+    const message = "the request is invalid: hash: 2 characters, a hash has 64 hexadecimal digits";
+    const asked = serve({ "/api/blocks/zz%2F": { status: 400, body: { error: { message } } } });
+    render(<BlockPage hash="zz/" session={makeSession().session} nav={null} />);
+    await screen.findByText("NOT_A_HASH");
+    expect(screen.getByText(/a hash has 64 hexadecimal digits/)).toBeTruthy();
+    expect(screen.queryByText("NO_ANSWER")).toBeNull();
+    expect(screen.queryByRole("button", { name: "ASK AGAIN" })).toBeNull();
+    expect(asked).toEqual(["/api/blocks/zz%2F"]);
+  });
+
   it("asks again when the pool does not answer", async () => {
     let status = 503;
     const { say } = open({ [own]: () => ({ status, body: details() }), [paid]: () => ({ status: 404 }) });

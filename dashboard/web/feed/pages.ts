@@ -5,12 +5,26 @@ import { z } from "./z";
 /** The pool does not have what was asked for, or does not serve the route at all. */
 export class NotThere extends Error {}
 
+/** The pool says that what was asked for can't be; `message` is its own. */
+export class NotAsked extends Error {}
+
 const timeoutMs = 10_000;
 
-/** What came, or an error: [`NotThere`] for 404, any other for the rest. */
+const refusal = z.object({ error: z.object({ message: z.string() }) });
+
+/** What a body says of itself; nothing if it is not the pool's (a proxy's). */
+async function messageOf(response: Response): Promise<string | null> {
+  const read = refusal.safeParse(await response.json().catch(() => null));
+  return read.success ? read.data.error.message : null;
+}
+
+/** What came, or an error: [`NotThere`] for 404, [`NotAsked`] for 400, any other for the rest. */
 export async function getJson(path: string, fetcher: Fetch = (to, init) => fetch(to, init)): Promise<unknown> {
   const response = await fetcher(path, { signal: AbortSignal.timeout(timeoutMs) });
   if (response.status === 404) throw new NotThere(`${path} answered 404`);
+  if (response.status === 400) {
+    throw new NotAsked((await messageOf(response)) ?? `${path} answered 400`);
+  }
   if (!response.ok) throw new Error(`${path} answered ${response.status}`);
   return response.json();
 }
