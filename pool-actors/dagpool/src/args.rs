@@ -1,11 +1,12 @@
 //! The command line. Every command has `--help` with an example.
 
 use std::{
+    io::Write as _,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
 /// BlockDAG Pool: a mining pool for chains whose ledger is a DAG of blocks.
 #[derive(Debug, Parser)]
@@ -14,6 +15,23 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// The command line of this process; usage errors and `--help` end it, as clap has it.
+pub(crate) fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| {
+        if error.kind() != ErrorKind::DisplayHelp {
+            error.exit();
+        }
+        // Whoever closed the pipe has read enough.
+        let _ = std::io::stdout().write_all(shown(&error).as_bytes());
+        std::process::exit(error.exit_code());
+    })
+}
+
+/// Help as it is shown. clap takes `{n}` for a line break and knows no escape for it: texts have `{_n}` for it.
+fn shown(help: &clap::Error) -> String {
+    help.render().to_string().replace("{_n}", "{n}")
 }
 
 #[derive(Debug, Subcommand)]
@@ -159,7 +177,7 @@ pub(crate) enum Sim {
     Node(SimNode),
     /// Virtual miners against any Stratum address; they really solve shares.
     #[command(
-        after_help = "Examples: dagpool sim miners --pool 127.0.0.1:3333 --count 10 --hashrate 5000\n          dagpool sim miners --account mole.rig{n} --conduct withhold"
+        after_help = "Examples: dagpool sim miners --pool 127.0.0.1:3333 --count 10 --hashrate 5000\n          dagpool sim miners --account mole.rig{_n} --conduct withhold"
     )]
     Miners(SimMiners),
 }
@@ -207,8 +225,8 @@ pub(crate) struct SimMiners {
     /// Hashes a second of each miner.
     #[arg(long, default_value_t = 10_000)]
     pub(crate) hashrate: u64,
-    /// Accounts are PREFIX0, PREFIX1...; an address where the chain has them. With {n} in it, it is the whole user name, such as
-    /// farm.rig{n} for many workers of one account.
+    /// Accounts are PREFIX0, PREFIX1...; an address where the chain has them. With {_n} in it, it is the whole user name, such as
+    /// farm.rig{_n} for many workers of one account.
     #[arg(long, default_value = "miner")]
     pub(crate) account: String,
     /// Sent with the user name; d=0.001 asks for a difficulty.
@@ -243,7 +261,7 @@ pub(crate) struct SimMiners {
 
 #[cfg(test)]
 mod tests {
-    use clap::{CommandFactory as _, error::ErrorKind};
+    use clap::CommandFactory as _;
     use pool_domain::catalogue::{Code, fill};
 
     use super::*;
@@ -251,6 +269,28 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_help_loses_a_placeholder() {
+        let asked = Cli::try_parse_from(["dagpool", "sim", "miners", "--help"]).unwrap_err();
+        // Some terminals make clap wrap its lines.
+        let help = shown(&asked).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            help.contains("With {n} in it, it is the whole user name, such as farm.rig{n} for"),
+            "{help}"
+        );
+        assert!(help.contains("dagpool sim miners --account mole.rig{n} --conduct withhold"), "{help}");
+        let mut commands = vec![Cli::command()];
+        while let Some(command) = commands.pop() {
+            let own = [command.get_about(), command.get_long_about(), command.get_after_help()];
+            let arguments =
+                command.get_arguments().flat_map(|argument| [argument.get_help(), argument.get_long_help()]);
+            for text in own.into_iter().chain(arguments).flatten().map(ToString::to_string) {
+                assert!(!text.contains("{n}"), "{}, write {{_n}}: {text}", command.get_name());
+            }
+            commands.extend(command.get_subcommands().cloned());
+        }
     }
 
     /// What the catalogue tells people to type is understood by this very program.

@@ -21,8 +21,7 @@ mod user;
 
 use std::process::ExitCode;
 
-use args::{Cli, Command, Sim};
-use clap::Parser;
+use args::{Command, Sim};
 use pool_actors::error::Failure;
 use rustix::fs::Mode;
 
@@ -38,8 +37,8 @@ fn main() -> ExitCode {
     // As the child that runs a native algorithm it is another program, which needs nothing of the rest.
     #[cfg(target_os = "linux")]
     pool_engine::isolation::host_if_asked();
-    // clap exits with 2 on a usage error by itself.
-    let cli = Cli::parse();
+    // A usage error exits with 2.
+    let cli = args::parse();
     if !matches!(cli.command, Command::Algorithm(_)) {
         // A pool's files (database, journal, backups) are nobody else's; a package is for others.
         rustix::process::umask(Mode::RWXG | Mode::RWXO);
