@@ -1,5 +1,6 @@
 //! Quantities with their units: work, money, proportions, time. Integers only.
 
+use alloc::{format, string::String};
 use core::fmt;
 use core::iter::Sum;
 use core::str::FromStr;
@@ -179,6 +180,31 @@ impl TimeMs {
     pub fn seconds(self) -> u64 {
         self.0 / 1_000
     }
+
+    /// RFC 3339 in UTC with milliseconds, e.g. `2026-11-22T12:00:00.000Z`: how times are told to the world.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        let (seconds, ms) = (self.seconds(), self.0 % 1_000);
+        let (days, second_of_day) = (seconds / 86_400, seconds % 86_400);
+        let (year, month, day) = civil_from_days(days);
+        let (hour, minute, second) = (second_of_day / 3_600, second_of_day / 60 % 60, second_of_day % 60);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+    }
+}
+
+/// Date of a day since 1970-01-01 in the proleptic Gregorian calendar, by Howard Hinnant's `civil_from_days`
+/// (<https://howardhinnant.github.io/date_algorithms.html>).
+#[must_use]
+pub fn civil_from_days(days: u64) -> (u64, u64, u64) {
+    // Counted from 0000-03-01, so that leap days end their year.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
 impl fmt::Display for TimeMs {

@@ -59,22 +59,7 @@ pub(super) struct Quiet {
 
 /// An alert on the wire.
 pub(super) fn line(alert: &AlertView) -> Value {
-    let acknowledged = alert.acknowledged.as_ref();
-    json!({
-        "id": alert.id.to_string(),
-        "rule": alert.rule,
-        "subject": alert.subject,
-        "severity": alert.severity,
-        "state": if alert.is_firing() { "firing" } else { "resolved" },
-        "message": alert.message,
-        "documentation_link": alert.documentation_link,
-        "value": alert.value,
-        "fired_at": rfc3339(alert.fired_at),
-        "resolved_at": alert.resolved_at.map(rfc3339),
-        "acknowledged": acknowledged.map(|by| json!({ "by": by.by, "at": rfc3339(by.at), "note": by.note })),
-        "inhibited_by": alert.inhibited_by,
-        "silenced": alert.silenced,
-    })
+    alert.shown("")
 }
 
 fn quiet(silence: &Silence) -> Value {

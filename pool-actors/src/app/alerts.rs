@@ -52,7 +52,8 @@ fn plan(config: &Config) -> Result<Plan, Failure> {
             )));
         }
         for one in channel.by_recipient() {
-            channels.push((one.name.clone(), one.per_hour_max, notify::notifier(&one)?));
+            let notifier = notify::notifier(&one, &config.http.public_url)?;
+            channels.push((one.name.clone(), one.per_hour_max, notifier));
         }
     }
     for step in &alerts.escalation {

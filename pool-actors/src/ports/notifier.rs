@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use pool_domain::{severity::Severity, units::TimeMs};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// Who takes care of an alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,10 +53,32 @@ impl AlertView {
     pub const fn is_firing(&self) -> bool {
         self.resolved_at.is_none()
     }
+
+    /// As it is told to programs, over the API and by webhooks. `site` is what its link begins with: the pool's public address,
+    /// or nothing, and the link is a path of the pool.
+    #[must_use]
+    pub fn shown(&self, site: &str) -> Value {
+        let taken = |by: &Acknowledgement| json!({ "by": by.by, "at": by.at.rfc3339(), "note": by.note });
+        json!({
+            "id": self.id.to_string(),
+            "rule": self.rule,
+            "subject": self.subject,
+            "severity": self.severity,
+            "state": if self.is_firing() { "firing" } else { "resolved" },
+            "message": self.message,
+            "documentation_link": format!("{}{}", site.trim_end_matches('/'), self.documentation_link),
+            "value": self.value,
+            "fired_at": self.fired_at.rfc3339(),
+            "resolved_at": self.resolved_at.map(TimeMs::rfc3339),
+            "acknowledged": self.acknowledged.as_ref().map(taken),
+            "inhibited_by": self.inhibited_by,
+            "silenced": self.silenced,
+        })
+    }
 }
 
 /// What is told to people over a channel: all that is due for it at a moment.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Notice {
     /// Which pool.
     pub pool: String,

@@ -30,10 +30,12 @@ pub(super) struct Hook {
     user: String,
     from: String,
     to: Vec<String>,
+    /// What links in webhooks begin with; empty where no public address is configured.
+    site: String,
 }
 
 impl Hook {
-    pub(super) fn new(channel: &AlertChannel) -> Result<Self, String> {
+    pub(super) fn new(channel: &AlertChannel, site: &str) -> Result<Self, String> {
         let secret = revealed(channel.secret.as_ref())?;
         let url = revealed(channel.url.as_ref())?;
         let url = match channel.kind {
@@ -87,6 +89,7 @@ impl Hook {
             user: channel.user.clone(),
             from: channel.from.clone(),
             to: channel.to.clone(),
+            site: site.to_owned(),
         })
     }
 
@@ -109,7 +112,7 @@ impl Hook {
                 self.to.iter().map(send).collect()
             }
             ChannelKind::Webhook | ChannelKind::Email => {
-                vec![self.signed(&payloads::generic(notice).to_string())?]
+                vec![self.signed(&payloads::generic(notice, &self.site).to_string())?]
             }
         })
     }

@@ -16,14 +16,14 @@ use crate::{
     ports::{mailer::SharedMailer, notifier::SharedNotifier},
 };
 
-/// The notifier of a configured channel.
+/// The notifier of a configured channel. `site` is the pool's public address, if one is configured: what links begin with.
 ///
 /// # Errors
 /// When a key is missing or can't be used, by the name of the channel.
-pub fn notifier(channel: &AlertChannel) -> Result<SharedNotifier, Failure> {
+pub fn notifier(channel: &AlertChannel, site: &str) -> Result<SharedNotifier, Failure> {
     let notifier: Result<SharedNotifier, String> = match channel.kind {
         ChannelKind::Email => mail::Mail::new(channel).map(|mail| Arc::new(mail) as SharedNotifier),
-        _ => http::Hook::new(channel).map(|hook| Arc::new(hook) as SharedNotifier),
+        _ => http::Hook::new(channel, site).map(|hook| Arc::new(hook) as SharedNotifier),
     };
     notifier.map_err(|what| {
         Failure::new(

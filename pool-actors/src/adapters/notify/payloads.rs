@@ -91,7 +91,9 @@ pub(super) fn sms(notice: &Notice, from: &str, to: &str) -> [(&'static str, Stri
     [("From", from.to_owned()), ("To", to.to_owned()), ("Body", shortened(&whole(notice), 480))]
 }
 
-pub(super) fn generic(notice: &Notice) -> Value {
+/// Alerts as the API has them; `site` is what their links begin with.
+pub(super) fn generic(notice: &Notice, site: &str) -> Value {
+    let lines = |alerts: &[AlertView]| alerts.iter().map(|alert| alert.shown(site)).collect::<Vec<_>>();
     let is_alert = !notice.firing.is_empty() || !notice.resolved.is_empty();
     json!({
         "type": match notice {
@@ -101,7 +103,8 @@ pub(super) fn generic(notice: &Notice) -> Value {
         },
         "data": {
             "pool": notice.pool, "subject": notice.subject(), "text": notice.text(),
-            "severity": is_alert.then(|| notice.severity()), "firing": notice.firing, "resolved": notice.resolved,
+            "severity": is_alert.then(|| notice.severity()),
+            "firing": lines(&notice.firing), "resolved": lines(&notice.resolved),
             "news": notice.news,
         },
     })
@@ -190,13 +193,36 @@ mod tests {
             "nobody is kept awake"
         );
         assert_eq!(told[1]["event_action"], "resolve");
-        assert_eq!(generic(&news)["data"]["severity"], Value::Null);
+        assert_eq!(generic(&news, "")["data"]["severity"], Value::Null);
         assert_eq!(
-            (generic(&news)["type"].as_str(), slack(&news)["text"].as_str()),
+            (generic(&news, "")["type"].as_str(), slack(&news)["text"].as_str()),
             (Some("pool.news"), Some("[P] it is complete\nit is complete"))
         );
         let test = Notice { test: true, firing: vec![], resolved: vec![], ..notice() };
         assert_eq!(pagerduty(&test, "k")[1]["event_action"], "resolve");
+    }
+
+    #[test]
+    fn a_webhook_is_told_of_alerts_as_the_api_tells_them() {
+        let told = generic(&notice(), "https://pool.example.org/");
+        let (first, taken, over) =
+            (&told["data"]["firing"][0], &told["data"]["firing"][1], &told["data"]["resolved"][0]);
+        let whole = json!({
+            "id": "1", "rule": "node_not_ready", "subject": "", "severity": "critical", "state": "firing",
+            "message": "no <node> & no @everyone",
+            "documentation_link": "https://pool.example.org/docs/errors", "value": 0.0,
+            "fired_at": "1970-01-01T00:00:00.001Z", "resolved_at": null, "acknowledged": null,
+            "inhibited_by": null, "silenced": false,
+        });
+        assert_eq!(*first, whole);
+        let by = json!({ "by": "ann", "at": "1970-01-01T00:00:00.002Z", "note": "" });
+        assert_eq!(taken["acknowledged"], by);
+        assert_eq!(
+            (&over["state"], &over["resolved_at"]),
+            (&json!("resolved"), &json!("1970-01-01T00:00:00.009Z"))
+        );
+        // Without a public address nobody knows where it leads, and a path is the truth.
+        assert_eq!(generic(&notice(), "")["data"]["firing"][0]["documentation_link"], "/docs/errors");
     }
 
     #[test]
