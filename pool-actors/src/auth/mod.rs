@@ -221,7 +221,8 @@ impl Trail {
             after,
         };
         let AuditLine { actor, address, action, subject, .. } = &line;
-        tracing::info!(?actor, ?address, action, ?subject, outcome = outcome.as_str(), "audit");
+        let address = address.as_ref().map(tracing::field::display);
+        tracing::info!(?actor, address, action, ?subject, outcome = outcome.as_str(), "audit");
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             tracing::error!(
                 action,

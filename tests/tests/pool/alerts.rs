@@ -142,6 +142,7 @@ async fn people_hear_of_it_over_every_channel_once_and_of_its_end() {
     let outbox = tempfile::tempdir().unwrap();
     let mut setup = Setup::simulated(&node.rpc_url, "blake2s").await;
     setup.more = channels(&http, &mail, &hangs, outbox.path().to_str().unwrap());
+    setup.environment.push(("DAGPOOL__HTTP__PUBLIC_URL", "https://pool.example.org".to_owned()));
     let mut pool = PoolProcess::start(setup);
     pool.until("/health/ready", |status, _| status == 200).await;
 
@@ -171,7 +172,15 @@ async fn people_hear_of_it_over_every_channel_once_and_of_its_end() {
     assert_eq!(sms.header("authorization"), Some("Basic QUMxOnNtcy1wYXNzLTc3"));
     let hook = to(&arrived, "/busy")[1];
     assert!(hook.header("webhook-signature").unwrap().starts_with("v1,"));
-    assert_eq!(json_of(hook)["data"]["firing"][0]["rule"], "node_not_ready");
+    let (mut told, mut shown) = (json_of(hook)["data"]["firing"][0].clone(), body["firing"][0].clone());
+    assert_eq!(told["rule"], "node_not_ready");
+    // As the API has it, but for the link, which leads somewhere from anywhere.
+    let path = shown["documentation_link"].as_str().unwrap();
+    assert_eq!(told["documentation_link"], format!("https://pool.example.org{path}"));
+    for alert in [&mut told, &mut shown] {
+        alert["documentation_link"] = Value::Null;
+    }
+    assert_eq!(told, shown);
     let mails = arrives(&mail, |mails| !mails.is_empty()).await;
     assert!(mails[0].contains("Subject: ") && mails[0].contains(words), "{}", mails[0]);
     assert_eq!(std::fs::read_dir(outbox.path()).unwrap().count(), 1);
@@ -223,6 +232,8 @@ async fn people_hear_of_it_over_every_channel_once_and_of_its_end() {
     assert_eq!((status, &answer["ok"]), (200, &json!(true)), "{answer}");
     arrives(&mail, |mails| mails.len() == 3).await;
     let log = pool.log();
+    let trail = log.lines().find(|line| line.contains("audit actor=")).expect("it is in the log");
+    assert!(trail.contains(" address=127.0.0.1 "), "{trail}");
     for secret in ["12:bot", "whsec_", "sms-pass-77"] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
