@@ -67,6 +67,8 @@ pub(super) struct Deployment {
     /// The control group's last figures that were enough to judge by.
     control: SlotCounts,
     health: SlotHealth,
+    /// Hashes that it takes to judge; known from the first look on.
+    samples_min: u64,
 }
 
 impl Deployment {
@@ -90,6 +92,7 @@ impl Deployment {
             window: Default::default(),
             control: SlotCounts::default(),
             health: SlotHealth::Unknown,
+            samples_min: 0,
         }
     }
 
@@ -151,8 +154,11 @@ impl Deployment {
         self.paused_at = self.row.rollout.is_paused().then(Instant::now);
         self.idle_ticks = 0;
         self.bases = (self.handle.as_ref().map(SlotHandle::counts).unwrap_or_default(), active);
-        self.window = Default::default();
-        self.health = SlotHealth::Unknown;
+        // How it fared in the end stays to be seen.
+        if !self.stage().is_final() {
+            self.window = Default::default();
+            self.health = SlotHealth::Unknown;
+        }
     }
 
     /// Time in this step, pauses left out.
@@ -182,6 +188,7 @@ impl Deployment {
 
     /// Judges the new generation by the old one.
     pub(super) fn judge(&mut self, active: SlotCounts, limits: &Thresholds) -> &SlotHealth {
+        self.samples_min = limits.samples_min;
         let Some(handle) = &self.handle else { return &self.health };
         self.window = (handle.counts().since(&self.bases.0), active.since(&self.bases.1));
         if self.window.1.hashed() >= limits.samples_min {
@@ -215,6 +222,28 @@ impl Deployment {
         self.elapsed() >= duration && (judged || self.elapsed() >= duration * PATIENCE)
     }
 
+    /// What is bad about it.
+    pub(super) fn complaint(&self) -> Option<String> {
+        match &self.health {
+            SlotHealth::Degraded(reason) | SlotHealth::Unhealthy(reason) => Some(reason.clone()),
+            SlotHealth::Unknown | SlotHealth::Healthy => None,
+        }
+    }
+
+    /// Until when its health is not known.
+    fn until_known(&self) -> Option<String> {
+        match self.stage() {
+            _ if self.health != SlotHealth::Unknown => None,
+            Stage::Retired | Stage::RolledBack => None,
+            Stage::Staged | Stage::Warm => Some("it is not judged before it has work".to_owned()),
+            _ if self.samples_min == 0 => Some("it is judged within a second".to_owned()),
+            _ => {
+                let seen = self.window.0.hashed();
+                Some(format!("{seen} hashes so far, it takes {} to judge it", self.samples_min))
+            }
+        }
+    }
+
     fn duration(&self) -> Duration {
         Duration::from_millis(phase_ms(&self.row.plan, self.stage()))
     }
@@ -223,13 +252,9 @@ impl Deployment {
         let mut view = view(&self.row, self.fell_at);
         view.traffic = self.traffic();
         view.evidence = self.evidence.clone();
-        let reason = match &self.health {
-            SlotHealth::Degraded(reason) | SlotHealth::Unhealthy(reason) => Some(reason.clone()),
-            SlotHealth::Unknown | SlotHealth::Healthy => None,
-        };
         view.health = HealthView {
             status: self.health.name(),
-            reason,
+            reason: self.complaint().or_else(|| self.until_known()),
             candidate: self.window.0,
             control: self.window.1,
         };

@@ -144,6 +144,8 @@ impl AlgorithmSupervisor {
                 if deployment.is_due() && !paused { Finding::Passed } else { Finding::Wait }
             }
             Stage::Draining => {
+                // For who looks on: it serves everybody now, and what is bad about it is the recovery's.
+                deployment.judge(active.counts(), &thresholds);
                 deployment.idle_ticks = if active.in_flight() == 0 { deployment.idle_ticks + 1 } else { 0 };
                 let drained = deployment.idle_ticks > 1 && deployment.elapsed() >= settings.drain_for;
                 if drained && !paused { Finding::Passed } else { Finding::Wait }
@@ -210,7 +212,7 @@ impl AlgorithmSupervisor {
         row.revision = deployment.row.revision;
         row.updated_at = now;
         deployment.writing = true;
-        let detail = deployment.view().health.reason.unwrap_or_default();
+        let detail = deployment.complaint().unwrap_or_default();
         let line = self.trail(&row, action, by, detail);
         Ok((row, line))
     }

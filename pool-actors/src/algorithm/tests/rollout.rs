@@ -310,6 +310,42 @@ async fn one_wrong_hash_in_shadow_goes_back_and_names_its_input() {
 }
 
 #[actix_rt::test]
+async fn health_says_until_when_it_is_unknown_and_is_seen_while_the_old_one_drains() {
+    tokio::time::pause();
+    let mut world = world_in_paused_time();
+    world.stage(Fault::None).await;
+    let at_once = DeployPlan {
+        strategy: Strategy::Immediate,
+        shadow_ms: 0,
+        phase_ms: 0,
+        steps: vec![BasisPoints::ALL],
+        ..plan()
+    };
+    world.deploy(at_once).await.unwrap();
+    let health = world.deployment().health;
+    assert_eq!(
+        (health.status, health.reason.as_deref()),
+        ("unknown", Some("it is not judged before it has work"))
+    );
+    world.mine_until(Stage::Draining).await;
+    let health = world.deployment().health;
+    assert_eq!(
+        (health.status, health.reason.as_deref()),
+        ("unknown", Some("0 hashes so far, it takes 10 to judge it"))
+    );
+    // As if the old one took longer: validators tell what they did twice a second.
+    world.steer(Steer::Pause).await.unwrap();
+    for _ in 0..10 {
+        world.mine().await;
+    }
+    let (stage, health) = (world.deployment().stage, world.deployment().health);
+    assert_eq!((stage, health.status, health.reason), (Stage::Draining, "healthy", None));
+    world.steer(Steer::Resume).await.unwrap();
+    world.mine_until(Stage::Retired).await;
+    assert_eq!(world.deployment().health.status, "healthy", "as it was seen last");
+}
+
+#[actix_rt::test]
 async fn faults_at_each_step_cost_no_share() {
     tokio::time::pause();
     for (fault, plan) in [
