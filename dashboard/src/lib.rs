@@ -20,6 +20,33 @@ const PLACEHOLDER: &[u8] = include_bytes!("placeholder.html");
 /// First path segments that belong to the pool's own routes: an unknown path below them is a 404, never the page.
 const RESERVED: &[&str] = &["api", "health", "metrics", "docs"];
 
+/// Every page of the front end, as its router has them (`web/pages.tsx`): `{name}` is one part of a path.
+const PAGES: &[&str] = &[
+    "/",
+    "/dag",
+    "/blocks",
+    "/blocks/{name}",
+    "/miners",
+    "/miners/{name}",
+    "/payouts",
+    "/algorithms",
+    "/deployments",
+    "/deployments/{name}",
+    "/algorithms/bench",
+    "/alerts",
+    "/system",
+    "/bans",
+    "/config",
+    "/logs",
+    "/users",
+    "/audit",
+    "/account",
+    "/forgot",
+    "/reset",
+    "/verify",
+    "/sign-in",
+];
+
 /// What the build appends to the name of a packed copy, which has no address of its own.
 const PACKED: &str = ".br";
 
@@ -35,19 +62,26 @@ pub struct Asset {
     pub content_type: String,
     /// Strong entity tag for `ETag`, with its quotes (RFC 9110, section 8.8.3).
     pub etag: String,
+    /// Nothing is at this path: the file is the page that says so, and the answer is a 404.
+    pub is_missing: bool,
 }
 
 /// The file for a request path (with or without the leading slash, without query).
 ///
-/// Paths without a file of their own are views of the single-page application and get `index.html`. `None` (404) for
-/// missing files (a last segment with a dot) and for paths below the pool's own routes.
+/// The pages of the single-page application have no file of their own and get `index.html`; so do paths of which it says
+/// that there is no such page ([`Asset::is_missing`]). `None` for missing files (a last segment with a dot) and for paths
+/// below the pool's own routes.
 #[must_use]
 pub fn asset(path: &str) -> Option<Asset> {
     let path = path.trim_start_matches('/');
     if let Some(found) = embedded(path) {
         return Some(found);
     }
-    if is_view(path) { Some(embedded(INDEX).unwrap_or_else(placeholder)) } else { None }
+    let is_missing = path != INDEX && !is_page(path);
+    if is_missing && !may_say_so(path) {
+        return None;
+    }
+    Some(Asset { is_missing, ..embedded(INDEX).unwrap_or_else(placeholder) })
 }
 
 /// Whether a front-end build is embedded; `false` means that only the page saying so is served.
@@ -56,10 +90,26 @@ pub fn is_built() -> bool {
     Dist::get(INDEX).is_some()
 }
 
-fn is_view(path: &str) -> bool {
+/// Whether the front end has a page of this path, which has no leading slash.
+fn is_page(path: &str) -> bool {
+    PAGES.iter().any(|page| {
+        let (mut wanted, mut given) = (page.trim_start_matches('/').split('/'), path.split('/'));
+        loop {
+            match (wanted.next(), given.next()) {
+                (None, None) => return true,
+                (Some("{name}"), Some(name)) if !name.is_empty() => {}
+                (Some(part), Some(there)) if part == there => {}
+                _ => return false,
+            }
+        }
+    })
+}
+
+/// Whether a path that leads to nothing may have been meant for a page.
+fn may_say_so(path: &str) -> bool {
     let first = path.split('/').next().unwrap_or_default();
     let last = path.rsplit('/').next().unwrap_or_default();
-    path == INDEX || (!RESERVED.contains(&first) && !last.contains('.'))
+    !RESERVED.contains(&first) && !last.contains('.')
 }
 
 fn embedded(path: &str) -> Option<Asset> {
@@ -69,6 +119,7 @@ fn embedded(path: &str) -> Option<Asset> {
         brotli: Dist::get(&format!("{path}{PACKED}")).map(|packed| packed.data),
         content_type: content_type(path),
         etag: etag(&file.metadata.sha256_hash()),
+        is_missing: false,
     })
 }
 
@@ -78,6 +129,7 @@ fn placeholder() -> Asset {
         brotli: None,
         content_type: content_type(INDEX),
         etag: "\"placeholder\"".to_owned(),
+        is_missing: false,
     }
 }
 
@@ -104,8 +156,9 @@ mod tests {
 
     #[test]
     fn root_and_views_get_the_page() {
-        for path in ["", "/", "/index.html", "/miners", "/blocks/00ff"] {
+        for path in ["", "/", "/index.html", "/miners", "/blocks/00ff", "/miners/a.b", "/algorithms/bench"] {
             let page = asset(path).unwrap_or_else(|| panic!("{path} has a page"));
+            assert!(!page.is_missing, "{path}");
             assert_eq!(page.content_type, "text/html; charset=utf-8");
             assert!(page.bytes.starts_with(b"<!doctype html>"), "{path} starts as a page");
         }
@@ -121,8 +174,24 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_only_starts_like_a_route_is_a_view() {
-        assert!(asset("/apiary").is_some());
+    fn where_no_page_is_the_page_says_so() {
+        // `/apiary` only starts like a route of the pool.
+        for path in ["/apiary", "/minerz", "/miners/", "/miners/a/b", "/blocks//", "/{name}", "/sign-in/"] {
+            let page = asset(path).unwrap_or_else(|| panic!("{path} is told of"));
+            assert!(page.is_missing && page.bytes.starts_with(b"<!doctype html>"), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_pages_are_those_of_the_router() {
+        let router = include_str!("../web/pages.tsx");
+        let known: Vec<&str> = router
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("path: \"")?.strip_suffix("\","))
+            // The router's own page for what it does not know.
+            .filter(|path| !path.is_empty())
+            .collect();
+        assert_eq!(known, PAGES);
     }
 
     #[test]

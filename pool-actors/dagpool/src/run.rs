@@ -50,6 +50,7 @@ fn assets() -> pool_actors::api::Assets {
             brotli: asset.brotli,
             content_type: asset.content_type,
             etag: asset.etag,
+            is_missing: asset.is_missing,
         })
     })
 }

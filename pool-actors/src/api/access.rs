@@ -381,6 +381,10 @@ pub(super) async fn take(api: &Api, client: IpAddr) -> Result<(), ApiError> {
         ApiError::of(ErrorCode::RateLimited, &known).with(serde_json::json!({ "retry_after_s": wait }))
     })
 }
+
+/// Marks a refusal whose body is for people, and stays as it is.
+pub(super) struct SaysItself;
+
 fn with_body(response: ServiceResponse, api: &Api, id: &str, path: &str) -> ServiceResponse {
     let known = response.response().extensions().get::<ApiError>().cloned();
     let speaks_json = response
@@ -389,8 +393,8 @@ fn with_body(response: ServiceResponse, api: &Api, id: &str, path: &str) -> Serv
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     let error = match known {
         Some(error) => error,
-        // Such as the reasons of /health/ready.
-        None if speaks_json => return response,
+        // Such as the reasons of /health/ready, and the dashboard's page that says that there is no such page.
+        None if speaks_json || response.response().extensions().contains::<SaysItself>() => return response,
         None => ApiError::of_status(response.status(), path),
     };
     let context = serde_json::json!({ "component": "api", "path": path, "details": error.details() });

@@ -10,6 +10,7 @@ use actix_web::{
 
 use super::{
     Api,
+    access::SaysItself,
     errors::{ApiError, ErrorCode},
 };
 
@@ -24,10 +25,12 @@ pub struct Asset {
     pub content_type: String,
     /// Strong entity tag, with its quotes (RFC 9110, section 8.8.3).
     pub etag: String,
+    /// There is nothing at the path that was asked for: this is the page that says so.
+    pub is_missing: bool,
 }
 
-/// Finds the file of a request path, such as `/assets/index.js`; paths that are views of the single-page application get
-/// its page.
+/// Finds the file of a request path, such as `/assets/index.js`; pages of the single-page application get its one file, and
+/// so do paths that are none, with [`Asset::is_missing`].
 #[derive(Clone)]
 pub struct Assets(Arc<Find>);
 
@@ -83,7 +86,13 @@ pub(super) async fn serve(api: web::Data<Api>, request: HttpRequest) -> Result<H
         .map(|tag| tag.trim().trim_start_matches("W/"))
         .any(|tag| tag == asset.etag || tag == packed_etag || tag == "*");
     let packed = asset.brotli.filter(|_| takes_brotli(&request));
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    // Whether somebody has it already is asked of what there is alone (RFC 9110, section 13.2.1).
+    let known = known && !asset.is_missing;
+    let mut response = match (asset.is_missing, known) {
+        (true, _) => HttpResponse::NotFound(),
+        (false, true) => HttpResponse::NotModified(),
+        (false, false) => HttpResponse::Ok(),
+    };
     response
         .insert_header((header::ETAG, if packed.is_some() { packed_etag } else { asset.etag }))
         .insert_header((header::CACHE_CONTROL, cache_control(request.path())))
@@ -96,10 +105,14 @@ pub(super) async fn serve(api: web::Data<Api>, request: HttpRequest) -> Result<H
         // The server packs no answer that says how it is packed.
         response.insert_header((header::CONTENT_ENCODING, "br"));
     }
-    Ok(match packed.unwrap_or(asset.bytes) {
+    let mut response = match packed.unwrap_or(asset.bytes) {
         Cow::Borrowed(bytes) => response.body(bytes),
         Cow::Owned(bytes) => response.body(bytes),
-    })
+    };
+    if asset.is_missing {
+        response.extensions_mut().insert(SaysItself);
+    }
+    Ok(response)
 }
 
 /// Whether the client names brotli without ruling it out (RFC 9110, section 12.5.3).

@@ -275,7 +275,7 @@ pub(super) struct Rig {
     logs: LogBook,
     pub(super) auth: Auth,
     pub(super) shared: Cache,
-    shutdown: Shutdown,
+    pub(super) shutdown: Shutdown,
     supervisor_ended: bool,
     system: crate::messages::system::SystemFigures,
     folder: TempDir,
@@ -467,6 +467,7 @@ fn asset(path: &str) -> Option<Asset> {
         brotli: path.contains("packed").then_some(Cow::Borrowed(b"packed".as_slice())),
         content_type: kind.to_owned(),
         etag: "\"e1\"".to_owned(),
+        is_missing: path == "/nothing-here",
     })
 }
 
@@ -1112,6 +1113,16 @@ async fn files_are_cached_packed_and_guarded() {
         let again = call_service(&app, again).await;
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{tag}");
         assert!(read_body(again).await.is_empty());
+    }
+
+    // Nothing is there, and the page that says so comes all the same, however often.
+    for tag in ["\"e0\"", "\"e1\"", "*"] {
+        let request = TestRequest::get().uri("/nothing-here").insert_header((header::IF_NONE_MATCH, tag));
+        let missing = call_service(&app, request.to_request()).await;
+        assert_eq!(missing.status(), StatusCode::NOT_FOUND, "{tag}");
+        assert_eq!(text(&missing, header::CONTENT_TYPE.as_str()), "text/html; charset=utf-8");
+        assert_eq!(text(&missing, header::CACHE_CONTROL.as_str()), "no-cache");
+        assert_eq!(read_body(missing).await, "<!doctype html>");
     }
 }
 
