@@ -454,9 +454,10 @@ impl Pool {
         for slot in &slots {
             slot.drained().await;
         }
-        idle(&self.submitter, |state| state["open"].as_array().is_none_or(Vec::is_empty)).await;
+        let all_submitted = |state: &serde_json::Value| state["open"].as_array().is_none_or(Vec::is_empty);
+        idle(&self.submitter, "found blocks are still being submitted", all_submitted).await;
         for shard in &self.shards {
-            idle(shard, |state| state["forming"] == 0 && state["in_flight"] == false).await;
+            idle(shard, "shares are still being committed", |state| state["pending"] == 0).await;
         }
         for slot in slots {
             slot.stop().await;
@@ -505,7 +506,7 @@ impl Pool {
 
 /// Waits until an actor says that nothing of its is under way, or until it is dead, or for [`DRAIN_MAX`]: a node that is
 /// away must not hold up the stop (its blocks are in the journal, and are submitted after the next start).
-async fn idle<A>(actor: &Supervised<A>, is_idle: impl Fn(&serde_json::Value) -> bool)
+async fn idle<A>(actor: &Supervised<A>, what: &str, is_idle: impl Fn(&serde_json::Value) -> bool)
 where
     A: Actor<Context = Context<A>> + Handler<Observe>,
 {
@@ -517,8 +518,9 @@ where
             tokio::time::sleep(DRAIN_POLL).await;
         }
     };
-    // Over time is answered in the doc.
-    let _ = tokio::time::timeout(DRAIN_MAX, poll).await;
+    if tokio::time::timeout(DRAIN_MAX, poll).await.is_err() {
+        tracing::warn!("{what} after {} ms: the pool stops all the same", DRAIN_MAX.as_millis());
+    }
 }
 
 fn api_sessions(stratum: &StratumServer) -> impl api::SessionDesk + use<> {

@@ -99,6 +99,7 @@ pub(crate) async fn until_stopped(pool: Pool, reloads: bool) -> ExitCode {
     };
     shutdown.stop(reason.clone());
     pool.stop().await;
+    tracing::info!("stopped");
     if reason.requested {
         return ExitCode::SUCCESS;
     }

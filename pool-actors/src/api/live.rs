@@ -250,6 +250,10 @@ impl Actor for DashboardFeed {
         let since = self.since;
         self.begin(since, context);
         context.run_interval(CHECK, Self::check);
+        // The server waits for its connections when it stops: none is kept by somebody who only listens.
+        let shutdown = self.api.shutdown.clone();
+        let stops = async move { shutdown.requested().await }.into_actor(self);
+        context.spawn(stops.map(|_, _, context| close(context, ws::CloseCode::Away, "the pool stops")));
     }
 }
 

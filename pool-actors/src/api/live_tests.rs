@@ -28,6 +28,7 @@ use crate::{
         ledger::LedgerSummary,
     },
     ports::users::Role,
+    runtime::shutdown::StopReason,
 };
 
 type Socket = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
@@ -446,6 +447,19 @@ async fn farewell(feed: &mut Feed) -> String {
             other => panic!("closed without a word: {other:?}"),
         }
     }
+}
+
+#[actix_rt::test]
+async fn a_pool_that_stops_says_so_and_waits_for_no_feed() {
+    let rig = Rig::new().await;
+    let server = serve(&rig);
+    let mut feed = Feed::open(&server, "").await;
+    feed.next().await;
+    rig.shutdown.stop(StopReason::requested("interrupted"));
+    assert_eq!(farewell(&mut feed).await, "the pool stops");
+    // Nor does somebody who comes now stay.
+    assert_eq!(farewell(&mut Feed::open(&server, "").await).await, "the pool stops");
+    server.stop().await;
 }
 
 #[actix_rt::test]

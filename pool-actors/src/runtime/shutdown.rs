@@ -61,9 +61,9 @@ impl Shutdown {
                 return false;
             }
             if reason.requested {
-                tracing::info!(code = reason.code, "{reason}");
+                tracing::info!(code = reason.code, "stopping: {reason}");
             } else {
-                tracing::error!(code = reason.code, "{reason}");
+                tracing::error!(code = reason.code, "stopping: {reason}");
             }
             *first = Some(reason);
             true

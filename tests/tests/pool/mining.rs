@@ -122,3 +122,17 @@ async fn every_algorithm_finds_blocks() {
         finds_blocks_with(algorithm).await;
     }
 }
+
+#[actix_rt::test]
+async fn a_pool_that_is_asked_to_stop_says_so_and_waits_for_nothing_that_is_done() {
+    let node = node("blake2s", 300, 0);
+    let mut pool = PoolProcess::start(Setup::simulated(&node.rpc_url, "blake2s").await);
+    let swarm = miners(pool.stratum, "blake2s", 4, None);
+    pool.until("/api/stats", |_, stats| stats["pool"]["shares"]["accepted"].as_u64() > Some(50)).await;
+    assert_eq!(pool.terminate(), Some(0), "{}", pool.log());
+    drop(swarm);
+    let log = pool.log();
+    let place = |words: &str| log.find(words).unwrap_or_else(|| panic!("no {words:?} in\n{log}"));
+    assert!(place("stopping: asked to terminate") < place("INFO stopped"), "{log}");
+    assert!(!log.contains("the pool stops all the same"), "{log}");
+}

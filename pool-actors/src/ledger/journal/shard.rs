@@ -40,6 +40,8 @@ struct Counts {
     groups: u64,
     accepted: u64,
     lost: u64,
+    /// Shares without a verdict yet, whether they wait for a commit or are in one. Whoever stops the pool waits for it.
+    pending: u64,
     forming: usize,
 }
 
@@ -72,6 +74,7 @@ impl Handler<AppendShares> for JournalShard {
 
     fn handle(&mut self, AppendShares(shares): AppendShares, _: &mut Context<Self>) {
         let Some(forming) = &self.forming else { return };
+        self.counts.pending += shares.len() as u64;
         if forming.put(shares) {
             self.commit.submit(Work::Group(Group::of(forming)));
         }
@@ -84,6 +87,7 @@ impl Handler<GroupDone> for JournalShard {
     fn handle(&mut self, done: GroupDone, _: &mut Context<Self>) {
         self.counts.groups += 1;
         let count = done.shares.len() as u64;
+        self.counts.pending = self.counts.pending.saturating_sub(count);
         let verdict = match done.outcome {
             Ok(_) => {
                 self.counts.accepted += count;

@@ -23,6 +23,7 @@ use crate::{
     runtime::{
         Runtime,
         critical::CriticalOutbox,
+        observe::Observe,
         outbox::Outbox,
         supervisor::{Policy, Spec, supervise},
         ticket::{Ticket, TicketOffice, Verdicts},
@@ -168,21 +169,31 @@ async fn when_the_disk_fails_shares_are_lost_and_the_process_is_told_once() {
 }
 
 /// A shard whose words to the commit thread arrive here instead.
-fn shard_alone(runtime: &Runtime) -> (Outbox<AppendShares>, mpsc::Receiver<committer::Work>) {
+fn shard_alone(
+    runtime: &Runtime,
+) -> (Outbox<AppendShares>, Outbox<Observe>, mpsc::Receiver<committer::Work>) {
     let (tx, words) = mpsc::channel();
     let shard = runtime.arbiters.start_actor(0, 4, move |_| JournalShard::new(CommitHandle::Thread(tx)));
-    (Outbox::new("JournalShard", shard.recipient::<AppendShares>()), words)
+    let observe = Outbox::new("JournalShard", shard.clone().recipient());
+    (Outbox::new("JournalShard", shard.recipient()), observe, words)
+}
+
+/// What the stop of a pool waits for.
+async fn pending_of(shard: &Outbox<Observe>) -> u64 {
+    shard.ask(Observe).await.unwrap().0["pending"].as_u64().expect("it is told")
 }
 
 #[actix_rt::test]
 async fn a_share_that_comes_before_the_commit_begins_does_not_wait_for_a_second_one() {
     let disk = MemoryDisk::new();
     let runtime = Runtime::start(0).unwrap();
-    let (outbox, words) = shard_alone(&runtime);
+    let (outbox, observe, words) = shard_alone(&runtime);
     let (office, mut hears) = session();
+    assert_eq!(pending_of(&observe).await, 0, "who stops the pool waits for nothing");
     for token in 0..3 {
         outbox.ask(AppendShares(vec![pending(office.issue(token).unwrap())])).await.unwrap();
     }
+    assert_eq!(pending_of(&observe).await, 3);
     let word = words.try_recv().unwrap();
     assert!(words.try_recv().is_err(), "one word for all three");
     let (journal, _) = open(&disk);
@@ -190,6 +201,7 @@ async fn a_share_that_comes_before_the_commit_begins_does_not_wait_for_a_second_
     let mut core = CommitCore::new(journal, Box::new(|sentence| panic!("{sentence}")));
     core.commit(vec![word]);
     assert_eq!(tags(&reader), [0, 1, 2]);
+    assert_eq!(pending_of(&observe).await, 0);
     for token in 0..3 {
         assert_eq!(hears.recv().await.unwrap(), (token, Verdict::Accepted));
     }
@@ -202,7 +214,7 @@ async fn a_share_that_comes_before_the_commit_begins_does_not_wait_for_a_second_
 async fn enough_shares_are_a_second_word_which_finds_nothing_if_the_first_took_all() {
     let disk = MemoryDisk::new();
     let runtime = Runtime::start(0).unwrap();
-    let (outbox, words) = shard_alone(&runtime);
+    let (outbox, _, words) = shard_alone(&runtime);
     let (office, mut hears) = session();
     for round in 0..5_u32 {
         let shares = (0..1_000).map(|n| pending(office.issue(1_000 * round + n).unwrap())).collect();
@@ -222,7 +234,7 @@ async fn enough_shares_are_a_second_word_which_finds_nothing_if_the_first_took_a
 #[actix_rt::test]
 async fn shares_that_no_commit_thread_takes_are_lost_and_told_so() {
     let runtime = Runtime::start(0).unwrap();
-    let (outbox, words) = shard_alone(&runtime);
+    let (outbox, _, words) = shard_alone(&runtime);
     let (office, mut hears) = session();
     let lost = Verdict::Lost(LostReason::Dropped);
     outbox.ask(AppendShares(vec![pending(office.issue(0).unwrap())])).await.unwrap();
