@@ -1391,7 +1391,10 @@ export interface PayoutDesk {
   planned_at: Time | null;
   rules: Rules | null;
   spent: Spent;
+  /** What to do about it, as `PAYOUTS_UNAVAILABLE` has it; empty without trouble. */
+  suggested_actions: SuggestedAction[];
   terms: AccountTerms[];
+  /** What was in the way of its last round: a sentence each for the payouts that it is about, `; ` between. */
   trouble: string | null;
   waiting: Waiting[];
 }

@@ -5,9 +5,10 @@ import { type ReactNode, useEffect, useMemo, useState, useSyncExternalStore } fr
 import { AccessBar, type Purpose } from "../algorithms/AccessBar";
 import type { Keeper } from "../algorithms/access";
 import { FailureCard } from "../algorithms/FailureCard";
-import type { Failure } from "../algorithms/failure";
+import { type Action, type Failure, failure } from "../algorithms/failure";
 import { RemoteView } from "../algorithms/RemoteView";
 import type { Currency } from "../feed/schema";
+import { whole } from "../format/number";
 import { usePool } from "../state/pool";
 import type { Session } from "../state/session";
 import { useNow } from "../ui/clock";
@@ -56,6 +57,30 @@ export default function PayoutsPage({ session, keeper, nav, api }: PageProps) {
   );
 }
 
+/** Payouts whose trouble is told one by one. */
+const toldMax = 5;
+
+/** What is in the dispatcher's way, payout by payout, and what can be done about it. */
+export function inTheWay(trouble: string, actions: readonly Action[]): Failure {
+  const parts = trouble.split(/; (?=payout \d+: )/);
+  const told = parts.slice(0, toldMax).map((part): [string, string] => {
+    const [, name, words] = /^(payout \d+): (.*)$/s.exec(part) ?? ["", "in the way", part];
+    return [name ?? "", words ?? ""];
+  });
+  const more = parts.length - told.length;
+  return {
+    ...failure(
+      "refused",
+      "PAYOUTS_UNAVAILABLE",
+      "The dispatcher tries again by itself; nothing is paid twice, whatever happens.",
+      actions,
+    ),
+    details: more > 0 ? [...told, ["and", `${whole(more)} more payouts`]] : told,
+    documentation: "/docs/errors/PAYOUTS_UNAVAILABLE",
+    severity: "warning",
+  };
+}
+
 interface BodyProps {
   store: PayoutsStore;
   state: ReturnType<PayoutsStore["shown"]>;
@@ -96,16 +121,8 @@ function Body({ store, state, currency, poolNow }: BodyProps) {
       {shown && (
         <div className="grid">
           {shown.trouble && (
-            <div className="panel-whole failure failure-warning" role="alert" data-testid="payout-trouble">
-              <span className="alert-mark" aria-hidden="true">
-                !
-              </span>
-              <div className="failure-body">
-                <strong className="alert-title">DISPATCHER_IN_TROUBLE</strong>
-                <p className="alert-text">
-                  {shown.trouble}. It tries again by itself; nothing is paid twice, whatever happens.
-                </p>
-              </div>
+            <div className="panel-whole" data-testid="payout-trouble">
+              <FailureCard failure={inTheWay(shown.trouble, shown.suggested_actions)} />
             </div>
           )}
           <Panel title="NEXT_PAYOUTS" className="panel-half" freshness={freshness}>

@@ -27,6 +27,7 @@ const makeStatus = (change: object = {}) => ({
   dispatching: true,
   held: null,
   trouble: null,
+  suggested_actions: [],
   open: 1,
   looked_at: at,
   planned_at: at,
@@ -393,6 +394,24 @@ describe("the payout page", () => {
     expect(pool.asked.filter((path) => path.includes("cursor=8"))).toHaveLength(asked);
   });
 
+  it("tells what is in the way payout by payout, apart from what it means and what can be done", async () => {
+    const pool = new Pool();
+    const each = Array.from({ length: 7 }, (_, n) => `payout ${n + 1}: the node does not take it now: no; not yet`);
+    const action = { action: "Look at what is in the way", command: "dagpool payout status", priority: "high" };
+    const status = makeStatus({ trouble: each.join("; "), suggested_actions: [action] });
+    pool.say("/api/admin/payouts", 200, status);
+    await open(pool);
+    const trouble = screen.getByTestId("payout-trouble");
+    const lines = [...trouble.querySelectorAll("dl > div")].map((line) => line.textContent);
+    expect(lines).toHaveLength(6);
+    expect(lines[0]).toBe("payout 1the node does not take it now: no; not yet");
+    expect(lines[5]).toBe("and2 more payouts");
+    expect(trouble.querySelector(".alert-text")?.textContent).not.toContain("payout 1");
+    expect(within(trouble).getByText("dagpool payout status")).toBeTruthy();
+    const about = within(trouble).getByRole("link", { name: "About PAYOUTS_UNAVAILABLE" });
+    expect(about.getAttribute("href")).toBe("/docs/errors/PAYOUTS_UNAVAILABLE");
+  });
+
   it("says what an empty pool, one without payouts, and one in trouble means", async () => {
     const pool = new Pool();
     pool.say("/api/payouts", 200, { items: [], next: null });
@@ -405,7 +424,9 @@ describe("the payout page", () => {
     pool.say("/api/admin/payouts/audit", 200, { items: audit, next: null });
     const { unmount } = await open(pool);
     expect(screen.getByText(/confirmed balance reaches its threshold/)).toBeTruthy();
-    expect(screen.getByTestId("payout-trouble").textContent).toContain("node: timed out");
+    const trouble = screen.getByTestId("payout-trouble");
+    expect(trouble.querySelector("dl")?.textContent).toBe("in the waynode: timed out");
+    expect(trouble.textContent).toContain("nothing is paid twice");
     expect(screen.getByText("asked")).toBeTruthy();
     expect(screen.getByText("paid from 2.50 SDAG")).toBeTruthy();
     unmount();

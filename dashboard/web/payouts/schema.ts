@@ -1,4 +1,5 @@
 /** What the payout page reads: `/api/admin/payouts...` and `/api/payouts...`. */
+import type { Action } from "../algorithms/failure";
 import { amount } from "../feed/schema";
 import { z } from "../feed/z";
 
@@ -20,14 +21,22 @@ const rules = z.object({
 });
 export type Rules = z.infer<typeof rules>;
 
+const priorities: Record<string, Action["priority"]> = { low: "low", high: "high", critical: "critical" };
+const action = z.object({
+  action: z.string(),
+  command: text,
+  priority: z.string().transform((name) => priorities[name] ?? "medium"),
+});
+
 /** How the dispatcher fares, and what was decided. */
 export const status = z.object({
   enabled: z.boolean(),
   dispatching: z.boolean(),
   /** Why nothing is paid, while all payouts are held. */
   held: text,
-  /** What is in its way. */
+  /** What was in the way of its last round. */
   trouble: text,
+  suggested_actions: z.array(action).catch([]).default([]),
   open: z.number(),
   looked_at: text,
   planned_at: text,

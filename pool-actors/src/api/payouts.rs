@@ -21,7 +21,10 @@ use super::{
     wire::{Object, rfc3339, time_or_null},
 };
 use crate::{
-    messages::payout::{Outlook, RunPayouts},
+    messages::{
+        payout::{Outlook, RunPayouts},
+        trouble,
+    },
     ports::{
         payouts::{AccountTerms, PayoutQuery, PayoutRow, Scope},
         store::HOUR_MS,
@@ -172,11 +175,14 @@ pub(super) async fn status(api: web::Data<Api>) -> Result<HttpResponse, ApiError
         })
         .collect();
     let waiting = status.waiting.iter().map(|(account, amount, reason)| waiting(account, *amount, reason));
+    let code = ErrorCode::PayoutsUnavailable;
+    let actions = status.trouble.as_ref().map_or_else(Vec::new, |_| trouble::actions(code, &Value::Null));
     Ok(HttpResponse::Ok().json(json!({
         "enabled": api.payout_doors.is_some(),
         "dispatching": status.dispatching,
         "held": held,
         "trouble": status.trouble,
+        "suggested_actions": actions,
         "open": status.open,
         "looked_at": time_or_null(status.looked_at),
         "planned_at": time_or_null(status.planned_at),

@@ -1,6 +1,6 @@
 //! What becomes of an error: its JSON, a log line, a metric, and an alert if it is critical.
 
-use pool_domain::catalogue::{Code, fill};
+use pool_domain::catalogue::{Advice, Code, fill};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -33,20 +33,23 @@ fn name<S: serde::Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Er
     serializer.serialize_str(code.as_str())
 }
 
+/// What people can do about an error; names in the commands are filled in from `details`.
+#[must_use]
+pub fn actions(code: Code, details: &Value) -> Vec<Value> {
+    let known = |name: &str| details[name].as_str();
+    let line = |advice: &Advice| {
+        let command = advice.command.map(|command| fill(command, known));
+        json!({ "action": advice.action, "command": command, "priority": advice.priority })
+    };
+    code.advice().iter().map(line).collect()
+}
+
 /// The parts that every error has, as the API gives them. What `fine`, a code of the family `code`, knows better is told of
 /// that one. Names in the suggested commands are filled in from `details`.
 #[must_use]
 pub fn body(id: &str, code: Code, fine: Code, message: &str, details: &Value, timestamp: &str) -> Value {
     let entry = fine.entry();
-    let known = |name: &str| details[name].as_str();
-    let actions: Vec<Value> = entry
-        .advice
-        .iter()
-        .map(|advice| {
-            let command = advice.command.map(|command| fill(command, known));
-            json!({ "action": advice.action, "command": command, "priority": advice.priority })
-        })
-        .collect();
+    let actions = actions(fine, details);
     let recovery: Vec<Value> = entry
         .recovery
         .iter()

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 
+use super::people::SuggestedAction;
 use super::text::{AccountName, Amount, Cursor, HexText, Number, PayoutState, SkipReason, Time};
 
 /// What is agreed with an account about payouts.
@@ -125,7 +126,10 @@ pub(in crate::api) struct PayoutDesk {
     dispatching: bool,
     /// Why everything is held, if it is.
     held: Option<String>,
+    /// What was in the way of its last round: a sentence each for the payouts that it is about, `; ` between.
     trouble: Option<String>,
+    /// What to do about it, as `PAYOUTS_UNAVAILABLE` has it; empty without trouble.
+    suggested_actions: Vec<SuggestedAction>,
     open: u64,
     looked_at: Option<Time>,
     planned_at: Option<Time>,

@@ -362,7 +362,7 @@ pub(in crate::api) struct ChannelTried {
 }
 
 #[derive(JsonSchema)]
-struct SuggestedAction {
+pub(in crate::api) struct SuggestedAction {
     action: String,
     command: Option<String>,
     /// `low`, `medium`, `high` or `critical`.
