@@ -22,6 +22,8 @@ use simulations::{
     node::{AlgorithmConfig, NodeConfig, Rival, SimNode},
 };
 
+use tempfile::TempDir;
+
 use crate::{
     Outcome,
     args::{Demo, LogForm},
@@ -32,6 +34,9 @@ use crate::{
 const MINER_HASHRATE: u64 = 20_000;
 /// Expected hashes of a virtual miner's first shares: some a second, until vardiff knows better.
 const START_WORK: Work = Work(4_096);
+
+/// The simulated chain, in the data folder.
+const CHAIN: &str = "simulated-chain";
 
 /// Runs the demonstration until it is interrupted.
 pub(crate) async fn demo(args: Demo) -> Outcome {
@@ -66,7 +71,12 @@ pub(crate) async fn demo(args: Demo) -> Outcome {
     let code = run::until_stopped(pool, false).await;
     drop(miners);
     node.stop();
-    drop(temporary);
+    if let Some(folder) = temporary {
+        let path = folder.path().to_owned();
+        if let Err(error) = folder.close() {
+            tracing::warn!("the temporary folder {} is left behind ({error})", path.display());
+        }
+    }
     Ok(code)
 }
 
@@ -96,7 +106,7 @@ fn node_config(args: &Demo, folder: &Path) -> Result<NodeConfig, Failure> {
     Ok(NodeConfig {
         seed: args.seed,
         // The books are of this chain: whoever keeps them goes on with it.
-        chain_file: Some(folder.join("simulated-chain")),
+        chain_file: Some(folder.join(CHAIN)),
         algorithms,
         block_time: Duration::from_secs_f64(args.block_time),
         latency: Duration::from_secs_f64((args.block_time / 4.0).min(1.0)),
@@ -121,23 +131,24 @@ async fn wallet_address(rpc_url: &str) -> Result<String, Failure> {
 }
 
 /// Where everything is kept: the folder that was named, or one that goes with the demonstration.
-fn data_folder(named: Option<PathBuf>) -> Result<(PathBuf, Option<TemporaryFolder>), Failure> {
-    if let Some(folder) = named {
-        make_folder(&folder)?;
-        return Ok((folder, None));
+fn data_folder(named: Option<PathBuf>) -> Result<(PathBuf, Option<TempDir>), Failure> {
+    let failed =
+        |what: String| Failure::new(Code::DataDirUnwritable, what, "name a folder of yours with --data-dir");
+    let Some(folder) = named else {
+        let made = tempfile::Builder::new().prefix("dagpool-demo-").tempdir();
+        let temporary =
+            made.map_err(|error| failed(format!("a temporary folder can't be made ({error})")))?;
+        return Ok((temporary.path().to_owned(), Some(temporary)));
+    };
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| failed(format!("the folder {} can't be made ({error})", folder.display())))?;
+    // What the books say of one chain would wait on another for ever.
+    let has_chain = std::fs::metadata(folder.join(CHAIN)).is_ok_and(|chain| chain.len() > 0);
+    if folder.join("journal").exists() && !has_chain {
+        let what = format!("the books in {} are of a chain that was not kept there", folder.display());
+        return Err(unusable(what, "name another folder with --data-dir"));
     }
-    let temporary = TemporaryFolder::new()?;
-    Ok((temporary.0.clone(), Some(temporary)))
-}
-
-fn make_folder(folder: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder).map_err(|error| {
-        Failure::new(
-            Code::DataDirUnwritable,
-            format!("the folder {} can't be made ({error})", folder.display()),
-            "name another one with --data-dir",
-        )
-    })
+    Ok((folder, None))
 }
 
 fn pool_config(
@@ -200,23 +211,4 @@ fn start_miners(
     .map_err(|error| {
         Failure::new(Code::ConfigInvalid, format!("virtual miners: {error}"), "change the options")
     })
-}
-
-/// A folder that goes with the demonstration.
-struct TemporaryFolder(PathBuf);
-
-impl TemporaryFolder {
-    fn new() -> Result<Self, Failure> {
-        let folder = std::env::temp_dir().join(format!("dagpool-demo-{}", std::process::id()));
-        make_folder(&folder)?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for TemporaryFolder {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!("the temporary folder {} is left behind ({error})", self.0.display());
-        }
-    }
 }

@@ -186,7 +186,7 @@ impl NodeActor {
         let best = if up_to_date { self.core.mempool.best() } else { Vec::new() };
         let payments: Vec<_> = best.into_iter().map(|waiting| waiting.transaction.clone()).collect();
         let name = settings.name.clone();
-        let script = self.core.wallet.script_of(&name);
+        let script = self.core.script_of(&name);
         let time = self.core.now(unix_ms());
         let block = assemble(view, entry, bits, time, &script, &tag, &payments);
         let Some(target) = target_of(bits) else { return };
@@ -212,7 +212,7 @@ impl NodeActor {
             return;
         }
         let from = &names[self.random.random_range(0..names.len())];
-        let to = self.core.wallet.script_of(&names[self.random.random_range(0..names.len())]);
+        let to = self.core.script_of(&names[self.random.random_range(0..names.len())]);
         let amount = self.random.random_range(1_000_000..100_000_000);
         match self.core.pay(Some(from), &[(to, amount)]) {
             Ok(txid) => debug!(%txid, "invented a payment"),

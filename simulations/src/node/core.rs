@@ -51,6 +51,9 @@ impl Core {
             let taken = core.chain.insert(block, now);
             taken.map_err(|refusal| format!("the chain {}: it is damaged: {refusal}", path.display()))?;
         }
+        for label in kept.labels {
+            core.wallet.script_of(&label);
+        }
         core.file = Some(file);
         Ok(core)
     }
@@ -68,6 +71,18 @@ impl Core {
     /// The node's clock in Unix seconds.
     pub fn now(&self, now_ms: u64) -> u32 {
         seconds(now_ms, self.time_offset)
+    }
+
+    /// The script of a label's address. A new label is kept with the chain: its coins can be spent after the next start, too.
+    pub fn script_of(&mut self, label: &str) -> ScriptBuf {
+        let known = self.wallet.key_count();
+        let script = self.wallet.script_of(label);
+        if self.wallet.key_count() > known
+            && let Some(file) = &mut self.file
+        {
+            file.add_label(label);
+        }
+        script
     }
 
     /// Notifications since the last call.
@@ -98,7 +113,7 @@ impl Core {
     pub fn insert(&mut self, block: Block, now_ms: u64) -> Result<Id, Refusal> {
         let change = self.chain.insert(block, self.now(now_ms))?;
         if let Some(file) = &mut self.file {
-            file.add(&self.chain.dag().known(change.id).block);
+            file.add_block(&self.chain.dag().known(change.id).block);
         }
         let returned = change.removed.iter().flat_map(|&id| self.payments_merged_by(id)).collect();
         self.mempool.refresh(&self.chain, returned);
@@ -210,7 +225,7 @@ impl Core {
             }
         };
         let payments = payments.unwrap_or(&waiting);
-        let script = self.wallet.script_of(label);
+        let script = self.script_of(label);
         let entry = self.chain.algorithm_at(pow_type, view.height)?;
         let bits = self.chain.bits_for(entry, &view);
         // The number of blocks keeps siblings of one label apart.

@@ -19,10 +19,10 @@ use crate::{clock::unix_ms, runtime::spawn_thread};
 #[derive(Debug, Error)]
 pub enum StartError {
     /// A setting can't be used.
-    #[error("simulated node: {0}")]
+    #[error("{0}")]
     Config(String),
     /// The address is taken or not ours.
-    #[error("simulated node: can't listen on {address}: {error}; choose another port, or 0 for a free one")]
+    #[error("can't listen on {address}: {error}; choose another port, or 0 for a free one")]
     Listen {
         /// What was asked for.
         address: SocketAddr,
@@ -30,7 +30,7 @@ pub enum StartError {
         error: std::io::Error,
     },
     /// No thread, or the server ended at once.
-    #[error("simulated node: {0}")]
+    #[error("{0}")]
     Server(String),
 }
 

@@ -71,6 +71,11 @@ impl Wallet {
         script
     }
 
+    /// How many keys there are.
+    pub fn key_count(&self) -> usize {
+        self.keys.len()
+    }
+
     /// Whether the wallet can spend from a script.
     pub fn is_mine(&self, script: &Script) -> bool {
         self.keys.contains_key(script)

@@ -20,7 +20,7 @@ fn script_of(core: &mut Core, text: &str) -> Result<ScriptBuf, RpcError> {
     }
     match script_of_address(text) {
         Ok(script) => Ok(script),
-        Err(_) if is_plain_name(text) => Ok(core.wallet.script_of(text)),
+        Err(_) if is_plain_name(text) => Ok(core.script_of(text)),
         Err(why) => Err(RpcError::application(why)),
     }
 }

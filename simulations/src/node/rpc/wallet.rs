@@ -12,7 +12,7 @@ use crate::node::wallet::{address_of_script, script_of_address};
 
 pub(super) fn new_address(core: &mut Core, params: &Params<'_>) -> Result<Value, RpcError> {
     let label = params.text(0, "label")?;
-    let script = core.wallet.script_of(label);
+    let script = core.script_of(label);
     Ok(json!(address_of_script(&script)))
 }
 
