@@ -62,8 +62,12 @@ impl fmt::Debug for Assets {
 
 /// File names below `/assets/` hold a hash of their content; everything else is asked for again, which an unchanged etag
 /// answers cheaply.
-fn cache_control(path: &str) -> &'static str {
-    if path.starts_with("/assets/") { "public, max-age=31536000, immutable" } else { "no-cache" }
+fn cache_control(path: &str, is_missing: bool) -> &'static str {
+    if path.starts_with("/assets/") && !is_missing {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    }
 }
 
 /// Whatever no route takes: a file of the dashboard, or nothing.
@@ -76,6 +80,10 @@ pub(super) async fn serve(api: web::Data<Api>, request: HttpRequest) -> Result<H
         return Err(nothing());
     }
     let asset = api.assets.0(request.path()).ok_or_else(nothing)?;
+    // The page that says so is for people: programs get what they get of any path.
+    if asset.is_missing && !takes_html(&request) {
+        return Err(nothing());
+    }
     // Strong tags tell apart what differs by a byte (RFC 9110, section 8.8.3.3).
     let packed_etag = format!("{}-br\"", asset.etag.trim_end_matches('"'));
     let known = request
@@ -95,7 +103,7 @@ pub(super) async fn serve(api: web::Data<Api>, request: HttpRequest) -> Result<H
     };
     response
         .insert_header((header::ETAG, if packed.is_some() { packed_etag } else { asset.etag }))
-        .insert_header((header::CACHE_CONTROL, cache_control(request.path())))
+        .insert_header((header::CACHE_CONTROL, cache_control(request.path(), asset.is_missing)))
         .insert_header((header::VARY, "Accept-Encoding"));
     if known {
         return Ok(response.finish());
@@ -113,6 +121,12 @@ pub(super) async fn serve(api: web::Data<Api>, request: HttpRequest) -> Result<H
         response.extensions_mut().insert(SaysItself);
     }
     Ok(response)
+}
+
+/// Whether the client names HTML, as browsers do for a page.
+fn takes_html(request: &HttpRequest) -> bool {
+    let accepted = request.headers().get_all(header::ACCEPT).filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|kind| kind.trim().starts_with("text/html"))
 }
 
 /// Whether the client names brotli without ruling it out (RFC 9110, section 12.5.3).

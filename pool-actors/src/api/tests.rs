@@ -467,7 +467,7 @@ fn asset(path: &str) -> Option<Asset> {
         brotli: path.contains("packed").then_some(Cow::Borrowed(b"packed".as_slice())),
         content_type: kind.to_owned(),
         etag: "\"e1\"".to_owned(),
-        is_missing: path == "/nothing-here",
+        is_missing: path.ends_with("/nothing-here"),
     })
 }
 
@@ -1115,10 +1115,18 @@ async fn files_are_cached_packed_and_guarded() {
         assert!(read_body(again).await.is_empty());
     }
 
-    // Nothing is there, and the page that says so comes all the same, however often.
-    for tag in ["\"e0\"", "\"e1\"", "*"] {
-        let request = TestRequest::get().uri("/nothing-here").insert_header((header::IF_NONE_MATCH, tag));
-        let missing = call_service(&app, request.to_request()).await;
+    // Nothing is there, and people get the page that says so, however often; programs get an error.
+    for (path, tag) in
+        [("/nothing-here", "\"e0\""), ("/nothing-here", "\"e1\""), ("/assets/nothing-here", "*")]
+    {
+        let request = TestRequest::get().uri(path).insert_header((header::IF_NONE_MATCH, tag));
+        let program = request.insert_header((header::ACCEPT, "*/*")).to_request();
+        let refused = call_service(&app, program).await;
+        assert_eq!(refused.status(), StatusCode::NOT_FOUND);
+        assert_eq!(text(&refused, header::CONTENT_TYPE.as_str()), "application/json");
+        let request = TestRequest::get().uri(path).insert_header((header::IF_NONE_MATCH, tag));
+        let browser = request.insert_header((header::ACCEPT, "text/html,application/xhtml+xml,*/*;q=0.8"));
+        let missing = call_service(&app, browser.to_request()).await;
         assert_eq!(missing.status(), StatusCode::NOT_FOUND, "{tag}");
         assert_eq!(text(&missing, header::CONTENT_TYPE.as_str()), "text/html; charset=utf-8");
         assert_eq!(text(&missing, header::CACHE_CONTROL.as_str()), "no-cache");
