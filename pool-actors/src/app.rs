@@ -456,9 +456,9 @@ impl Pool {
         }
         let all_submitted = |state: &serde_json::Value| state["open"].as_array().is_none_or(Vec::is_empty);
         idle(&self.submitter, "found blocks are still being submitted", all_submitted).await;
-        for shard in &self.shards {
-            idle(shard, "shares are still being committed", |state| state["pending"] == 0).await;
-        }
+        let shares = "shares are still being committed";
+        let committed = self.shards.iter().map(|shard| idle(shard, shares, |state| state["pending"] == 0));
+        futures_util::future::join_all(committed).await;
         for slot in slots {
             slot.stop().await;
         }

@@ -7,6 +7,7 @@ use std::{
     io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError},
     },
     time::{Duration, Instant},
@@ -39,6 +40,8 @@ const CANDIDATE_BYTES_MAX: usize = 32 << 20;
 /// by then is in, so that a share waits for one commit and never for a second.
 pub(super) struct Forming {
     shares: Mutex<Batches>,
+    /// Shares whose fate is not known yet, whether they wait for a commit or are in one.
+    pending: AtomicUsize,
     reply: Outbox<GroupDone>,
 }
 
@@ -71,7 +74,7 @@ impl Batches {
 
 impl Forming {
     pub(super) fn new(reply: Outbox<GroupDone>) -> Arc<Self> {
-        Arc::new(Self { shares: Mutex::default(), reply })
+        Arc::new(Self { shares: Mutex::default(), pending: AtomicUsize::new(0), reply })
     }
 
     fn lock(&self) -> MutexGuard<'_, Batches> {
@@ -82,9 +85,19 @@ impl Forming {
         self.lock().len()
     }
 
+    pub(super) fn pending(&self) -> usize {
+        self.pending.load(Ordering::Relaxed)
+    }
+
+    /// The fate of so many is known.
+    pub(super) fn decided(&self, count: usize) {
+        self.pending.fetch_sub(count, Ordering::Relaxed);
+    }
+
     /// Puts shares in. `true` when the commit thread must be told: these are the first, or there are enough now to begin
     /// early.
     pub(super) fn put(&self, shares: Vec<PendingShare>) -> bool {
+        self.pending.fetch_add(shares.len(), Ordering::Relaxed);
         let mut forming = self.lock();
         let before = forming.len();
         forming.push(shares);
@@ -118,6 +131,7 @@ impl Drop for Group {
     fn drop(&mut self) {
         if let Some(forming) = self.0.take() {
             let lost = std::mem::take(&mut *forming.lock());
+            forming.decided(lost.len());
             // Tickets resolve when nothing is locked.
             drop(lost);
         }

@@ -41,7 +41,7 @@ struct Counts {
     accepted: u64,
     lost: u64,
     /// Shares without a verdict yet, whether they wait for a commit or are in one. Whoever stops the pool waits for it.
-    pending: u64,
+    pending: usize,
     forming: usize,
 }
 
@@ -74,7 +74,6 @@ impl Handler<AppendShares> for JournalShard {
 
     fn handle(&mut self, AppendShares(shares): AppendShares, _: &mut Context<Self>) {
         let Some(forming) = &self.forming else { return };
-        self.counts.pending += shares.len() as u64;
         if forming.put(shares) {
             self.commit.submit(Work::Group(Group::of(forming)));
         }
@@ -86,8 +85,10 @@ impl Handler<GroupDone> for JournalShard {
 
     fn handle(&mut self, done: GroupDone, _: &mut Context<Self>) {
         self.counts.groups += 1;
+        if let Some(forming) = &self.forming {
+            forming.decided(done.shares.len());
+        }
         let count = done.shares.len() as u64;
-        self.counts.pending = self.counts.pending.saturating_sub(count);
         let verdict = match done.outcome {
             Ok(_) => {
                 self.counts.accepted += count;
@@ -130,7 +131,8 @@ impl Handler<Observe> for JournalShard {
     type Result = Observation;
 
     fn handle(&mut self, _: Observe, _: &mut Context<Self>) -> Observation {
-        let forming = self.forming.as_ref().map_or(0, |forming| forming.len());
-        Observation::of(&Counts { forming, ..self.counts })
+        let (forming, pending) =
+            self.forming.as_ref().map_or((0, 0), |forming| (forming.len(), forming.pending()));
+        Observation::of(&Counts { forming, pending, ..self.counts })
     }
 }

@@ -234,7 +234,7 @@ async fn enough_shares_are_a_second_word_which_finds_nothing_if_the_first_took_a
 #[actix_rt::test]
 async fn shares_that_no_commit_thread_takes_are_lost_and_told_so() {
     let runtime = Runtime::start(0).unwrap();
-    let (outbox, _, words) = shard_alone(&runtime);
+    let (outbox, observe, words) = shard_alone(&runtime);
     let (office, mut hears) = session();
     let lost = Verdict::Lost(LostReason::Dropped);
     outbox.ask(AppendShares(vec![pending(office.issue(0).unwrap())])).await.unwrap();
@@ -243,4 +243,5 @@ async fn shares_that_no_commit_thread_takes_are_lost_and_told_so() {
     drop(words);
     outbox.ask(AppendShares(vec![pending(office.issue(1).unwrap())])).await.unwrap();
     assert_eq!(hears.recv().await.unwrap(), (1, lost));
+    assert_eq!(pending_of(&observe).await, 0, "who stops the pool waits for nothing");
 }
