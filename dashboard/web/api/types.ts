@@ -1391,11 +1391,16 @@ export interface PayoutDesk {
   planned_at: Time | null;
   rules: Rules | null;
   spent: Spent;
-  /** What to do about it, as `PAYOUTS_UNAVAILABLE` has it; empty without trouble. */
+  /** Another process of this database pays, and this one stands by: in words. */
+  standing_by: string | null;
+  stuck: StuckPayouts;
+  /** What to do about it, as `PAYOUTS_UNAVAILABLE` has it; empty while nothing is stuck. */
   suggested_actions: SuggestedAction[];
   terms: AccountTerms[];
-  /** What was in the way of its last round: a sentence each for the payouts that it is about, `; ` between. */
+  /** `troubles` as one sentence; null while nothing is stuck. */
   trouble: string | null;
+  /** What is in the way of all that is stuck. */
+  troubles: PayoutTrouble[];
   waiting: Waiting[];
 }
 
@@ -1434,6 +1439,13 @@ export interface PayoutStep {
   at: Time;
   detail: string;
   state: PayoutState;
+}
+
+/** Something is in the way of payouts. */
+export interface PayoutTrouble {
+  /** Of this payout; null = of a whole round. */
+  payout: Number | null;
+  what: string;
 }
 
 export interface PerformanceMetrics {
@@ -1910,6 +1922,16 @@ export interface Stats {
 
 /** How a deployment goes about it. */
 export type StrategyName = "immediate" | "gradual" | "scheduled";
+
+/** What is due and did not go out because of a failure, until it does: what the alert `payouts_in_trouble` is about. */
+export interface StuckPayouts {
+  /** Payouts that something is in the way of. */
+  payouts: Number[];
+  /** A plan was due, and was not made. */
+  plan: boolean;
+  /** A round did not get through its open payouts. */
+  round: boolean;
+}
 
 export interface SuggestedAction {
   action: string;

@@ -273,7 +273,9 @@ async fn status(pool: &Pool) -> Result<(), Failure> {
     println!("enabled      {}", found["enabled"]);
     println!("dispatching  {}", found["dispatching"]);
     println!("held         {}", text(&found["held"]));
-    println!("trouble      {}", text(&found["trouble"]));
+    for line in stuck(&found) {
+        println!("{line}");
+    }
     println!("open         {}", found["open"]);
     println!("planned at   {}", text(&found["planned_at"]));
     for line in found["waiting"].as_array().into_iter().flatten() {
@@ -294,6 +296,28 @@ async fn status(pool: &Pool) -> Result<(), Failure> {
         );
     }
     Ok(())
+}
+
+/// Who pays instead, what is stuck, and what is in its way: a line each.
+fn stuck(found: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(words) = found["standing_by"].as_str() {
+        lines.push(format!("stands by    {words}"));
+    }
+    let of_all = [("round", "all payouts"), ("plan", "the plan that is due")];
+    let mut what: Vec<String> = of_all
+        .into_iter()
+        .filter(|(name, _)| found["stuck"][*name] == true)
+        .map(|(_, words)| words.to_owned())
+        .collect();
+    let payouts = found["stuck"]["payouts"].as_array().into_iter().flatten();
+    what.extend(payouts.map(|id| format!("payout {}", text(id))));
+    lines.push(format!("stuck        {}", if what.is_empty() { "-".to_owned() } else { what.join(", ") }));
+    for one in found["troubles"].as_array().into_iter().flatten() {
+        let whose = one["payout"].as_str().map_or_else(String::new, |id| format!("payout {id}: "));
+        lines.push(format!("trouble      {whose}{}", text(&one["what"])));
+    }
+    lines
 }
 
 async fn dry_run(pool: &Pool) -> Result<(), Failure> {
@@ -336,4 +360,25 @@ async fn threshold(args: &Threshold) -> Result<(), Failure> {
     let done = client.post("/api/admin/payouts/threshold", &body).await?;
     say(&args.pool, &done, |done| format!("{}: threshold set", text(&done["account"])));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_says_what_is_stuck_and_why() {
+        let calm = json!({ "stuck": { "round": false, "plan": false, "payouts": [] }, "troubles": [] });
+        assert_eq!(stuck(&calm), ["stuck        -"]);
+        let found = json!({
+            "standing_by": null,
+            "stuck": { "round": false, "plan": true, "payouts": ["7"] },
+            "troubles": [{ "payout": null, "what": "away" }, { "payout": "7", "what": "no" }],
+        });
+        let lines =
+            ["stuck        the plan that is due, payout 7", "trouble      away", "trouble      payout 7: no"];
+        assert_eq!(stuck(&found), lines);
+        let other = json!({ "standing_by": "another pays", "stuck": null, "troubles": [] });
+        assert_eq!(stuck(&other), ["stands by    another pays", "stuck        -"]);
+    }
 }

@@ -176,12 +176,23 @@ pub(super) async fn status(api: web::Data<Api>) -> Result<HttpResponse, ApiError
         .collect();
     let waiting = status.waiting.iter().map(|(account, amount, reason)| waiting(account, *amount, reason));
     let code = ErrorCode::PayoutsUnavailable;
-    let actions = status.trouble.as_ref().map_or_else(Vec::new, |_| trouble::actions(code, &Value::Null));
+    let stuck = &status.stuck;
+    let actions = if stuck.is_any() { trouble::actions(code, &Value::Null) } else { Vec::new() };
+    let number = |id: PayoutId| id.0.to_string();
+    let troubles =
+        status.troubles.iter().map(|one| json!({ "payout": one.payout.map(number), "what": one.what }));
     Ok(HttpResponse::Ok().json(json!({
         "enabled": api.payout_doors.is_some(),
         "dispatching": status.dispatching,
         "held": held,
-        "trouble": status.trouble,
+        "standing_by": status.standing_by,
+        "trouble": status.trouble(),
+        "troubles": troubles.collect::<Vec<_>>(),
+        "stuck": {
+            "round": stuck.round,
+            "plan": stuck.plan,
+            "payouts": stuck.payouts.iter().copied().map(number).collect::<Vec<_>>(),
+        },
         "suggested_actions": actions,
         "open": status.open,
         "looked_at": time_or_null(status.looked_at),

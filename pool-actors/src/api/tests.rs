@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use pool_domain::{
     ban_list::{Ban, BanList, BanReason},
     difficulty::Difficulty,
-    ids::{Account, AlgorithmName, BlockHash, SessionId, ShareSeq, WorkerName},
+    ids::{Account, AlgorithmName, BlockHash, PayoutId, SessionId, ShareSeq, WorkerName},
     maturity::{BlockEvent, BlockLife, Color},
     units::{Amount, BasisPoints, TimeMs, Work},
 };
@@ -45,7 +45,7 @@ use crate::{
             Events, HistoryPoint, LiveMiners, MinerStats, Miners, MinersFound, MinersWanted, PoolSnapshot,
             WorkerDifficulties, WorkerStats,
         },
-        payout::PayoutStatus,
+        payout::{InTheWay, PayoutStatus, Stuck},
         session::{SessionCommand, SessionView},
         share::WorkerIdentity,
         stats::ShareCounts,
@@ -271,6 +271,7 @@ pub(super) struct Rig {
     desk: Arc<Desk>,
     trouble: Option<String>,
     cache: Publisher<CacheStatus>,
+    payouts: Publisher<PayoutStatus>,
     bans: Arc<Bans>,
     logs: LogBook,
     pub(super) auth: Auth,
@@ -331,6 +332,7 @@ impl Rig {
             desk: Arc::default(),
             trouble: None,
             cache: watched(CacheStatus::default()).0,
+            payouts: watched(PayoutStatus::default()).0,
             bans: Arc::default(),
             logs: LogBook::new(100),
             shutdown: Shutdown::new(),
@@ -373,7 +375,7 @@ impl Rig {
             algorithms: algorithms(self.supervisor_ended),
             payouts: Arc::new(self.sqlite.clone()),
             payout_doors: None,
-            payout_status: watched(PayoutStatus::default()).1,
+            payout_status: self.payouts.watched(),
             deployments: Arc::new(self.sqlite.clone()),
             row_view: Arc::new(|row| crate::algorithm::deployment::view(row, None)),
             deploy_defaults: deploy_defaults(),
@@ -746,6 +748,42 @@ async fn what_is_to_be_held_is_said_once_and_by_name() {
     let ended = super::errors::ApiError::from(StoreError::Ended { what: "payout 7".into() });
     assert_eq!(actix_web::ResponseError::status_code(&ended), StatusCode::CONFLICT);
     assert_eq!(ended.to_string(), "nothing is held: payout 7 has ended");
+}
+
+#[actix_rt::test]
+async fn payouts_that_are_stuck_are_named_with_what_is_in_their_way() {
+    let rig = Rig::new().await;
+    let desk = async || {
+        let (status, body) = rig.ask(bearer(TestRequest::get().uri("/api/admin/payouts"), TOKEN)).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        body
+    };
+    let calm = desk().await;
+    assert_eq!(calm["stuck"], json!({ "round": false, "plan": false, "payouts": [] }));
+    let nothing = (&Value::Null, &json!([]), &json!([]));
+    assert_eq!((&calm["trouble"], &calm["troubles"], &calm["suggested_actions"]), nothing);
+
+    let words = "another process of this database pays";
+    rig.payouts.set(PayoutStatus { standing_by: Some(words.to_owned()), ..PayoutStatus::default() });
+    let other = desk().await;
+    assert_eq!(other["standing_by"], words);
+    assert_eq!((&other["trouble"], &other["troubles"], &other["suggested_actions"]), nothing);
+
+    let payout = PayoutId(7);
+    let away = InTheWay { payout: None, what: "away".into() };
+    let refused = InTheWay { payout: Some(payout), what: "not now; not yet".into() };
+    rig.payouts.set(PayoutStatus {
+        stuck: Stuck { round: true, plan: false, payouts: [payout].into() },
+        troubles: vec![away, refused],
+        ..PayoutStatus::default()
+    });
+    let stuck = desk().await;
+    assert_eq!(stuck["stuck"], json!({ "round": true, "plan": false, "payouts": ["7"] }));
+    assert_eq!(stuck["trouble"], "away; payout 7: not now; not yet");
+    let each =
+        [json!({ "payout": null, "what": "away" }), json!({ "payout": "7", "what": "not now; not yet" })];
+    assert_eq!(stuck["troubles"], json!(each));
+    assert!(!stuck["suggested_actions"].as_array().unwrap().is_empty());
 }
 
 #[actix_rt::test]

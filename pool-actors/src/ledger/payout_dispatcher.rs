@@ -23,7 +23,7 @@ use super::payout_rounds::{Parts as RoundParts, Round, Rounds, Trouble};
 use crate::{
     messages::{
         event::{PoolEvent, Publish},
-        payout::{Outlook, PayoutStatus, RunPayouts, Stuck},
+        payout::{InTheWay, Outlook, PayoutStatus, RunPayouts, Stuck},
     },
     metrics::{PAYOUTS_IN_TROUBLE, PAYOUTS_TOTAL},
     ports::store::StoreError,
@@ -85,9 +85,11 @@ impl PayoutDispatcher {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let now = Instant::now();
-        // The first plan comes after a first interval: a pool that was just started may still be catching up.
+        // The first plan comes after a first interval: a pool that was just started may still be catching up. One that the
+        // dispatcher before this one failed at is waited for already.
+        let asked = parts.status.get().stuck.plan;
         let (planned, resting_until) = (now, now);
-        Self { parts, rounds: None, busy: false, planned, asked: false, resting_until, pause: PAUSE_FIRST }
+        Self { parts, rounds: None, busy: false, planned, asked, resting_until, pause: PAUSE_FIRST }
     }
 
     fn tick(&mut self, context: &mut Context<Self>) {
@@ -97,71 +99,83 @@ impl PayoutDispatcher {
         }
         self.busy = true;
         let pace = *self.parts.pace.get();
-        let due = self.asked || now >= self.planned + pace.interval;
+        // Who asks from here on asks for a plan after this one.
+        let asked = std::mem::take(&mut self.asked);
+        let due = asked || now >= self.planned + pace.interval;
         self.parts.rounds.rules = pace.rules;
         if let Some(rounds) = &mut self.rounds {
             rounds.set_rules(pace.rules);
         }
         let (rounds, parts) = (self.rounds.take(), self.parts.rounds.clone());
         let round = async move {
+            let mut done = Done::default();
             let mut rounds = match rounds {
                 Some(rounds) => rounds,
                 None => match Rounds::take(parts).await {
                     Ok(rounds) => rounds,
-                    Err(error) => return (None, Err(error.into())),
+                    Err(error) => return (None, done, Err(Trouble::from(error))),
                 },
             };
-            let done = one_round(&mut rounds, due).await;
-            (Some(rounds), done)
+            let result = one_round(&mut rounds, due, &mut done).await;
+            (Some(rounds), done, result)
         };
-        context.spawn(round.into_actor(self).map(move |(rounds, done), actor, _| {
+        context.spawn(round.into_actor(self).map(move |(rounds, done, result), actor, _| {
             actor.busy = false;
             actor.rounds = rounds;
-            actor.ended(due, done);
+            // A plan that was asked for and not made is still asked for.
+            actor.asked |= asked && done.outlook.is_none();
+            actor.ended(due, done, result);
         }));
     }
 
-    fn ended(&mut self, due: bool, done: Result<(Round, Option<Outlook>), Trouble>) {
+    fn ended(&mut self, due: bool, done: Done, result: Result<(), Trouble>) {
         let now = self.parts.rounds.clock.now();
+        let Done { round, outlook } = done;
+        // What was done is told, whatever came after it.
+        for view in round.changed {
+            metrics::counter!(PAYOUTS_TOTAL, "state" => view.state.as_str()).increment(1);
+            self.parts.events.offer(Publish { at: now, event: PoolEvent::Payout(view) });
+        }
         let mut status = PayoutStatus::clone(&self.parts.status.get());
         status.dispatching = self.rounds.is_some();
-        match &done {
-            Ok((round, _)) => status.stuck.after(&round.failed, &round.undecided, due),
-            // Another process pays, and says how it fares.
-            Err(Trouble::Store(StoreError::InUse { .. })) => status.stuck = Stuck::default(),
-            // The balances moved meanwhile: that round proved nothing, neither way.
-            Err(Trouble::Store(StoreError::Stale { .. })) => {}
-            Err(_) => status.stuck.after_failure(due),
-        }
-        metrics::gauge!(PAYOUTS_IN_TROUBLE).set(f64::from(u8::from(status.stuck.is_any())));
-        match done {
-            Ok((round, outlook)) => {
+        status.standing_by = None;
+        let mut met = round.troubles;
+        match &result {
+            Ok(()) => {
                 self.pause = PAUSE_FIRST;
-                for view in round.changed {
-                    metrics::counter!(PAYOUTS_TOTAL, "state" => view.state.as_str()).increment(1);
-                    self.parts.events.offer(Publish { at: now, event: PoolEvent::Payout(view) });
-                }
-                let trouble = (!round.troubles.is_empty()).then(|| round.troubles.join("; "));
-                if let Some(trouble) =
-                    trouble.as_ref().filter(|trouble| status.trouble.as_ref() != Some(trouble))
-                {
-                    tracing::warn!("payouts: {trouble}");
-                }
-                status.trouble = trouble;
+                status.stuck.after(&round.failed, &round.undecided, outlook.is_some());
                 status.open = round.open;
                 status.looked_at = now;
-                if due {
-                    self.planned = Instant::now();
-                    self.asked = false;
-                }
-                if let Some(outlook) = outlook {
-                    self.planned(&outlook, now, &mut status);
-                }
             }
             Err(trouble) => {
-                self.in_trouble(&trouble);
-                status.trouble = Some(trouble.to_string());
+                self.in_trouble(trouble);
+                match trouble {
+                    // Another process pays, and says how it fares.
+                    Trouble::Store(StoreError::InUse { what, .. }) => {
+                        status.dispatching = false;
+                        status.standing_by = Some(standing_by(what));
+                        status.stuck = Stuck::default();
+                        met.clear();
+                    }
+                    // The balances moved meanwhile: that round proved nothing but what it came past.
+                    Trouble::Store(StoreError::Stale { .. }) => status.stuck.payouts.extend(&round.failed),
+                    _ => {
+                        status.stuck.after_failure(&round.failed, due, outlook.is_some());
+                        met.insert(0, InTheWay { payout: None, what: trouble.to_string() });
+                    }
+                }
             }
+        }
+        metrics::gauge!(PAYOUTS_IN_TROUBLE).set(f64::from(u8::from(status.stuck.is_any())));
+        status.troubles = status.stuck.in_the_way(met, &round.undecided, &status.troubles);
+        if result.is_ok() && status.troubles != self.parts.status.get().troubles {
+            for trouble in &status.troubles {
+                tracing::warn!("payouts: {trouble}");
+            }
+        }
+        if let Some(outlook) = outlook {
+            self.planned = Instant::now();
+            self.planned(&outlook, now, &mut status);
         }
         if *self.parts.status.get() != status {
             self.parts.status.set(status);
@@ -194,13 +208,14 @@ impl PayoutDispatcher {
     /// Whatever it is, the next round begins anew from what the store holds.
     fn in_trouble(&mut self, trouble: &Trouble) {
         match trouble {
-            Trouble::Store(StoreError::InUse { .. }) => {
+            Trouble::Store(StoreError::InUse { what, .. }) => {
                 // Somebody else pays: stand by.
                 self.rounds = None;
                 self.pause = STANDBY;
                 // Said once, however long it lasts.
-                if self.parts.status.get().trouble != Some(trouble.to_string()) {
-                    tracing::warn!("payouts: {trouble}");
+                let words = standing_by(what);
+                if self.parts.status.get().standing_by.as_ref() != Some(&words) {
+                    tracing::info!("payouts: {words}");
                 }
             }
             // The balances moved between look and reservation: look again.
@@ -218,17 +233,32 @@ impl PayoutDispatcher {
     }
 }
 
+/// Nothing is wrong: another process does it.
+fn standing_by(what: &str) -> String {
+    format!("another pool process {what}; this one stands by, and pays once that one is gone")
+}
+
+/// What was done, whether or not it ended well.
+#[derive(Debug, Default)]
+struct Done {
+    round: Round,
+    /// The plan that was made, if one was.
+    outlook: Option<Outlook>,
+}
+
 /// What is under way goes on; then, if it is time, new payouts are reserved and go as far as they can.
-async fn one_round(rounds: &mut Rounds, due: bool) -> Result<(Round, Option<Outlook>), Trouble> {
-    let mut round = rounds.advance().await?;
+async fn one_round(rounds: &mut Rounds, due: bool, done: &mut Done) -> Result<(), Trouble> {
+    rounds.advance(&mut done.round).await?;
     if !due {
-        return Ok((round, None));
+        return Ok(());
     }
     let outlook = rounds.reserve().await?;
-    if !outlook.plan.payouts.is_empty() {
-        round.extend(rounds.advance().await?);
+    let more = !outlook.plan.payouts.is_empty();
+    done.outlook = Some(outlook);
+    if more {
+        rounds.advance(&mut done.round).await?;
     }
-    Ok((round, Some(outlook)))
+    Ok(())
 }
 
 impl Actor for PayoutDispatcher {

@@ -1,6 +1,9 @@
-//! Runs of rounds on a paused clock: when payouts count as stuck.
+//! Runs of rounds on a paused clock: when payouts count as stuck, and what is told of them.
 
-use std::sync::{Mutex, MutexGuard};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard},
+};
 
 use async_trait::async_trait;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -10,6 +13,7 @@ use pool_domain::{
     payout_plan::{Candidate, ChainLimits, SpendingLimits},
     units::Amount,
 };
+use tokio::sync::Notify;
 
 use super::*;
 use crate::{
@@ -43,6 +47,9 @@ struct World {
     /// What the chain says of every transaction that was sent.
     view: ChainView,
     rounds: u64,
+    plans: u64,
+    /// A plan waits for this.
+    gate: Option<Arc<Notify>>,
 }
 
 struct Fake(Mutex<World>);
@@ -73,6 +80,14 @@ impl PayoutStore for Fake {
             threshold: None,
             last_payout_at: TimeMs(0),
         };
+        let gate = {
+            let mut world = self.world();
+            world.plans += 1;
+            world.gate.clone()
+        };
+        if let Some(gate) = gate {
+            gate.notified().await;
+        }
         Ok(self.world().due.iter().map(candidate).collect())
     }
 
@@ -253,21 +268,26 @@ impl SignerPort for Fake {
     }
 }
 
-struct Nobody;
+/// Whoever is told of payouts.
+struct Listener(Arc<Mutex<Vec<PoolEvent>>>);
 
-impl Actor for Nobody {
+impl Actor for Listener {
     type Context = Context<Self>;
 }
 
-impl Handler<Publish> for Nobody {
+impl Handler<Publish> for Listener {
     type Result = ();
 
-    fn handle(&mut self, _: Publish, _: &mut Self::Context) {}
+    fn handle(&mut self, told: Publish, _: &mut Self::Context) {
+        self.0.lock().unwrap().push(told.event);
+    }
 }
 
 struct Rig {
     fake: Arc<Fake>,
     parts: Parts,
+    dispatcher: actix::Addr<PayoutDispatcher>,
+    told: Arc<Mutex<Vec<PoolEvent>>>,
     gauges: PrometheusHandle,
     _recording: metrics::LocalRecorderGuard<'static>,
 }
@@ -289,7 +309,10 @@ impl Rig {
             no_funds: false,
             view: ChainView::Unknown,
             rounds: 0,
+            plans: 0,
+            gate: None,
         })));
+        let told = Arc::new(Mutex::new(Vec::new()));
         let rules = PlanRules {
             threshold: Amount(1),
             chain: fake.limits(),
@@ -308,16 +331,29 @@ impl Rig {
             },
             poll_interval: POLL,
             pace: watched(Pace { rules, interval: INTERVAL }).1,
-            events: Outbox::new("EventPublisher", Nobody.start().recipient()),
+            events: Outbox::new("EventPublisher", Listener(Arc::clone(&told)).start().recipient()),
             status: Arc::new(watched(PayoutStatus::default()).0),
         };
-        let rig = Self { fake, parts, gauges, _recording: recording };
-        rig.dispatch();
-        rig
+        let dispatcher = PayoutDispatcher::new(parts.clone()).start();
+        Self { fake, parts, dispatcher, told, gauges, _recording: recording }
     }
 
-    fn dispatch(&self) -> actix::Addr<PayoutDispatcher> {
-        PayoutDispatcher::new(self.parts.clone()).start()
+    /// Between two polls, changes the world and asks for a plan; what becomes of it is done when this returns.
+    async fn run(&self, change: impl FnOnce(&mut World)) {
+        tokio::time::sleep(POLL / 3).await;
+        change(&mut self.fake.world());
+        self.dispatcher.send(RunPayouts).await.unwrap();
+        tokio::time::sleep(POLL / 3).await;
+    }
+
+    /// How often a payout was told to have got there.
+    fn told(&self, state: PayoutState) -> usize {
+        let told = self.told.lock().unwrap();
+        told.iter().filter(|event| matches!(event, PoolEvent::Payout(view) if view.state == state)).count()
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.parts.status.get().trouble()
     }
 
     /// Changes the world, and lets two rounds pass at least; what the gauge says at every poll meanwhile.
@@ -352,15 +388,87 @@ async fn what_failed_is_stuck_until_it_goes_through_whatever_rounds_come_between
     let moving = rig.then(40, |world| (world.due, world.reserve) = (vec!["bob"], Some(stale))).await;
     assert_eq!(moving, [1.0], "the payout of alice is not out");
     assert_eq!(rig.fake.world().made, 1, "bob's is not even made");
+    assert_eq!(rig.trouble().unwrap(), "payout 1: the node does not take it now: not now");
     // Another transaction spends the same, in a block that may yet leave the chain.
     let forked = |world: &mut World| world.view = ChainView::Replaced { depth: 1 };
     assert_eq!(rig.then(40, forked).await, [1.0], "not out, and not impossible");
+    let undecided = "payout 1: another transaction spends what it spends, not deep enough yet to be final";
+    assert_eq!(rig.trouble().unwrap(), undecided);
     assert_eq!(rig.then(40, |world| world.view = ChainView::Unknown).await, [1.0]);
     assert_eq!(rig.then(40, |world| world.reserve = None).await, [1.0], "bob's is refused as well");
     assert_eq!(rig.fake.world().made, 2);
     assert_eq!(rig.then(5, |world| world.refuse_send = false).await, [0.0], "all are out");
     assert_eq!(rig.then(5, |world| world.view = ChainView::Confirmed { depth: 3 }).await, [0.0]);
     assert!(rig.fake.world().open.is_empty());
+    assert_eq!(rig.trouble(), None);
+}
+
+#[actix_rt::test]
+async fn balances_that_move_are_no_trouble() {
+    let rig = Rig::start();
+    let stale = StoreError::Stale { what: "a balance is smaller".into() };
+    assert_eq!(rig.then(15, |world| world.reserve = Some(stale)).await, [0.0]);
+    assert!(rig.fake.world().plans > 1, "it was tried");
+    assert_eq!(rig.trouble(), None);
+}
+
+#[actix_rt::test]
+async fn what_a_round_did_is_told_though_it_failed_later() {
+    let rig = Rig::start();
+    assert_eq!(rig.then(15, |_| {}).await, [0.0]);
+    assert_eq!((rig.told(PayoutState::Broadcast), rig.told(PayoutState::Settled)), (1, 0));
+    rig.run(|world| {
+        world.view = ChainView::Confirmed { depth: 3 };
+        world.due = vec!["bob"];
+        world.reserve = Some(StoreError::Unavailable { what: "away".into() });
+    })
+    .await;
+    assert!(rig.fake.world().open.is_empty(), "it is settled");
+    assert_eq!(rig.gauge(), 1.0, "the plan failed");
+    assert_eq!(rig.told(PayoutState::Settled), 1);
+    let metrics = rig.gauges.render();
+    assert!(metrics.contains("dagpool_payouts_total{state=\"settled\"} 1"), "{metrics}");
+}
+
+#[actix_rt::test]
+async fn what_failed_in_a_round_that_failed_later_is_stuck() {
+    let rig = Rig::start();
+    assert_eq!(rig.then(15, |_| {}).await, [0.0]);
+    rig.run(|world| {
+        (world.view, world.refuse_send, world.due) = (ChainView::Unknown, true, vec!["bob"]);
+        world.reserve = Some(StoreError::Unavailable { what: "away".into() });
+    })
+    .await;
+    let stuck = rig.parts.status.get().stuck.clone();
+    assert_eq!((stuck.round, stuck.plan, stuck.payouts), (true, true, BTreeSet::from([PayoutId(1)])));
+    let trouble = rig.trouble().unwrap();
+    assert!(trouble.contains("away; payout 1: the node does not take it now"), "{trouble}");
+}
+
+#[actix_rt::test]
+async fn a_plan_that_is_asked_for_while_another_is_made_is_made_after_it() {
+    let rig = Rig::start();
+    let gate = Arc::new(Notify::new());
+    rig.run(|world| world.gate = Some(Arc::clone(&gate))).await;
+    assert_eq!(rig.fake.world().plans, 1, "it is under way");
+    rig.run(|world| world.gate = None).await;
+    assert_eq!(rig.fake.world().plans, 1, "one at a time");
+    gate.notify_one();
+    tokio::time::sleep(POLL * 3).await;
+    assert_eq!(rig.fake.world().plans, 2);
+    tokio::time::sleep(POLL * 3).await;
+    assert_eq!(rig.fake.world().plans, 2, "nobody asked again");
+}
+
+#[actix_rt::test]
+async fn a_plan_that_was_asked_for_and_failed_is_tried_again() {
+    let rig = Rig::start();
+    let away = StoreError::Unavailable { what: "away".into() };
+    rig.run(|world| world.reserve = Some(away)).await;
+    assert_eq!((rig.fake.world().plans, rig.fake.world().made), (1, 0));
+    rig.fake.world().reserve = None;
+    tokio::time::sleep(PAUSE_FIRST + POLL * 2).await;
+    assert_eq!((rig.fake.world().plans, rig.fake.world().made), (2, 1), "long before the interval is over");
 }
 
 #[actix_rt::test]
@@ -368,19 +476,16 @@ async fn a_plan_that_failed_is_stuck_though_the_dispatcher_begins_anew() {
     let mut rig = Rig::start();
     let away = StoreError::Unavailable { what: "away".into() };
     assert_eq!(rig.then(15, |world| world.reserve = Some(away)).await, [0.0, 1.0]);
-    // One that panicked is followed by one that plans only after a whole interval.
+    // One that panicked is followed by one that does not wait for a whole interval.
     rig.parts.status = Arc::new(watched(PayoutStatus::clone(&rig.parts.status.get())).0);
     rig.fake.world().reserve = None;
     rig.fake.world().due = Vec::new();
-    rig.dispatch();
-    let mut seen = Vec::new();
-    for _ in 0..80 {
-        tokio::time::sleep(POLL).await;
-        seen.push(rig.parts.status.get().stuck.is_any());
-    }
-    assert_eq!(seen, [true; 80], "nothing was planned yet");
-    tokio::time::sleep(INTERVAL).await;
+    rig.dispatcher = PayoutDispatcher::new(rig.parts.clone()).start();
+    assert!(rig.parts.status.get().stuck.plan, "nothing was planned yet");
+    assert!(rig.trouble().is_some());
+    tokio::time::sleep(POLL * 2).await;
     assert!(!rig.parts.status.get().stuck.is_any(), "a plan went through");
+    assert_eq!(rig.trouble(), None);
 }
 
 #[actix_rt::test]
@@ -394,4 +499,7 @@ async fn what_is_not_due_any_more_is_not_stuck() {
         (world.due, world.reserve, world.no_funds) = (vec!["bob"], Some(other), false);
     });
     assert_eq!(taken.await, [0.0], "another process pays");
+    let status = rig.parts.status.get();
+    assert!(status.standing_by.as_ref().is_some_and(|words| words.contains("has taken over")));
+    assert_eq!((status.dispatching, status.trouble()), (false, None));
 }

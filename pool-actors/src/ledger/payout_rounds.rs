@@ -15,7 +15,7 @@ use pool_domain::{
 };
 
 use crate::{
-    messages::payout::{Outlook, PayoutView},
+    messages::payout::{InTheWay, Outlook, PayoutView},
     ports::{
         clock::SharedClock,
         payouts::{Ending, PayoutRow, Reserved, SharedPayouts, Token},
@@ -112,7 +112,7 @@ pub enum Trouble {
     Wallet(#[from] WalletError),
 }
 
-/// What a round did.
+/// What a round did, as far as it came.
 #[derive(Debug, Default)]
 pub struct Round {
     /// Payouts that took a step, as they were after it.
@@ -120,7 +120,7 @@ pub struct Round {
     /// Payouts that have not ended.
     pub open: usize,
     /// What is in single payouts' way.
-    pub troubles: Vec<String>,
+    pub troubles: Vec<InTheWay>,
     /// Payouts that something is in the way of.
     pub failed: BTreeSet<PayoutId>,
     /// Payouts that are neither out nor impossible: another transaction spends what they spend, not deep enough yet.
@@ -128,19 +128,18 @@ pub struct Round {
 }
 
 impl Round {
-    /// Takes in what a later one did.
-    pub fn extend(&mut self, later: Self) {
-        self.changed.extend(later.changed);
-        self.open = later.open;
-        self.troubles = later.troubles;
-        self.failed = later.failed;
-        self.undecided = later.undecided;
+    /// A payout is looked at (again): what was found about it before is not what is.
+    fn look_at(&mut self, payout: PayoutId) {
+        self.undecided.remove(&payout);
+        if self.failed.remove(&payout) {
+            self.troubles.retain(|trouble| trouble.payout != Some(payout));
+        }
     }
 
     fn trouble(&mut self, payout: PayoutId, what: impl std::fmt::Display) {
         // Once, however often a round tries.
         if self.failed.insert(payout) {
-            self.troubles.push(format!("payout {payout}: {what}"));
+            self.troubles.push(InTheWay { payout: Some(payout), what: what.to_string() });
         }
     }
 }
@@ -178,11 +177,11 @@ impl Rounds {
         self.parts.clock.now()
     }
 
-    /// Takes every payout that has not ended as far as it goes now.
+    /// Takes every payout that has not ended as far as it goes now. What was done is in `round`, whatever happens after it.
     ///
     /// # Errors
     /// The first thing that is in the way of all: store, node or wallet.
-    pub async fn advance(&mut self) -> Result<Round, Trouble> {
+    pub async fn advance(&mut self, round: &mut Round) -> Result<(), Trouble> {
         let all_held = self.parts.store.held().await?.is_some();
         let open = self.parts.store.open_payouts().await?;
         let mut in_flight: Vec<Spend> = open
@@ -190,10 +189,11 @@ impl Rounds {
             .filter_map(|payout| payout.transaction.as_ref())
             .flat_map(|transaction| transaction.spends.iter().cloned())
             .collect();
-        let mut round = Round { open: open.len(), ..Round::default() };
+        round.open = open.len();
         for mut payout in open {
             let hold = payout.held(all_held);
-            match self.go(&mut payout, hold, &mut in_flight, &mut round).await {
+            round.look_at(payout.id);
+            match self.go(&mut payout, hold, &mut in_flight, round).await {
                 Ok(()) => {}
                 // Of this payout only.
                 Err(Trouble::Wallet(error @ (WalletError::Funds { .. } | WalletError::Refused { .. }))) => {
@@ -205,7 +205,7 @@ impl Rounds {
                 round.open -= 1;
             }
         }
-        Ok(round)
+        Ok(())
     }
 
     async fn go(

@@ -47,13 +47,33 @@ impl From<&PayoutRow> for PayoutView {
     }
 }
 
+/// Something is in the way of payouts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InTheWay {
+    /// Of this payout; `None`: of a whole round.
+    pub payout: Option<PayoutId>,
+    /// What, in words.
+    pub what: String,
+}
+
+impl fmt::Display for InTheWay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.payout {
+            Some(payout) => write!(f, "payout {payout}: {}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
 /// How the dispatcher fares, in a watch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PayoutStatus {
     /// It is the one dispatcher of this database.
     pub dispatching: bool,
-    /// What was in the way of its last round, in words.
-    pub trouble: Option<String>,
+    /// Another process of this database pays: in words.
+    pub standing_by: Option<String>,
+    /// What is in the way of what is stuck: something, as long as anything is stuck.
+    pub troubles: Vec<InTheWay>,
     /// What is due and did not go out because of a failure, until it does.
     pub stuck: Stuck,
     /// Payouts under way.
@@ -66,17 +86,26 @@ pub struct PayoutStatus {
     pub waiting: Vec<(Account, Amount, String)>,
 }
 
+impl PayoutStatus {
+    /// What is in the way, as one sentence.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        let each: Vec<_> = self.troubles.iter().map(ToString::to_string).collect();
+        (!each.is_empty()).then(|| each.join("; "))
+    }
+}
+
 /// What is due and did not go out because of a failure: from the first failed attempt until what failed goes through, or is
 /// not due any more. Rounds that have nothing to do with what failed change nothing of it. It is in the status since that
 /// outlives a dispatcher that panics.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Stuck {
     /// A round did not get through its open payouts.
-    round: bool,
-    /// A plan was due, and its round did not get through.
-    plan: bool,
+    pub round: bool,
+    /// A plan was due, and was not made.
+    pub plan: bool,
     /// Payouts that something is in the way of.
-    payouts: BTreeSet<PayoutId>,
+    pub payouts: BTreeSet<PayoutId>,
 }
 
 impl Stuck {
@@ -89,16 +118,86 @@ impl Stuck {
         self.payouts.extend(failed);
     }
 
-    /// A round did not get through.
-    pub const fn after_failure(&mut self, plan_was_due: bool) {
+    /// A round did not get through: it came past `failed`, and says nothing about payouts that it did not come to.
+    pub fn after_failure(&mut self, failed: &BTreeSet<PayoutId>, plan_was_due: bool, planned: bool) {
         self.round = true;
-        self.plan |= plan_was_due;
+        self.plan = (self.plan || plan_was_due) && !planned;
+        self.payouts.extend(failed);
     }
 
     /// Whether anything is.
     #[must_use]
     pub fn is_any(&self) -> bool {
         self.round || self.plan || !self.payouts.is_empty()
+    }
+
+    /// What is in the way of all that is stuck: what a round `met`, and for what it did not meet the words of `before`.
+    #[must_use]
+    pub fn in_the_way(
+        &self,
+        met: Vec<InTheWay>,
+        undecided: &BTreeSet<PayoutId>,
+        before: &[InTheWay],
+    ) -> Vec<InTheWay> {
+        let mut all = met;
+        let known = |all: &[InTheWay], payout: Option<PayoutId>| all.iter().any(|one| one.payout == payout);
+        let as_before = |payout: Option<PayoutId>, or: &str| {
+            let same = before.iter().find(|one| one.payout == payout).cloned();
+            same.unwrap_or_else(|| InTheWay { payout, what: or.to_owned() })
+        };
+        if (self.round || self.plan) && !known(&all, None) {
+            all.insert(0, as_before(None, "what was due failed, and is tried again"));
+        }
+        for payout in self.payouts.iter().copied().map(Some) {
+            if known(&all, payout) {
+                continue;
+            }
+            all.push(if payout.is_some_and(|id| undecided.contains(&id)) {
+                let what = "another transaction spends what it spends, not deep enough yet to be final";
+                InTheWay { payout, what: what.to_owned() }
+            } else {
+                as_before(payout, "it failed, and is tried again")
+            });
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about(payout: Option<u64>, what: &str) -> InTheWay {
+        InTheWay { payout: payout.map(PayoutId), what: what.to_owned() }
+    }
+
+    #[test]
+    fn whatever_is_stuck_has_words() {
+        let (one, two) = (BTreeSet::from([PayoutId(1)]), BTreeSet::from([PayoutId(2)]));
+        let mut stuck = Stuck::default();
+        assert!(stuck.in_the_way(Vec::new(), &two, &[about(Some(2), "old")]).is_empty(), "nothing is stuck");
+        stuck.after_failure(&one, true, false);
+        let met = vec![about(None, "away"), about(Some(1), "no")];
+        assert_eq!(stuck.in_the_way(met.clone(), &two, &[]), met);
+        // A round that met nothing of it, and proved nothing.
+        assert_eq!(stuck.in_the_way(Vec::new(), &two, &met), met);
+        // One that got through, and planned nothing: the chain has not decided about the payout.
+        stuck.after(&BTreeSet::new(), &one, false);
+        let words: Vec<_> =
+            stuck.in_the_way(Vec::new(), &one, &met).iter().map(ToString::to_string).collect();
+        let undecided =
+            "payout 1: another transaction spends what it spends, not deep enough yet to be final";
+        assert_eq!(words, ["away", undecided]);
+        stuck.after(&BTreeSet::new(), &BTreeSet::new(), true);
+        assert!(!stuck.is_any());
+    }
+
+    #[test]
+    fn a_plan_that_was_made_is_not_stuck_though_its_payouts_are() {
+        let mut stuck = Stuck::default();
+        stuck.after_failure(&BTreeSet::new(), true, false);
+        stuck.after_failure(&BTreeSet::new(), true, true);
+        assert_eq!((stuck.round, stuck.plan), (true, false));
     }
 }
 

@@ -5,7 +5,7 @@ use pool_actors::{ledger::payout_rounds::Rounds, ports::payouts::PayoutQuery};
 use pool_domain::payout::PayoutState::{self, Broadcast, Confirming, Returned, Settled};
 use serde_json::{Value, json};
 
-use crate::world::{COIN, DEPTH, World, rpc};
+use crate::world::{COIN, DEPTH, World, advance, rpc};
 
 /// What the pool's and the other payment are in, and where both branches begin.
 struct Branches {
@@ -34,7 +34,7 @@ async fn fork(world: &mut World) -> (Branches, Rounds) {
     let theirs = rpc(&world.node.rpc_url, "signTransaction", json!([created["hex"]])).await;
     let mut rounds = Rounds::take(world.parts()).await.unwrap();
     rounds.reserve().await.unwrap();
-    rounds.advance().await.unwrap();
+    advance(&mut rounds).await.unwrap();
     let open = world.payouts.open_payouts().await.unwrap();
     let signed = open[0].transaction.as_ref().unwrap();
     let input =
@@ -50,9 +50,9 @@ async fn fork(world: &mut World) -> (Branches, Rounds) {
 
 /// Rounds until the payout has this state and keeps it.
 async fn becomes(world: &World, rounds: &mut Rounds, wanted: PayoutState) {
-    rounds.advance().await.unwrap();
+    advance(rounds).await.unwrap();
     assert_eq!(state(world).await, wanted);
-    rounds.advance().await.unwrap();
+    advance(rounds).await.unwrap();
     assert_eq!(state(world).await, wanted);
 }
 
@@ -71,7 +71,7 @@ async fn our_branch_wins_and_the_payout_is_settled() {
     // Nothing is left to pay, and nothing is paid again when the branches have long been merged.
     world.mine(DEPTH + 2).await;
     assert_eq!(rounds.reserve().await.unwrap().plan.payouts.len(), 0);
-    rounds.advance().await.unwrap();
+    advance(&mut rounds).await.unwrap();
     world.assert_all_paid("our branch, merged").await;
 }
 

@@ -18,7 +18,7 @@ use pool_domain::payout::PayoutState;
 use pool_tests::pool::dagpool;
 use tempfile::TempDir;
 
-use crate::world::{COIN, World};
+use crate::world::{COIN, World, advance};
 
 /// A running signer; ends with its handle.
 struct SignerProcess {
@@ -77,14 +77,14 @@ async fn the_reference_signer_signs_within_its_limits_and_survives_a_kill() {
     let down = world.credit(&[("bob", 2 * COIN)]);
     down.await;
     rounds.reserve().await.unwrap();
-    let down = rounds.advance().await.unwrap_err();
+    let down = advance(&mut rounds).await.unwrap_err();
     assert!(
         matches!(&down, Trouble::Wallet(WalletError::Unavailable { what }) if what.contains("signer")),
         "{down}"
     );
     let signer = SignerProcess::start(folder.path(), &limits);
-    let round = rounds.advance().await.unwrap();
-    assert!(round.troubles[0].contains("the signer's limit of 300000000"), "{:?}", round.troubles);
+    let round = advance(&mut rounds).await.unwrap();
+    assert!(round.troubles[0].what.contains("the signer's limit of 300000000"), "{:?}", round.troubles);
     assert_eq!(world.payouts.open_payouts().await.unwrap()[0].state, PayoutState::Reserved);
     drop(signer);
     let _signer = SignerProcess::start(folder.path(), &["--limit-per-day", "10"]);
@@ -131,9 +131,9 @@ async fn what_was_not_asked_for_is_never_persisted() {
         world.signer = Arc::new(Liar { honest: Arc::clone(&honest), lie });
         let mut liar = Rounds::take(world.parts()).await.unwrap();
         liar.reserve().await.unwrap();
-        let round = liar.advance().await.unwrap();
+        let round = advance(&mut liar).await.unwrap();
         assert!(
-            round.troubles[0].contains("another transaction than it was asked to"),
+            round.troubles[0].what.contains("another transaction than it was asked to"),
             "{:?}",
             round.troubles
         );

@@ -16,7 +16,7 @@ use pool_actors::{
         sqlite::SqliteStore,
         system_clock::SystemClock,
     },
-    ledger::payout_rounds::{Ages, Parts, Rounds},
+    ledger::payout_rounds::{Ages, Parts, Round, Rounds, Trouble},
     ports::{
         clock::{Clock, SharedClock},
         payouts::SharedPayouts,
@@ -213,7 +213,7 @@ impl World {
     /// Rounds and blocks until nothing is under way any more.
     pub(crate) async fn settle(&self, rounds: &mut Rounds) {
         for _ in 0..20 {
-            if rounds.advance().await.unwrap().open == 0 {
+            if advance(rounds).await.unwrap().open == 0 {
                 return;
             }
             self.mine(1).await;
@@ -256,6 +256,12 @@ impl World {
             assert_eq!(self.on_chain(name).await.0, *credited, "{what}: {name} is paid");
         }
     }
+}
+
+/// One round over what is under way: what it did, or what is in its way.
+pub(crate) async fn advance(rounds: &mut Rounds) -> Result<Round, Trouble> {
+    let mut round = Round::default();
+    rounds.advance(&mut round).await.map(|()| round)
 }
 
 /// The simulated node's wallet with its own keys.

@@ -125,7 +125,8 @@ async fn of_two_pools_on_one_database_one_pays_and_the_other_takes_over() {
     let second = PoolProcess::start(second);
     dispatches(&first, true).await;
     let stands_by = |status: &Value| {
-        status["trouble"].as_str().is_some_and(|trouble| trouble.contains("another"))
+        status["standing_by"].as_str().is_some_and(|words| words.contains("another"))
+            && status["trouble"].is_null()
             && status["dispatching"] == false
     };
     let deadline = tokio::time::Instant::now() + PATIENCE;

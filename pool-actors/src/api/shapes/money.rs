@@ -117,6 +117,25 @@ struct Spent {
     day: Amount,
 }
 
+/// Something is in the way of payouts.
+#[derive(JsonSchema)]
+struct PayoutTrouble {
+    /// Of this payout; null = of a whole round.
+    payout: Option<Number>,
+    what: String,
+}
+
+/// What is due and did not go out because of a failure, until it does: what the alert `payouts_in_trouble` is about.
+#[derive(JsonSchema)]
+struct StuckPayouts {
+    /// A round did not get through its open payouts.
+    round: bool,
+    /// A plan was due, and was not made.
+    plan: bool,
+    /// Payouts that something is in the way of.
+    payouts: Vec<Number>,
+}
+
 /// How the dispatcher fares.
 #[derive(JsonSchema)]
 pub(in crate::api) struct PayoutDesk {
@@ -126,9 +145,14 @@ pub(in crate::api) struct PayoutDesk {
     dispatching: bool,
     /// Why everything is held, if it is.
     held: Option<String>,
-    /// What was in the way of its last round: a sentence each for the payouts that it is about, `; ` between.
+    /// Another process of this database pays, and this one stands by: in words.
+    standing_by: Option<String>,
+    /// `troubles` as one sentence; null while nothing is stuck.
     trouble: Option<String>,
-    /// What to do about it, as `PAYOUTS_UNAVAILABLE` has it; empty without trouble.
+    /// What is in the way of all that is stuck.
+    troubles: Vec<PayoutTrouble>,
+    stuck: StuckPayouts,
+    /// What to do about it, as `PAYOUTS_UNAVAILABLE` has it; empty while nothing is stuck.
     suggested_actions: Vec<SuggestedAction>,
     open: u64,
     looked_at: Option<Time>,
