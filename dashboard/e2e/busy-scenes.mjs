@@ -137,7 +137,19 @@ const payouts = {
     enabled: true,
     dispatching: true,
     held: "the wallet is being moved to another machine, see ticket 812; ann and bob know",
+    standing_by: null,
     trouble: "the wallet's daemon does not answer: connection refused (http://wallet.internal.example:8082)",
+    troubles: [
+      {
+        payout: null,
+        what: "the wallet's daemon does not answer: connection refused (http://wallet.internal.example:8082)",
+      },
+      ...list(8, (index) => ({
+        payout: String(1_203 - index),
+        what: "the node does not take it now: mempool is full",
+      })),
+    ],
+    stuck: { round: true, plan: true, payouts: list(8, (index) => String(1_203 - index)) },
     open: 1_203,
     looked_at: ago(5_400),
     planned_at: ago(5_400),

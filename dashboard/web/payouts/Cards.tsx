@@ -10,7 +10,10 @@ export function stateOf(status: Status): { word: string; tone: "good" | "warning
   if (!status.enabled) return { word: "OFF", tone: "quiet", note: "payout.enabled is false" };
   if (status.held !== null) return { word: "HELD", tone: "warning", note: status.held };
   if (status.trouble !== null) return { word: "TROUBLE", tone: "bad", note: "something is in its way, see below" };
-  if (!status.dispatching) return { word: "STANDING BY", tone: "quiet", note: "another process of this database pays" };
+  if (!status.dispatching) {
+    const note = status.standing_by ?? "another process of this database pays";
+    return { word: "STANDING BY", tone: "quiet", note };
+  }
   return { word: "PAYING", tone: "good", note: "plans and sends by itself" };
 }
 

@@ -5,10 +5,10 @@ import { type ReactNode, useEffect, useMemo, useState, useSyncExternalStore } fr
 import { AccessBar, type Purpose } from "../algorithms/AccessBar";
 import type { Keeper } from "../algorithms/access";
 import { FailureCard } from "../algorithms/FailureCard";
-import { type Action, type Failure, failure } from "../algorithms/failure";
+import { type Failure, failure } from "../algorithms/failure";
 import { RemoteView } from "../algorithms/RemoteView";
 import type { Currency } from "../feed/schema";
-import { whole } from "../format/number";
+import { plural } from "../format/number";
 import { usePool } from "../state/pool";
 import type { Session } from "../state/session";
 import { useNow } from "../ui/clock";
@@ -22,6 +22,7 @@ import { type Ask, AskDialog } from "./dialogs";
 import { Limits } from "./Limits";
 import { PayoutList } from "./PayoutList";
 import { Plan } from "./Plan";
+import type { Status } from "./schema";
 import { PayoutsStore } from "./store";
 import { Terms } from "./Terms";
 
@@ -60,22 +61,21 @@ export default function PayoutsPage({ session, keeper, nav, api }: PageProps) {
 /** Payouts whose trouble is told one by one. */
 const toldMax = 5;
 
-/** What is in the dispatcher's way, payout by payout, and what can be done about it. */
-export function inTheWay(trouble: string, actions: readonly Action[]): Failure {
-  const parts = trouble.split(/; (?=payout \d+: )/);
-  const told = parts.slice(0, toldMax).map((part): [string, string] => {
-    const [, name, words] = /^(payout \d+): (.*)$/s.exec(part) ?? ["", "in the way", part];
-    return [name ?? "", words ?? ""];
-  });
-  const more = parts.length - told.length;
+/** What is stuck, what is in the way of each, and what can be done about it. */
+export function inTheWay({ troubles, stuck, suggested_actions }: Status): Failure {
+  const all = stuck.plan ? "the plan that is due" : "all payouts";
+  const told = troubles
+    .slice(0, toldMax)
+    .map(({ payout, what }): [string, string] => [payout === null ? all : `payout ${payout}`, what]);
+  const more = troubles.length - told.length;
   return {
     ...failure(
       "refused",
       "PAYOUTS_UNAVAILABLE",
       "The dispatcher tries again by itself; nothing is paid twice, whatever happens.",
-      actions,
+      suggested_actions,
     ),
-    details: more > 0 ? [...told, ["and", `${whole(more)} more payouts`]] : told,
+    details: more > 0 ? [...told, ["and", plural(more, "more payout")]] : told,
     documentation: "/docs/errors/PAYOUTS_UNAVAILABLE",
     severity: "warning",
   };
@@ -120,9 +120,9 @@ function Body({ store, state, currency, poolNow }: BodyProps) {
       {shown === null && status.failure === null && <Loading what="payouts" lines={6} />}
       {shown && (
         <div className="grid">
-          {shown.trouble && (
+          {shown.troubles.length > 0 && (
             <div className="panel-whole" data-testid="payout-trouble">
-              <FailureCard failure={inTheWay(shown.trouble, shown.suggested_actions)} />
+              <FailureCard failure={inTheWay(shown)} />
             </div>
           )}
           <Panel title="NEXT_PAYOUTS" className="panel-half" freshness={freshness}>

@@ -14,7 +14,7 @@ import { loadPages } from "../test-pages";
 import { Toasts } from "../ui/Toasts";
 import { PayoutsApi } from "./api";
 import { stateOf } from "./Cards";
-import PayoutsPage from "./PayoutsPage";
+import PayoutsPage, { inTheWay } from "./PayoutsPage";
 import { reasonOf } from "./Plan";
 import { status as statusShape } from "./schema";
 
@@ -26,7 +26,10 @@ const makeStatus = (change: object = {}) => ({
   enabled: true,
   dispatching: true,
   held: null,
+  standing_by: null,
   trouble: null,
+  troubles: [],
+  stuck: { round: false, plan: false, payouts: [] },
   suggested_actions: [],
   open: 1,
   looked_at: at,
@@ -396,15 +399,17 @@ describe("the payout page", () => {
 
   it("tells what is in the way payout by payout, apart from what it means and what can be done", async () => {
     const pool = new Pool();
-    const each = Array.from({ length: 7 }, (_, n) => `payout ${n + 1}: the node does not take it now: no; not yet`);
+    const words = "the node does not take it now: no; payout 9: not yet";
+    const troubles = Array.from({ length: 7 }, (_, n) => ({ payout: String(n + 1), what: words }));
+    const stuck = { round: false, plan: false, payouts: troubles.map(({ payout }) => payout) };
     const action = { action: "Look at what is in the way", command: "dagpool payout status", priority: "high" };
-    const status = makeStatus({ trouble: each.join("; "), suggested_actions: [action] });
+    const status = makeStatus({ trouble: words, troubles, stuck, suggested_actions: [action] });
     pool.say("/api/admin/payouts", 200, status);
     await open(pool);
     const trouble = screen.getByTestId("payout-trouble");
     const lines = [...trouble.querySelectorAll("dl > div")].map((line) => line.textContent);
     expect(lines).toHaveLength(6);
-    expect(lines[0]).toBe("payout 1the node does not take it now: no; not yet");
+    expect(lines[0]).toBe(`payout 1${words}`);
     expect(lines[5]).toBe("and2 more payouts");
     expect(trouble.querySelector(".alert-text")?.textContent).not.toContain("payout 1");
     expect(within(trouble).getByText("dagpool payout status")).toBeTruthy();
@@ -415,7 +420,9 @@ describe("the payout page", () => {
   it("says what an empty pool, one without payouts, and one in trouble means", async () => {
     const pool = new Pool();
     pool.say("/api/payouts", 200, { items: [], next: null });
-    pool.say("/api/admin/payouts", 200, makeStatus({ trouble: "node: timed out" }));
+    const away = { payout: null, what: "node: timed out" };
+    const stuck = { round: true, plan: false, payouts: [] };
+    pool.say("/api/admin/payouts", 200, makeStatus({ trouble: away.what, troubles: [away], stuck }));
     const line = { at, actor: "operator", subject: "account bob" };
     const audit = [
       { ...line, action: "hold", detail: "asked" },
@@ -425,7 +432,7 @@ describe("the payout page", () => {
     const { unmount } = await open(pool);
     expect(screen.getByText(/confirmed balance reaches its threshold/)).toBeTruthy();
     const trouble = screen.getByTestId("payout-trouble");
-    expect(trouble.querySelector("dl")?.textContent).toBe("in the waynode: timed out");
+    expect(trouble.querySelector("dl")?.textContent).toBe("all payoutsnode: timed out");
     expect(trouble.textContent).toContain("nothing is paid twice");
     expect(screen.getByText("asked")).toBeTruthy();
     expect(screen.getByText("paid from 2.50 SDAG")).toBeTruthy();
@@ -481,11 +488,24 @@ describe("the payout page", () => {
 });
 
 describe("words of payouts", () => {
+  it("name whose trouble it is, and count what is left out as people do", () => {
+    const told = (stuck: object, ...whose: (string | null)[]) => {
+      const troubles = whose.map((payout) => ({ payout, what: "no" }));
+      return inTheWay(statusShape.parse(makeStatus({ troubles, stuck }))).details.map((line) => line.join(" "));
+    };
+    const plan = { round: true, plan: true, payouts: ["1"] };
+    expect(told(plan, null, "1")).toEqual(["the plan that is due no", "payout 1 no"]);
+    const many = { round: false, plan: false, payouts: ["1", "2", "3", "4", "5", "6"] };
+    expect(told(many, ...many.payouts).at(-1)).toBe("and 1 more payout");
+  });
+
   it("name the dispatcher's state, worst first, and the pool's own reasons", () => {
     const word = (change: object) => stateOf(statusShape.parse(makeStatus(change))).word;
     expect(word({ held: "x", trouble: "y" })).toBe("HELD");
     expect(word({ trouble: "y", dispatching: false })).toBe("TROUBLE");
     expect(word({ dispatching: false })).toBe("STANDING BY");
+    const other = statusShape.parse(makeStatus({ dispatching: false, standing_by: "another pool process pays" }));
+    expect(stateOf(other)).toMatchObject({ tone: "quiet", note: "another pool process pays" });
     expect(reasonOf("waits_for_limit")).toContain("later plan");
     expect(reasonOf("some_new_reason")).toBe("some new reason");
   });

@@ -34,8 +34,12 @@ export const status = z.object({
   dispatching: z.boolean(),
   /** Why nothing is paid, while all payouts are held. */
   held: text,
-  /** What was in the way of its last round. */
+  /** Another process pays: in words. */
+  standing_by: text,
+  /** What is in the way of all that is stuck, as a sentence and one by one. */
   trouble: text,
+  troubles: z.array(z.object({ payout: text, what: z.string() })).default([]),
+  stuck: z.object({ round: z.boolean(), plan: z.boolean() }).default({ round: false, plan: false }),
   suggested_actions: z.array(action).catch([]).default([]),
   open: z.number(),
   looked_at: text,
