@@ -1,6 +1,6 @@
 import { type FormEvent, useId, useState } from "react";
 import { Link, usePath } from "../ui/router";
-import type { Access } from "./access";
+import { type Access, unnamed } from "./access";
 import { FailureCard } from "./FailureCard";
 import type { Failure } from "./failure";
 
@@ -30,7 +30,18 @@ const algorithms: Purpose = {
 
 /** Who is here, and where a token is entered. */
 export function AccessBar({ access, onUnlock, onLock, purpose = algorithms }: AccessProps) {
-  if (access.may === "look") return <TokenForm why={access.why} onUnlock={onUnlock} purpose={purpose} />;
+  if (access.may === "look") {
+    if (access.why !== "unknown") return <TokenForm why={access.why} onUnlock={onUnlock} purpose={purpose} />;
+    return (
+      <div className="access">
+        <span className="tag tag-warning">READ_ONLY</span>
+        <span className="access-text">{unnamed}</span>
+        <button type="button" className="button button-small button-blue" onClick={onLock}>
+          SIGN OUT
+        </button>
+      </div>
+    );
+  }
   const who = [access.user, access.role].filter(Boolean).join(", ") || "operator token";
   return (
     <div className="access">

@@ -9,7 +9,7 @@ import { PageFrame } from "../ui/PageFrame";
 import { Empty, type Freshness, Loading, Panel } from "../ui/Panel";
 import { useNotify } from "../ui/Toasts";
 import { AccessBar } from "./AccessBar";
-import type { Access } from "./access";
+import { type Access, barred, hasToken } from "./access";
 import { Cards } from "./Cards";
 import { Compare } from "./Compare";
 import { DeployPanel } from "./DeployPanel";
@@ -117,13 +117,9 @@ function Unserved({ state, store }: Pick<BodyProps, "state" | "store">) {
   );
 }
 
-function steeringBar(access: Access): string | null {
-  if (access.may === "look") return "Steering a deployment needs the operator token.";
-  return access.may === "read" ? "Steering a deployment needs the operator role." : null;
-}
-
 function uploadBar(access: Access, overview: Overview | null): string | null {
-  if (access.may !== "change") return `Uploading needs the operator ${access.may === "read" ? "role" : "token"}.`;
+  const bar = barred(access, "Uploading");
+  if (bar !== null) return bar;
   return overview?.can_stage === false ? "This pool has no place for packages: its configuration names none." : null;
 }
 
@@ -157,7 +153,7 @@ function Served({ state, store, status, poolNow, freshness }: ServedProps) {
           <Panel title="MIGRATION_IN_PROGRESS" freshness={freshness} className="panel-migration">
             <MigrationPanel
               rollout={running}
-              barred={steeringBar(access)}
+              barred={barred(access, "Steering a deployment")}
               now={poolNow}
               onAct={(deployment, action) => store.act(deployment, action)}
             />
@@ -187,7 +183,7 @@ function Served({ state, store, status, poolNow, freshness }: ServedProps) {
           </Panel>
         )}
         {!running && points.length > 1 && comparison}
-        {access.may !== "look" && (
+        {hasToken(access) && (
           <>
             <Panel title="DEPLOYMENTS" className="panel-half">
               <RemoteView remote={deployments} what="deployments">

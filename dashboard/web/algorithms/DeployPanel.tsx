@@ -2,7 +2,7 @@ import { useState } from "react";
 import { shorten } from "../format/number";
 import { Empty, Fact, Facts } from "../ui/Panel";
 import { useNotify } from "../ui/Toasts";
-import type { Access } from "./access";
+import { type Access, barred } from "./access";
 import type { DeployConfig, Outcome } from "./api";
 import { sourceWords } from "./Cards";
 import { checkForm, initialForm, irreversibleName } from "./config";
@@ -27,8 +27,8 @@ export function hindrance(status: Status, access: Access, plan: Plan | null): st
   if (!status.staged_algorithm)
     return "Nothing is staged. Upload a package; once its checks have passed it can be deployed.";
   if (underWay(status)) return "One deployment at a time: wait for the one under way, or roll it back.";
-  if (access.may === "look") return "Deploying needs the operator token.";
-  if (access.may === "read") return "Deploying needs the operator role.";
+  const bar = barred(access, "Deploying");
+  if (bar !== null) return bar;
   const [obstacle] = plan?.obstacles ?? [];
   return obstacle ? `The pool would refuse it: ${obstacle}.` : null;
 }

@@ -51,7 +51,8 @@ export class TokenKeeper implements Keeper {
 
 /** What the viewer may do here. The pool decides; this only keeps buttons from promising what it would refuse. */
 export type Access =
-  | { may: "look"; why: "no-token" | "wrong-token" }
+  /** `unknown`: there is a token, and the pool did not answer whose it is. */
+  | { may: "look"; why: "no-token" | "wrong-token" | "unknown" }
   | { may: "read"; user: string | null; role: string }
   | { may: "change"; user: string | null; role: string | null };
 
@@ -62,4 +63,19 @@ export function accessOf(me: { username: string | null; role: string | null } | 
   if (me === null || me.role === null) return { may: "change", user: me?.username ?? null, role: null };
   const { username: user, role } = me;
   return changing.has(role) ? { may: "change", user, role } : { may: "read", user, role };
+}
+
+/** While the pool is asked once more whose token it is. */
+export const unnamed = "The pool did not say who you are; it is asked again.";
+
+/** Why what is an operator's can't be pressed; null if it can. */
+export function barred(access: Access, doing: string): string | null {
+  if (access.may === "change") return null;
+  if (access.may === "read") return `${doing} needs the operator role.`;
+  return access.why === "unknown" ? unnamed : `${doing} needs the operator token.`;
+}
+
+/** Whether there is a token that opens what needs no role. */
+export function hasToken(access: Access): boolean {
+  return access.may !== "look" || access.why === "unknown";
 }

@@ -162,10 +162,60 @@ describe("ALGORITHM_MANAGEMENT", () => {
     pool.say("/api/algorithms/status", 200, makeStatus({ staged_algorithm: makeStaged() }));
     pool.say("/api/auth/me", 503, makeError("STORE_UNAVAILABLE"));
     const { pass } = await open(pool);
-    expect(screen.getByText("Deploying needs the operator token.")).toBeTruthy();
+    const why = "The pool did not say who you are; it is asked again.";
+    const note = (button: HTMLElement) =>
+      document.getElementById(button.getAttribute("aria-describedby") ?? "")?.textContent;
+    const deploy = screen.getByRole("button", { name: "DEPLOY…" });
+    expect(deploy).toHaveProperty("disabled", true);
+    expect(note(deploy)).toBe(why);
+    expect(screen.getAllByText(why)).toHaveLength(3);
+    // What needs no role is there, and nobody is asked for a token who has one.
+    expect(screen.queryByPlaceholderText("operator token")).toBeNull();
+    expect(screen.getByText("MIGRATION_PLAN")).toBeTruthy();
+    expect(screen.getByRole("heading", { name: "DEPLOYMENTS" })).toBeTruthy();
+    expect(pool.asked).toContain("/api/deployments");
     pool.answers.delete("/api/auth/me");
     await pass(10_000);
     expect(screen.getByText("Deploying needs the operator role.")).toBeTruthy();
+    expect(screen.queryByText(why)).toBeNull();
+  });
+
+  it("keeps a token that the pool takes, though it does not say whose it is", async () => {
+    const pool = new Pool();
+    pool.say("/api/auth/me", 503, makeError("STORE_UNAVAILABLE"));
+    const { pass } = await open(pool, null);
+    fireEvent.change(screen.getByPlaceholderText("operator token"), { target: { value: "good" } });
+    click("UNLOCK");
+    await pass(50);
+    expect(window.sessionStorage.getItem("dagpool.token")).toBe("good");
+    expect(screen.queryByPlaceholderText("operator token")).toBeNull();
+    pool.answers.delete("/api/auth/me");
+    await pass(10_000);
+    expect(screen.getByText("OPERATOR")).toBeTruthy();
+    // Of a token that ended between two answers it is known.
+    pool.say("/api/auth/me", 401, makeError("UNAUTHORIZED"));
+    click("SIGN OUT");
+    fireEvent.change(screen.getByPlaceholderText("operator token"), { target: { value: "good" } });
+    click("UNLOCK");
+    await pass(50);
+    expect(window.sessionStorage.length).toBe(0);
+    expect(screen.getByText(/does not take this token/)).toBeTruthy();
+  });
+
+  it("does not ask for a token while the pool can't say what it is worth", async () => {
+    const pool = new Pool();
+    pool.say("/api/algorithms", 503, makeError("STORE_UNAVAILABLE"));
+    const { pass, store } = await open(pool);
+    expect(store.shown().access).toEqual({ may: "look", why: "unknown" });
+    click("SIGN OUT");
+    expect(screen.getByPlaceholderText("operator token")).toBeTruthy();
+    // Not known to be good: it is not kept.
+    fireEvent.change(screen.getByPlaceholderText("operator token"), { target: { value: "good" } });
+    click("UNLOCK");
+    await pass(50);
+    expect(screen.getByText("STORE_UNAVAILABLE")).toBeTruthy();
+    expect(window.sessionStorage.length).toBe(0);
+    expect(store.shown().access).toEqual({ may: "look", why: "no-token" });
   });
 
   it("shows a viewer everything and lets nothing be pressed", async () => {

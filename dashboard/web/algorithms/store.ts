@@ -1,4 +1,4 @@
-import { type Access, accessOf, type Keeper, TokenKeeper } from "./access";
+import { type Access, accessOf, hasToken, type Keeper, TokenKeeper } from "./access";
 import { AlgorithmsApi, type DeployConfig, type DeploymentAction, type Outcome, type UploadProgress } from "./api";
 import type { Failure } from "./failure";
 import { type ComparePoint, extend, pointOf, rolloutOf, underWay } from "./rollout";
@@ -11,6 +11,7 @@ export interface Remote<T> {
 }
 
 const nothing = { value: null, failure: null };
+const unknown: Access = { may: "look", why: "unknown" };
 
 export interface AlgorithmsState {
   /** Whether the pool serves the routes; `asking` before the first answer. */
@@ -182,12 +183,14 @@ export class AlgorithmsStore {
     const outcome = await this.api.status();
     this.#takeStatus(outcome);
     // The token was forgotten on another page.
-    if (this.keeper.token() === null && this.#state.access.may !== "look") this.forget();
+    if (this.keeper.token() === null && hasToken(this.#state.access)) this.forget();
     // One answer that is missing is said once; what is known stays.
     if (!outcome.ok || this.keeper.token() === null) return;
     if (this.#state.access.may === "look") {
       const access = await this.#readAccess();
-      if (!access.ok) return;
+      // A plain no; anything else says nothing about who is here.
+      if (!access.ok && (access.failure.kind === "locked" || access.failure.kind === "forbidden")) return;
+      if (!access.ok) this.#set({ access: unknown });
     }
     const { status } = this.#state;
     const [overview, deployments, plan] = await Promise.all([
@@ -213,9 +216,13 @@ export class AlgorithmsStore {
       if (proof.failure.kind === "locked") this.#set({ access: { may: "look", why: "wrong-token" } });
       return proof;
     }
-    // Only a pool without users has no such route; anything else leaves open who this is.
-    if (!me.ok && me.failure.kind !== "unserved") return me;
-    const access = accessOf(me.ok ? me.value : null);
+    if (!me.ok && me.failure.kind === "locked") {
+      this.#set({ access: { may: "look", why: "wrong-token" } });
+      return me;
+    }
+    // Only a pool without users has no such route; anything else leaves open who this is, of a token that is good.
+    const open = !me.ok && me.failure.kind !== "unserved";
+    const access = open ? unknown : accessOf(me.ok ? me.value : null);
     this.#set({ access });
     return { ok: true, value: access };
   }
