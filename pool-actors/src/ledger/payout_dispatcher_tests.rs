@@ -43,6 +43,8 @@ struct World {
     /// What the next reservation fails with.
     reserve: Option<StoreError>,
     refuse_send: bool,
+    /// The node does not answer who sends.
+    no_answer: bool,
     no_funds: bool,
     /// What the chain says of every transaction that was sent.
     view: ChainView,
@@ -241,6 +243,9 @@ impl WalletPort for Fake {
 
     async fn broadcast(&self, _: &[u8]) -> Result<Sent, WalletError> {
         let mut world = self.world();
+        if world.no_answer {
+            return Err(WalletError::Unavailable { what: "no answer".into() });
+        }
         if world.refuse_send {
             return Ok(Sent::Refused("not now".into()));
         }
@@ -306,6 +311,7 @@ impl Rig {
             held: false,
             reserve: None,
             refuse_send: false,
+            no_answer: false,
             no_funds: false,
             view: ChainView::Unknown,
             rounds: 0,
@@ -428,6 +434,18 @@ async fn what_a_round_did_is_told_though_it_failed_later() {
     assert_eq!(rig.told(PayoutState::Settled), 1);
     let metrics = rig.gauges.render();
     assert!(metrics.contains("dagpool_payouts_total{state=\"settled\"} 1"), "{metrics}");
+}
+
+#[actix_rt::test]
+async fn a_step_that_was_recorded_is_told_though_nothing_is_known_of_what_came_after_it() {
+    let rig = Rig::start();
+    assert_eq!(rig.then(15, |world| world.no_answer = true).await, [0.0, 1.0]);
+    assert_eq!(rig.fake.world().open[0].state, PayoutState::Broadcast);
+    assert_eq!((rig.told(PayoutState::Signed), rig.told(PayoutState::Broadcast)), (1, 1));
+    let planned = |event: &PoolEvent| matches!(event, PoolEvent::PayoutCalculated { .. });
+    assert_eq!(rig.told.lock().unwrap().iter().filter(|event| planned(event)).count(), 1);
+    assert!(!rig.parts.status.get().stuck.plan, "the plan was made");
+    assert_eq!(rig.trouble().unwrap(), WalletError::Unavailable { what: "no answer".into() }.to_string());
 }
 
 #[actix_rt::test]

@@ -216,56 +216,72 @@ impl Rounds {
         round: &mut Round,
     ) -> Result<(), Trouble> {
         for _ in 0..STEPS_MAX {
-            let view = match &payout.transaction {
-                Some(transaction) => {
-                    Some(self.parts.wallet.view(&transaction.txid, &transaction.spends).await?)
-                }
-                None => None,
-            };
             let before = payout.state;
-            if matches!(view, Some(ChainView::Replaced { depth }) if depth < self.parts.depth) {
-                round.undecided.insert(payout.id);
-            }
-            match next_action(payout.state, hold, view, self.parts.depth) {
-                PayoutAction::Wait => return Ok(()),
-                PayoutAction::Sign => match self.sign(payout, in_flight).await {
-                    Err(Trouble::Wallet(refusal @ WalletError::Refused { .. })) => {
-                        self.drop_refused(payout, refusal).await?;
-                    }
-                    done => done?,
-                },
-                PayoutAction::Withdraw => {
-                    self.end(payout, Ending::Withdrawn("a recipient is held".into())).await?;
-                }
-                PayoutAction::Send => {
-                    self.record(payout, PayoutEvent::Sent, "sent").await?;
-                    self.send(payout, round).await?;
-                }
-                PayoutAction::SendAgain => return self.send(payout, round).await,
-                PayoutAction::Record(event) => {
-                    let detail = match event {
-                        PayoutEvent::InBlock => "in a block",
-                        PayoutEvent::Vanished => "its block left the chain",
-                        _ => "seen on its way",
-                    };
-                    self.record(payout, event, detail).await?;
-                }
-                PayoutAction::Settle => {
-                    let fee = payout.transaction.as_ref().map_or(Amount::ZERO, |transaction| transaction.fee);
-                    self.end(payout, Ending::Settled { fee }).await?;
-                }
-                PayoutAction::Return => {
-                    let why =
-                        format!("another transaction, {} deep, spends what it spends", self.parts.depth);
-                    self.end(payout, Ending::Impossible(why)).await?;
-                }
-            }
+            let step = self.step(payout, hold, in_flight, round).await;
+            // A step that was recorded was taken, though what came after it may have failed.
             if payout.state != before {
                 tracing::info!(payout = payout.id.0, state = payout.state.as_str(), "payout");
                 round.changed.push(PayoutView::from(&*payout));
             }
+            if !step? {
+                break;
+            }
         }
         Ok(())
+    }
+
+    /// Whether there may be a next step.
+    async fn step(
+        &mut self,
+        payout: &mut PayoutRow,
+        hold: Hold,
+        in_flight: &mut Vec<Spend>,
+        round: &mut Round,
+    ) -> Result<bool, Trouble> {
+        let view = match &payout.transaction {
+            Some(transaction) => Some(self.parts.wallet.view(&transaction.txid, &transaction.spends).await?),
+            None => None,
+        };
+        if matches!(view, Some(ChainView::Replaced { depth }) if depth < self.parts.depth) {
+            round.undecided.insert(payout.id);
+        }
+        match next_action(payout.state, hold, view, self.parts.depth) {
+            PayoutAction::Wait => return Ok(false),
+            PayoutAction::Sign => match self.sign(payout, in_flight).await {
+                Err(Trouble::Wallet(refusal @ WalletError::Refused { .. })) => {
+                    self.drop_refused(payout, refusal).await?;
+                }
+                done => done?,
+            },
+            PayoutAction::Withdraw => {
+                self.end(payout, Ending::Withdrawn("a recipient is held".into())).await?;
+            }
+            PayoutAction::Send => {
+                self.record(payout, PayoutEvent::Sent, "sent").await?;
+                self.send(payout, round).await?;
+            }
+            PayoutAction::SendAgain => {
+                self.send(payout, round).await?;
+                return Ok(false);
+            }
+            PayoutAction::Record(event) => {
+                let detail = match event {
+                    PayoutEvent::InBlock => "in a block",
+                    PayoutEvent::Vanished => "its block left the chain",
+                    _ => "seen on its way",
+                };
+                self.record(payout, event, detail).await?;
+            }
+            PayoutAction::Settle => {
+                let fee = payout.transaction.as_ref().map_or(Amount::ZERO, |transaction| transaction.fee);
+                self.end(payout, Ending::Settled { fee }).await?;
+            }
+            PayoutAction::Return => {
+                let why = format!("another transaction, {} deep, spends what it spends", self.parts.depth);
+                self.end(payout, Ending::Impossible(why)).await?;
+            }
+        }
+        Ok(true)
     }
 
     /// Builds, has it signed, makes sure that it is what was asked for, and persists it. Nothing is sent here.
