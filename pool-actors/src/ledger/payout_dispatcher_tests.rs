@@ -358,6 +358,11 @@ impl Rig {
         told.iter().filter(|event| matches!(event, PoolEvent::Payout(view) if view.state == state)).count()
     }
 
+    fn plans_and_payouts(&self) -> (u64, u64) {
+        let world = self.fake.world();
+        (world.plans, world.made)
+    }
+
     fn trouble(&self) -> Option<String> {
         self.parts.status.get().trouble()
     }
@@ -483,10 +488,10 @@ async fn a_plan_that_was_asked_for_and_failed_is_tried_again() {
     let rig = Rig::start();
     let away = StoreError::Unavailable { what: "away".into() };
     rig.run(|world| world.reserve = Some(away)).await;
-    assert_eq!((rig.fake.world().plans, rig.fake.world().made), (1, 0));
+    assert_eq!(rig.plans_and_payouts(), (1, 0));
     rig.fake.world().reserve = None;
     tokio::time::sleep(PAUSE_FIRST + POLL * 2).await;
-    assert_eq!((rig.fake.world().plans, rig.fake.world().made), (2, 1), "long before the interval is over");
+    assert_eq!(rig.plans_and_payouts(), (2, 1), "long before the interval is over");
 }
 
 #[actix_rt::test]
