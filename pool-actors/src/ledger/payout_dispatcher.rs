@@ -124,11 +124,11 @@ impl PayoutDispatcher {
             actor.rounds = rounds;
             // A plan that was asked for and not made is still asked for.
             actor.asked |= asked && done.outlook.is_none();
-            actor.ended(due, done, result);
+            actor.ended(due, done, &result);
         }));
     }
 
-    fn ended(&mut self, due: bool, done: Done, result: Result<(), Trouble>) {
+    fn ended(&mut self, due: bool, done: Done, result: &Result<(), Trouble>) {
         let now = self.parts.rounds.clock.now();
         let Done { round, outlook } = done;
         // What was done is told, whatever came after it.
@@ -140,7 +140,7 @@ impl PayoutDispatcher {
         status.dispatching = self.rounds.is_some();
         status.standing_by = None;
         let mut met = round.troubles;
-        match &result {
+        match result {
             Ok(()) => {
                 self.pause = PAUSE_FIRST;
                 status.stuck.after(&round.failed, &round.undecided, outlook.is_some());

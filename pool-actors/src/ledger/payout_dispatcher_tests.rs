@@ -348,7 +348,7 @@ impl Rig {
     async fn run(&self, change: impl FnOnce(&mut World)) {
         tokio::time::sleep(POLL / 3).await;
         change(&mut self.fake.world());
-        self.dispatcher.send(RunPayouts).await.unwrap();
+        Outbox::new("PayoutDispatcher", self.dispatcher.clone().recipient()).ask(RunPayouts).await.unwrap();
         tokio::time::sleep(POLL / 3).await;
     }
 

@@ -186,7 +186,7 @@ impl NodeActor {
         let best = if up_to_date { self.core.mempool.best() } else { Vec::new() };
         let payments: Vec<_> = best.into_iter().map(|waiting| waiting.transaction.clone()).collect();
         let name = settings.name.clone();
-        let script = self.core.script_of(&name);
+        let script = self.core.wallet.script_of(&name);
         let time = self.core.now(unix_ms());
         let block = assemble(view, entry, bits, time, &script, &tag, &payments);
         let Some(target) = target_of(bits) else { return };
