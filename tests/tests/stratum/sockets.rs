@@ -411,3 +411,26 @@ async fn sessions_begin_where_the_package_says_unless_their_listener_does() {
     }
     pool.stop().await;
 }
+
+#[actix::test]
+async fn who_comes_before_the_first_job_begins_where_its_package_says() {
+    let mut pool = Pool::start(1, |stratum, _| {
+        let unsaid = |fixed| Listener { difficulty: None, ..listener("standard", "1", fixed) };
+        stratum.listener = vec![unsaid(false), unsaid(true)];
+    });
+    let mut miners = Vec::new();
+    for (at, password) in [(0, "x"), (1, "x"), (0, "d=2")] {
+        let mut miner = pool.connect_to(at).await;
+        miner.send(r#"{"id":1,"method":"mining.subscribe","params":["test/1"]}"#).await;
+        let worker = format!(r#"["account.rig","{password}"]"#);
+        miner.send(&format!(r#"{{"id":2,"method":"mining.authorize","params":{worker}}}"#)).await;
+        while miner.json().await["id"] != 2 {}
+        miners.push(miner);
+    }
+    let name = AlgorithmName::new("blake2s").unwrap();
+    pool.job_from("blake2s", &Functions::only(name), 8).await;
+    for (at, expected) in [8.0, 8.0, 2.0].into_iter().enumerate() {
+        assert_eq!(told_difficulty(&mut miners[at]).await.as_f64(), Some(expected), "miner {at}");
+    }
+    pool.stop().await;
+}

@@ -131,6 +131,8 @@ pub struct Session {
     pub(super) subscribed: bool,
     pub(super) takes_extranonce: bool,
     pub(super) workers: SmallVec<[Authorised; 1]>,
+    /// It waits for work, or has some.
+    pub(super) begun: bool,
     pub(super) pace: Pace,
     pub(super) version_mask: u32,
     pub(super) version_mask_sent: Option<u32>,
@@ -176,6 +178,7 @@ impl Session {
             subscribed: false,
             takes_extranonce: false,
             workers: SmallVec::new(),
+            begun: false,
             pace: Pace::Wanted { start: None, minimum: None },
             version_mask: 0,
             version_mask_sent: None,

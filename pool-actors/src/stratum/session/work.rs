@@ -11,7 +11,7 @@ use super::{
     protocol::{End, Session},
 };
 use crate::{
-    messages::{event::PoolEvent, session::SessionCommand},
+    messages::{event::PoolEvent, job::Job, session::SessionCommand},
     ports::node::HeaderForm,
     stratum::{
         context::{ArbiterContext, Bound},
@@ -181,39 +181,41 @@ impl Session {
         if !self.subscribed || !self.authorised() || self.last_sent.is_some() {
             return;
         }
-        if let Pace::Wanted { start, minimum } = self.pace {
-            self.pace = self.first_pace(start, minimum, now);
-            if self.announces_extranonce() {
-                self.push_extranonce(out);
-            }
+        if !std::mem::replace(&mut self.begun, true) && self.announces_extranonce() {
+            self.push_extranonce(out);
         }
         // Flags raised before this moment are about work that is sent now.
         let _ = self.card.take_job();
         self.offer_work(now, out);
     }
 
-    fn first_pace(&self, start: Option<Difficulty>, minimum: Option<Difficulty>, now: TimeMs) -> Pace {
+    /// How the difficulty is found from the first job on: only that one says where its function begins, and it may come long
+    /// after the miner.
+    fn first_pace(
+        &self,
+        start: Option<Difficulty>,
+        minimum: Option<Difficulty>,
+        job: &Job,
+        now: TimeMs,
+    ) -> Pace {
         let listener = self.listener();
         let mut settings = listener.vardiff();
         if let Some(minimum) = minimum.filter(|minimum| *minimum > settings.minimum) {
             let minimum = minimum.min(settings.maximum);
             Arc::make_mut(&mut settings).minimum = minimum;
         }
-        let jobs = self.hub.jobs.borrow();
-        let job = self.entry_in_force(&jobs).map(|entry| &*entry.job);
-        let start = start.unwrap_or_else(|| listener.start(job)).max(settings.minimum);
+        let start = start.unwrap_or_else(|| listener.start(Some(job))).max(settings.minimum);
         if listener.fixed {
             return Pace::Fixed(start.quantise());
         }
-        let network = job.map_or(Difficulty::MAX, |job| job.network_difficulty);
-        Pace::Vardiff(Vardiff::new(settings, start, network, now))
+        Pace::Vardiff(Vardiff::new(settings, start, job.network_difficulty, now))
     }
 
     /// Sends the newest job of its function, if it is newer than what was sent last.
     pub(super) fn offer_work(&mut self, now: TimeMs, out: &mut Vec<u8>) {
         let hub = Rc::clone(&self.hub);
         let jobs = hub.jobs.borrow();
-        if matches!(self.pace, Pace::Wanted { .. }) || hub.paused.borrow().is_some() {
+        if !self.begun || hub.paused.borrow().is_some() {
             return;
         }
         match self.offer(&jobs) {
@@ -221,6 +223,9 @@ impl Session {
                 let first = wire_id::first(entry.job.id);
                 if self.last_sent.is_some_and(|last| last >= first) {
                     return;
+                }
+                if let Pace::Wanted { start, minimum } = self.pace {
+                    self.pace = self.first_pace(start, minimum, &entry.job, now);
                 }
                 self.send_job(&hub, &jobs, entry, first, now, out);
             }
