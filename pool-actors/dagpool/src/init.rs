@@ -7,7 +7,7 @@ mod system;
 
 use std::{
     fs::{self, OpenOptions},
-    io::{self, BufRead as _, IsTerminal as _, Write as _},
+    io::{self, BufRead, IsTerminal as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -153,20 +153,22 @@ fn ask(question: &Question, default: &Value, why: &str) -> Result<String, Failur
         other => other.to_string(),
     };
     print!("   {}.{} [{shown}]: ", question.section, question.key);
-    let _ = io::stdout().flush();
-    let mut line = String::new();
-    let read = io::stdin().lock().read_line(&mut line).unwrap_or(0);
-    if read == 0 {
-        return Err(Failure::new(
-            Code::ConfigInvalid,
-            "the answers ended",
-            "answer all, or use --yes or --answers",
-        ));
-    }
+    let answer = io::stdout().flush().and_then(|()| next_line(&mut io::stdin().lock()));
+    let unanswered =
+        |what: String| Failure::new(Code::ConfigInvalid, what, "answer all, or use --yes or --answers");
+    let line = answer
+        .map_err(|error| unanswered(format!("the answer can't be read ({error})")))?
+        .ok_or_else(|| unanswered("the answers ended".to_owned()))?;
     if !io::stdin().is_terminal() {
         println!();
     }
-    Ok(line.trim().to_owned())
+    Ok(line)
+}
+
+/// The next line without the space around it; `None` at the end.
+fn next_line(answers: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut line = String::new();
+    Ok((answers.read_line(&mut line)? > 0).then(|| line.trim().to_owned()))
 }
 
 /// What somebody typed, as the kind of value that the default is.
@@ -338,4 +340,18 @@ fn report(args: &Init, config: &Config, admin: &Admin) {
         ),
     }
     println!("next       dagpool check --config {path}\n           dagpool run --config {path}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_no_text_is_not_the_end_of_them() {
+        let mut answers: &[u8] = b" yes \n\n\xff\xfe\n";
+        assert_eq!(next_line(&mut answers).unwrap().as_deref(), Some("yes"));
+        assert_eq!(next_line(&mut answers).unwrap().as_deref(), Some(""));
+        assert_eq!(next_line(&mut answers).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(next_line(&mut answers).unwrap(), None);
+    }
 }
